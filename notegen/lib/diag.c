@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Diagnostics and allocation that cannot fail; see diag.h. */
+#include "diag.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *diag_tool = "?";
+
+static atomic_bool failed;
+
+/* Keeps a line one line: control characters become \xNN. */
+static void put_printable(FILE *out, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c < 0x20 || *c == 0x7f)
+			fprintf(out, "\\x%02x", *c);
+		else
+			putc(*c, out);
+	}
+}
+
+static void say(const char *path, const char *kind, const char *reason, const char *format,
+		va_list arguments)
+{
+	char *line = NULL, *message = NULL;
+	size_t length = 0;
+
+	if (vasprintf(&message, format, arguments) < 0)
+		return;
+	FILE *out = open_memstream(&line, &length);
+	if (out) {
+		fprintf(out, "%s: ", diag_tool);
+		if (path) {
+			put_printable(out, path);
+			fputs(": ", out);
+		}
+		fputs(kind, out);
+		put_printable(out, message);
+		if (reason)
+			fprintf(out, ": %s", reason);
+		putc('\n', out);
+		if (fclose(out) == 0 && write(STDERR_FILENO, line, length) < 0)
+			failed = true; /* standard error is gone: only the exit status can tell */
+	}
+	free(line);
+	free(message);
+}
+
+int diag_error(const char *path, const char *format, ...)
+{
+	va_list arguments;
+
+	failed = true;
+	va_start(arguments, format);
+	say(path, "", NULL, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+int diag_errno(const char *path, const char *format, ...)
+{
+	const char *reason = strerror(errno);
+	va_list arguments;
+
+	failed = true;
+	va_start(arguments, format);
+	say(path, "", reason, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+void diag_warn(const char *path, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(path, "warning: ", NULL, format, arguments);
+	va_end(arguments);
+}
+
+bool diag_failed(void)
+{
+	return failed;
+}
+
+static void *checked(void *memory)
+{
+	if (!memory) {
+		diag_error(NULL, "out of memory; free some, or run with fewer files at once");
+		exit(EXIT_FAILURE);
+	}
+	return memory;
+}
+
+void *xmalloc(unsigned long size)
+{
+	return checked(malloc(size ? size : 1));
+}
+
+void *xcalloc(unsigned long count, unsigned long size)
+{
+	return checked(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *xreallocarray(void *old, unsigned long count, unsigned long size)
+{
+	return checked(reallocarray(old, count ? count : 1, size ? size : 1));
+}
+
+char *xstrdup(const char *text)
+{
+	return checked(strdup(text));
+}
+
+char *xstrndup(const char *text, unsigned long length)
+{
+	return checked(strndup(text, length));
+}
+
+char *xasprintf(const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	return checked(text);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Diagnostics: what both tools say on standard error.
+ *
+ * Say it once, where it is found: the layer that sees an error prints it, its callers only pass
+ * the failure on.  Every line reads
+ *
+ *     TOOL: PATH: what was being done: why it failed; what to do next
+ *
+ * and is one line whatever the path holds: control characters in it are printed as \xNN.
+ * All functions may be called from several threads at once; a line is written by one write(2). */
+#ifndef DIAG_H
+#define DIAG_H
+
+#include <stdbool.h>
+
+/* The tool's name, printed first on every line.  Set by main() before anything else. */
+extern const char *diag_tool;
+
+/* Something was refused or failed: the run goes on where it can, and ends with exit status 1.
+ * PATH may be NULL where no file is concerned.  Always returns -1, so that callers can
+ * `return diag_error(...)`. */
+int diag_error(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Like diag_error(), followed by ": " and strerror(errno) as it was on entry. */
+int diag_errno(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Worth knowing, but nothing failed: the exit status stays. */
+void diag_warn(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* True once diag_error() or diag_errno() has been called: main() turns it into exit status 1. */
+bool diag_failed(void);
+
+/* Allocation that cannot fail: on exhaustion says so and exits with 1.  No file is being replaced
+ * at any point where memory is taken, so dying here loses nothing but a temporary, which the next
+ * run removes. */
+void *xmalloc(unsigned long size);
+void *xcalloc(unsigned long count, unsigned long size);
+void *xreallocarray(void *old, unsigned long count, unsigned long size);
+char *xstrdup(const char *text);
+char *xstrndup(const char *text, unsigned long length);
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Path patterns of manifests and notes: absolute, `*` `?` `[...]` stop at `/`, `**` does not.
+ *
+ * As in glob(7), a leading dot of a component has to be matched by a dot.  Directories that are
+ * symbolic links are entered when a component of the pattern matches them, but never by `**`
+ * (which would loop). */
+#ifndef PATTERN_H
+#define PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "root.h"
+
+/* NULL if PATTERN is well-formed, else what is wrong with it ("is not absolute", ...). */
+const char *pattern_check(const char *pattern);
+
+/* True if the absolute PATH (of the same notation, inside the tree) matches PATTERN. */
+bool pattern_match(const char *pattern, const char *path);
+
+struct path_list {
+	char **path; /* sorted, without duplicates; owned */
+	size_t count;
+};
+
+/* Every existing non-directory inside the tree that matches PATTERN, by the name under which it
+ * matched, added to LIST (sorted again).  0, or -1 after a message (a directory that cannot be
+ * read); one that does not exist is no error. */
+int pattern_expand(const struct root *root, const char *pattern, struct path_list *list);
+
+void path_list_add(struct path_list *list, const char *path);
+void path_list_sort(struct path_list *list); /* and drop duplicates */
+void path_list_release(struct path_list *list);
+
+#endif

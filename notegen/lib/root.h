@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tree we work in: `/`, or the directory given with --root.
+ *
+ * Every path in a manifest, in prelink.conf, in a note and in the table of objects is absolute and
+ * meant inside this tree ("/usr/lib/libfoo.so", whatever --root says).  All access goes through
+ * here: symbolic links, absolute ones and `..` included, are resolved inside the tree, so nothing
+ * outside it is ever read or written (openat2(2), RESOLVE_IN_ROOT).  Diagnostics show the path with
+ * the root in front (root_outside()), so that it can be typed into a shell. */
+#ifndef ROOT_H
+#define ROOT_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct root {
+	int fd;     /* O_PATH descriptor of the directory; set by root_open_tree() */
+	char *path; /* absolute, real, no trailing slash; "" for / itself; owned */
+};
+
+/* Opens the tree at PATH (NULL or "/" for the system's own).  0, or -1 after a message. */
+int root_open_tree(struct root *root, const char *path);
+void root_release(struct root *root);
+
+/* Opens PATH inside the tree, following symbolic links inside it.  Returns a descriptor, or -1 with
+ * errno set and nothing printed. */
+int root_open(const struct root *root, const char *path, int flags);
+
+/* stat(2), following links inside the tree; lstat(2), not following the last one.  0, or -1 with
+ * errno set. */
+int root_stat(const struct root *root, const char *path, struct stat *st);
+int root_lstat(const struct root *root, const char *path, struct stat *st);
+
+/* PATH inside the tree with every symbolic link resolved, allocated; NULL with errno set. */
+char *root_real(const struct root *root, const char *path);
+
+/* PATH inside the tree as the rest of the system sees it (root->path + PATH), allocated. */
+char *root_outside(const struct root *root, const char *path);
+
+/* A path given on the command line: where it names something inside the tree as seen from outside
+ * (starts with root->path) or, for the system's own root, is relative to the working directory, the
+ * absolute path inside the tree; otherwise taken to be inside the tree already.  Allocated. */
+char *root_inside(const struct root *root, const char *argument);
+
+#endif

@@ -1,0 +1,5 @@
+# The plugin note: its library (shared with prelink) and its command line.
+noinst_LIBRARIES += notegen/lib/libnote.a
+notegen_lib_libnote_a_SOURCES = \
+	notegen/lib/diag.c notegen/lib/diag.h \
+	notegen/lib/elf_image.c notegen/lib/elf_image.h

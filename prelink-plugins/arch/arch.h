@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What differs between machines: one table of values and functions for each, in arch/MACHINE.c, and no
+ * question about the machine anywhere else.  To add a machine: write its file, add it to arch_table in
+ * arch/arch.c and to local.mk.
+ *
+ * Class and byte order are data of the object (elf_image.h), so one table serves both byte orders. */
+#ifndef ARCH_H
+#define ARCH_H
+
+#include "elf_image.h"
+
+/* What a dynamic relocation asks of ld.so, and so what we may do ahead of time. */
+enum reloc_kind {
+	RELOC_UNKNOWN = 0, /* not in the table: the object is left alone */
+	RELOC_NONE,        /* nothing to do */
+	RELOC_RELATIVE,    /* load bias + addend */
+	RELOC_IRELATIVE,   /* result of calling load bias + addend */
+	RELOC_WORD,        /* S + A in a word of the address size */
+	RELOC_GLOB_DAT,    /* S (+ A), a GOT entry */
+	RELOC_JUMP_SLOT,   /* S (+ A), a GOT entry that lazy binding may fill later */
+	RELOC_COPY,        /* the executable's copy of a library's object */
+	RELOC_TLS_MODULE,  /* DTPMOD */
+	RELOC_TLS_OFFSET,  /* DTPOFF */
+	RELOC_TLS_TP,      /* TPOFF: offset from the thread pointer */
+	RELOC_TLSDESC,     /* a TLS descriptor, two words */
+	RELOC_OTHER,       /* depends on a symbol in another way (PC-relative, 32-bit in a 64-bit object,
+			      SIZE ...): left to ld.so */
+};
+
+struct arch {
+	const char *name;     /* of the machine in messages and --json: "x86-64" */
+	uint16_t machine;     /* e_machine */
+	unsigned char elf_class; /* ELFCLASS32 or ELFCLASS64 */
+
+	/* Slots: addresses are handed out in [slot_first, slot_end), multiples of page_max. */
+	GElf_Addr slot_first, slot_end;
+	uint64_t page_max;    /* bytes; the largest page size the psABI allows for */
+
+	/* Relocation types, as in <elf.h>. */
+	bool rela;            /* dynamic relocations carry addends (else they lie in place) */
+	uint32_t r_relative, r_irelative, r_glob_dat, r_jump_slot, r_word, r_copy;
+	enum reloc_kind (*reloc_kind)(uint32_t type);
+
+	/* What ld.so of this machine looks for; see search.h. */
+	const char *interpreter;      /* the psABI's, as in PT_INTERP */
+	const char *multiarch;        /* Debian's triplet: "x86_64-linux-gnu" */
+	const char *lib;              /* "lib64" or "lib": $LIB without multiarch */
+	const char *platform;         /* $PLATFORM; NULL where the kernel's AT_PLATFORM decides */
+	uint32_t cache_flags;         /* of entries in ld.so.cache that are for this machine */
+	const char *const *hwcaps;    /* glibc-hwcaps subdirectories, best first, NULL-terminated */
+
+	/* After an object has moved by DELTA bytes: what points into it and no relocation describes:
+	 * the reserved entries of the GOT at DT_PLTGOT and lazy PLT stubs' entries that no relocation
+	 * covers.  NULL where nothing is to do.  0, or -1 after a message. */
+	int (*rebase_got)(struct elf_image *image, GElf_Addr pltgot, int64_t delta);
+};
+
+/* The table for IMAGE's machine and class; NULL where it is none that we know. */
+const struct arch *arch_find(const struct elf_image *image);
+
+extern const struct arch arch_x86_64, arch_i386, arch_aarch64;
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The dynamic section of an image, decoded once.
+ *
+ * Invariants after dynamic_init(): every table named here lies inside the file-backed part of one
+ * PT_LOAD segment, has the class's entry size, and its file offset is known; a table that is absent
+ * has size 0.  What the tables hold (indices, names, addresses) is hostile until checked.
+ * Follows the gABI, chapter 5, and glibc's elf/get-dynamic-info.h. */
+#ifndef DYNAMIC_H
+#define DYNAMIC_H
+
+#include "elf_image.h"
+
+/* A table inside the image. */
+struct table {
+	GElf_Addr address; /* 0 where absent */
+	uint64_t offset;   /* file offset */
+	uint64_t size;     /* bytes; 0 where absent */
+};
+
+/* The standard tags whose value or address we look at directly are indexed by tag, as in glibc's
+ * l_info; the others have a field each. */
+struct dynamic {
+	uint64_t offset;       /* of the dynamic section in the file */
+	GElf_Addr address;     /* its address */
+	size_t count;          /* entries before the first DT_NULL */
+	size_t spare;          /* DT_NULL entries after the terminating one, inside PT_DYNAMIC */
+	uint64_t value[DT_NUM]; /* d_un of the last entry with that tag */
+	bool has[DT_NUM];      /* the tag is there */
+	uint64_t flags_1;      /* DT_FLAGS_1 */
+	uint64_t relacount;    /* DT_RELACOUNT or DT_RELCOUNT */
+	uint64_t gnu_prelinked, checksum; /* DT_GNU_PRELINKED, DT_CHECKSUM; 0 where absent */
+	struct table strtab, rel, rela, jmprel, relr, init_array, fini_array, preinit_array;
+	bool jmprel_is_rela;   /* DT_PLTREL */
+	struct table symtab;   /* size from the hash table: what symbol_count() found */
+	size_t symbol_count;   /* entries of symtab that any hash table or relocation can name */
+	GElf_Addr hash, gnu_hash, pltgot, versym, verdef, verneed; /* addresses, 0 where absent */
+	uint64_t verdefnum, verneednum;
+};
+
+/* Decodes the PT_DYNAMIC segment of IMAGE.  1 where there is none (a static program), 0, or -1 after a
+ * message. */
+int dynamic_init(struct dynamic *dynamic, const struct elf_image *image);
+
+/* The string at INDEX in DT_STRTAB, NULL (nothing printed) if it does not end inside the table. */
+const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index);
+
+/* Decodes entry INDEX (below count) of the dynamic section. */
+void dynamic_entry(const struct dynamic *dynamic, const struct elf_image *image, size_t index,
+		   GElf_Dyn *entry);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of objects that all passes work on: one entry for each dynamic ELF file (inode).
+ *
+ * Calling sequence: gather fills the table (nothing is added to it later but dependencies that search
+ * finds outside the gathered directories); each later pass fills the fields that say so below.  The
+ * table owns its objects and an object owns everything it points to but other objects, its arch and
+ * the strings that say otherwise.
+ *
+ * Addresses are as in the file now, before any load bias; sizes are bytes. */
+#ifndef OBJECT_H
+#define OBJECT_H
+
+#include <pthread.h>
+
+#include "arch/arch.h"
+#include "dynamic.h"
+#include "note.h"
+#include "pattern.h"
+#include "root.h"
+
+enum object_kind {
+	OBJECT_LIBRARY, /* ET_DYN without PT_INTERP (and what is a library in spite of one, as libc.so.6) */
+	OBJECT_PIE,     /* position-independent executable: the kernel places it, it has no slot */
+	OBJECT_EXEC,    /* ET_EXEC with a dynamic section */
+	OBJECT_LOADER,  /* ld.so: whatever a PT_INTERP names; has no slot, is never rewritten */
+};
+
+/* Why an object is not rewritten; its text is object_skip_text(). Names the first reason found. */
+enum object_skip {
+	SKIP_NOT = 0,
+	SKIP_SETID,          /* set-user-id, set-group-id or file capabilities */
+	SKIP_WRITABLE_DIR,   /* others can write its directory */
+	SKIP_IMMUTABLE,      /* chattr +i */
+	SKIP_DEBUG_INFO,     /* carries DWARF that would lie after a move */
+	SKIP_RELOCATION,     /* a relocation type or text relocation that we do not handle */
+	SKIP_TRAILING_DATA,  /* data after the end of the ELF file */
+	SKIP_NO_SECTIONS,    /* no section headers to keep the undo record in */
+	SKIP_LAYOUT_FULL,    /* no address range left for its slot */
+	SKIP_BLACKLISTED,    /* -b */
+	SKIP_MALFORMED,      /* parses as ELF, but is not safe to rewrite */
+	SKIP_OTHER_MACHINE,  /* no table for its machine under arch/ */
+	SKIP_LOADER,         /* ld.so itself */
+	SKIP_MISSING,        /* a dependency cannot be found */
+};
+
+/* One DT_NEEDED, DT_FILTER or DT_AUXILIARY entry, in the order of the dynamic section. */
+struct needed {
+	char *name; /* with $ORIGIN and the like unexpanded */
+	int64_t tag;
+};
+
+struct object;
+
+/* Objects in an order that matters; points into the table, owns only the array. */
+struct object_list {
+	struct object **member;
+	size_t count;
+};
+
+/* A plugin of a program: its own scope, and why it is one. */
+struct plugin_scope {
+	struct object *plugin;
+	const struct object *host;          /* whose note names it */
+	const struct plugin_entry *entry;   /* of host's note */
+	struct object_list scope;           /* the plugin and its dependencies, breadth first; the plugin
+					       is first; includes objects of the start-up scope */
+};
+
+struct object {
+	size_t index;            /* in the table */
+
+	/* Set by gather. */
+	char *path;              /* real path inside the tree: one of its names */
+	struct path_list names;  /* every name under which gather met it, links included */
+	struct stat st;          /* when it was read */
+	const struct arch *arch; /* NULL for SKIP_OTHER_MACHINE */
+	bool is64, big_endian;
+	enum object_kind kind;
+	bool listed;             /* in a directory or by a name that we were asked to prelink; others were
+				    only found as dependencies and are rewritten only with them */
+	char *interp, *soname, *rpath, *runpath; /* NULL where absent */
+	struct needed *needed;
+	size_t needed_count;
+	uint64_t flags_1;        /* DT_FLAGS_1: DF_1_NODEFLIB, DF_1_PIE ... */
+	GElf_Addr start, end;    /* of the PT_LOAD segments: lowest p_vaddr rounded down to its p_align,
+				    highest p_vaddr + p_memsz */
+	uint64_t align;          /* largest p_align of its PT_LOADs, at least the page size */
+	bool prelinked;          /* carries our undo record */
+	GElf_Addr original_start; /* `start` of the original, where prelinked */
+	struct plugin_list plugins; /* what its notes say; only with --with-plugins */
+	enum object_skip skip;   /* also set by search, layout and rewrite */
+
+	/* Set by search and scope, for OBJECT_EXEC and OBJECT_PIE and, for libraries, as their own
+	 * natural scope. */
+	struct object_list scope; /* start-up scope in ld.so's order, the object itself first */
+	struct plugin_scope *plugin; /* programs: every plugin it may load, transitively; for a plugin
+					that several notes name, once for each host entry */
+	size_t plugin_count;
+	struct object *loader;   /* of its PT_INTERP, NULL where that is not there */
+
+	/* Set by layout. */
+	bool has_slot;
+	GElf_Addr slot;          /* address that `start` moves to; multiple of align */
+
+	/* Set by rewrite. */
+	enum { OUTCOME_NONE, OUTCOME_PRELINKED, OUTCOME_UNCHANGED, OUTCOME_UNDONE, OUTCOME_FAILED } outcome;
+};
+
+struct object_table {
+	struct object **object;  /* by index; sorted by path when gather ends, found ones after */
+	size_t count;
+	struct inode_map *inodes; /* (st_dev, st_ino) -> object; see object.c */
+	pthread_mutex_t lock;    /* while gather's threads add */
+};
+
+void object_table_init(struct object_table *table);
+void object_table_release(struct object_table *table);
+/* The object of that inode, NULL where there is none yet. */
+struct object *object_table_find(const struct object_table *table, dev_t dev, ino_t ino);
+/* Adds OBJECT (allocated, owned by the table from then on), unless that inode is there already:
+ * then OBJECT is released, and the one that is there gets its names.  Returns the one in the table. */
+struct object *object_table_add(struct object_table *table, struct object *object);
+
+void object_release(struct object *object);
+const char *object_skip_text(enum object_skip skip);
+void object_list_add(struct object_list *list, struct object *object);
+bool object_list_has(const struct object_list *list, const struct object *object);
+
+#endif

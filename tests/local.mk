@@ -1,0 +1,20 @@
+# The tests: each area is a directory with a local.mk of its own.
+TESTS =
+TEST_EXTENSIONS = .py
+PY_LOG_COMPILER = $(PYTHON)
+AM_TESTS_ENVIRONMENT = \
+	BUILD_DIR='$(abs_top_builddir)'; export BUILD_DIR; \
+	SOURCE_DIR='$(abs_top_srcdir)'; export SOURCE_DIR; \
+	PYTHONPATH='$(abs_top_srcdir)/tests/lib'; export PYTHONPATH; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
+EXTRA_DIST += $(TESTS) tests/lib/harness.py
+
+include tests/notegen/local.mk
+include tests/search/local.mk
+include tests/layout/local.mk
+include tests/rebase/local.mk
+include tests/root/local.mk
+include tests/bind/local.mk
+include tests/rtld/local.mk
+include tests/packaging/local.mk
+include tests/fuzz/local.mk
