@@ -8,6 +8,7 @@ says what was expected and what was seen.  `make check` runs all, in parallel; o
     make check TESTS=tests/AREA/NAME.py          (from the build directory)
 """
 import atexit
+import faulthandler
 import os
 import shutil
 import subprocess
@@ -16,6 +17,10 @@ import tempfile
 
 BUILD = os.path.abspath(os.environ.get("BUILD_DIR", "."))
 SOURCE = os.path.abspath(os.environ.get("SOURCE_DIR", os.path.join(os.path.dirname(__file__), "../..")))
+
+# A test that hangs shows where, and fails.  This only ends what is stuck: no test measures time.
+if not os.environ.get("LONG"):
+    faulthandler.dump_traceback_later(900, exit=True)
 
 
 def scratch(prefix="t-"):
