@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Matching and expanding path patterns; see pattern.h.  A component is fnmatch(3)'s business. */
+#include "pattern.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "diag.h"
+
+/* A pattern split at its slashes. */
+struct components {
+	char *text;    /* the pattern, its slashes replaced by NUL; owned */
+	char **part;   /* points into text; array owned */
+	size_t count;
+};
+
+static bool is_deep(const char *part)
+{
+	return strcmp(part, "**") == 0;
+}
+
+static bool is_literal(const char *part)
+{
+	return part[strcspn(part, "*?[\\")] == '\0';
+}
+
+static char any_name[] = "*";
+
+static void split(struct components *c, const char *path)
+{
+	char *rest, *part;
+
+	*c = (struct components){ .text = xstrdup(path) };
+	c->part = xcalloc(strlen(path) / 2 + 2, sizeof *c->part);
+	for (rest = c->text; (part = strsep(&rest, "/"));)
+		if (*part && !(is_deep(part) && c->count && is_deep(c->part[c->count - 1])))
+			c->part[c->count++] = part;
+	/* `**` stands for directories: at the end of a pattern, a file's own name follows. */
+	if (c->count && is_deep(c->part[c->count - 1]))
+		c->part[c->count++] = any_name;
+}
+
+static void components_release(struct components *c)
+{
+	free(c->text);
+	free(c->part);
+}
+
+/* What is wrong with the bracket expression at TEXT[0] == '[', NULL and its end in *END otherwise. */
+static const char *check_bracket(const char *text, const char **end)
+{
+	const char *at = text + 1;
+
+	if (*at == '!' || *at == '^')
+		at++;
+	if (*at == ']')
+		at++;
+	for (; *at && *at != '/'; at++) {
+		if (*at == ']') {
+			*end = at;
+			return NULL;
+		}
+		if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '=')) {
+			const char close[] = { at[1], ']', '\0' };
+			const char *inner = strstr(at + 2, close);
+
+			if (!inner || memchr(at, '/', (size_t)(inner - at)))
+				return "has a [ without its ] (in the same path component)";
+			at = inner + 1;
+		} else if (*at == '\\' && at[1] && at[1] != '/') {
+			at++;
+		}
+	}
+	return "has a [ without its ] (in the same path component)";
+}
+
+/* Whether the component of LENGTH bytes at PART has `**` and something else. */
+static bool has_mixed_deep(const char *part, size_t length)
+{
+	return length > 2 && memmem(part, length, "**", 2);
+}
+
+const char *pattern_check(const char *pattern)
+{
+	const char *problem;
+
+	if (pattern[0] != '/')
+		return "is not absolute";
+	if (strlen(pattern) >= PATH_MAX)
+		return "is longer than a path can be";
+	if (pattern[strlen(pattern) - 1] == '/')
+		return "ends with a slash: it has to match files";
+	for (const char *at = pattern; *at == '/';) {
+		size_t length = strcspn(++at, "/");
+
+		if ((length == 1 && at[0] == '.') || (length == 2 && memcmp(at, "..", 2) == 0))
+			return "has a component . or ..";
+		if (has_mixed_deep(at, length))
+			return "has ** beside other characters: it has to be a path component of its own";
+		for (const char *end = at + length; at < end; at++) {
+			if (*at == '[' && (problem = check_bracket(at, &at)))
+				return problem;
+			if (*at == '\\' && ++at == end)
+				return "has a backslash at the end of a path component";
+		}
+	}
+	return NULL;
+}
+
+static bool part_matches(const char *part, const char *name)
+{
+	return fnmatch(part, name, FNM_PERIOD) == 0;
+}
+
+bool pattern_match(const char *pattern, const char *path)
+{
+	struct components p, n;
+	size_t i = 0, j = 0;
+	size_t deep = SIZE_MAX, resume = 0; /* the last `**` met, and the name it would take next */
+
+	split(&p, pattern);
+	split(&n, path);
+	while (j < n.count) {
+		if (i < p.count && is_deep(p.part[i])) {
+			deep = i++;
+			resume = j;
+		} else if (i < p.count && part_matches(p.part[i], n.part[j])) {
+			i++, j++;
+		} else if (deep != SIZE_MAX && n.part[resume][0] != '.') {
+			/* Let that `**` take one name more; those before it need not be tried again. */
+			i = deep + 1;
+			j = ++resume;
+		} else {
+			break;
+		}
+	}
+	bool matches = j == n.count && i == p.count;
+	components_release(&p);
+	components_release(&n);
+	return matches;
+}
+
+/* Directories that one pattern may read.  /usr of a large system has some 30,000; a tree of links to
+ * itself, made to keep us busy, has any number. */
+#define DIRECTORIES_MAX 200000
+
+struct expansion {
+	const struct root *root;
+	const char *text; /* the pattern, for messages */
+	const struct components *pattern;
+	struct path_list *list;
+	size_t directories; /* read so far */
+	int status;
+};
+
+static void expand(struct expansion *e, const char *directory, size_t part);
+
+static bool is_nothing(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
+}
+
+static void add_if_file(struct expansion *e, const char *path)
+{
+	struct stat st;
+
+	if (root_stat(e->root, path, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			path_list_add(e->list, path);
+	} else if (!is_nothing(errno)) {
+		e->status = diag_errno(path, "expanding the pattern %s", e->text);
+	}
+}
+
+/* The entry NAME of DIRECTORY, against component PART. */
+static void expand_entry(struct expansion *e, const char *directory, const struct dirent *entry, size_t part)
+{
+	const struct components *p = e->pattern;
+	bool may_be_link = entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
+	bool deep = is_deep(p->part[part]);
+	char *path = xasprintf("%s/%s", directory, entry->d_name);
+	struct stat st;
+
+	if (deep) {
+		bool is_directory = entry->d_type == DT_DIR;
+
+		if (entry->d_type == DT_UNKNOWN && root_lstat(e->root, path, &st) == 0)
+			is_directory = S_ISDIR(st.st_mode);
+		if (is_directory && entry->d_name[0] != '.')
+			expand(e, path, part);
+	} else if (part_matches(p->part[part], entry->d_name)) {
+		if (part + 1 < p->count) {
+			if (entry->d_type == DT_DIR || may_be_link)
+				expand(e, path, part + 1);
+		} else if (may_be_link) {
+			add_if_file(e, path);
+		} else if (entry->d_type != DT_DIR) {
+			path_list_add(e->list, path);
+		}
+	}
+	free(path);
+}
+
+/* Adds what the components of the pattern from PART on match below DIRECTORY ("" for the root). */
+static void expand(struct expansion *e, const char *directory, size_t part)
+{
+	const struct components *p = e->pattern;
+	char *path = xstrdup(directory);
+
+	/* Components that name one thing need no reading of directories. */
+	for (; part < p->count && is_literal(p->part[part]); part++) {
+		char *longer = xasprintf("%s/%s", path, p->part[part]);
+
+		free(path);
+		path = longer;
+	}
+	if (part == p->count) {
+		add_if_file(e, path);
+		free(path);
+		return;
+	}
+	if (is_deep(p->part[part]))
+		expand(e, path, part + 1); /* as no directory at all */
+
+	if (++e->directories > DIRECTORIES_MAX) {
+		if (e->directories == DIRECTORIES_MAX + 1)
+			e->status = diag_error(path, "expanding the pattern %s: more than %d directories to "
+					       "read; name them more closely", e->text, DIRECTORIES_MAX);
+		free(path);
+		return;
+	}
+	int fd = root_open(e->root, *path ? path : "/", O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (!stream) {
+		if (!is_nothing(errno))
+			e->status = diag_errno(path, "expanding the pattern %s: reading the directory",
+					       e->text);
+		if (fd >= 0)
+			close(fd);
+		free(path);
+		return;
+	}
+	while ((entry = readdir(stream)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			expand_entry(e, path, entry, part);
+	closedir(stream);
+	free(path);
+}
+
+int pattern_expand(const struct root *root, const char *pattern, struct path_list *list)
+{
+	struct components components;
+	struct expansion e = { .root = root, .text = pattern, .pattern = &components, .list = list };
+	const char *problem = pattern_check(pattern);
+
+	if (problem)
+		return diag_error(NULL, "pattern %s: %s", pattern, problem);
+	split(&components, pattern);
+	expand(&e, "", 0);
+	components_release(&components);
+	path_list_sort(list);
+	return e.status;
+}
+
+void path_list_add(struct path_list *list, const char *path)
+{
+	/* Room is for the next power of two. */
+	if ((list->count & (list->count - 1)) == 0)
+		list->path = xreallocarray(list->path, list->count ? 2 * list->count : 1, sizeof *list->path);
+	list->path[list->count++] = xstrdup(path);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void path_list_sort(struct path_list *list)
+{
+	size_t kept = 0;
+
+	if (list->count == 0)
+		return;
+	qsort(list->path, list->count, sizeof *list->path, compare_paths);
+	for (size_t i = 0; i < list->count; i++) {
+		if (kept && strcmp(list->path[kept - 1], list->path[i]) == 0)
+			free(list->path[i]);
+		else
+			list->path[kept++] = list->path[i];
+	}
+	list->count = kept;
+}
+
+void path_list_release(struct path_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->path[i]);
+	free(list->path);
+	*list = (struct path_list){ 0 };
+}

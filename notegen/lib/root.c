@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Paths inside a tree; see root.h.  The kernel does the resolving: openat2(2) with RESOLVE_IN_ROOT
+ * treats the tree's directory as `/` for absolute links and `..` alike. */
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "diag.h"
+
+static bool is_system(const struct root *root)
+{
+	return root->path[0] == '\0';
+}
+
+static int open_in_root(const struct root *root, const char *path, int flags)
+{
+	bool creates = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+				.mode = creates ? 0600 : 0,
+				.resolve = RESOLVE_IN_ROOT };
+	int fd;
+
+	/* EAGAIN: something was renamed while a `..` was being resolved, and the kernel could not be
+	 * sure that it stayed inside. */
+	for (int tries = 0; tries < 100; tries++) {
+		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
+}
+
+int root_open(const struct root *root, const char *path, int flags)
+{
+	return is_system(root) ? open(path, flags | O_CLOEXEC, 0600) : open_in_root(root, path, flags);
+}
+
+int root_open_tree(struct root *root, const char *path)
+{
+	char *real;
+
+	*root = (struct root){ .fd = -1 };
+	if (!path)
+		path = "/";
+	real = realpath(path, NULL);
+	if (!real)
+		return diag_errno(path, "opening the root directory");
+	root->fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root->path = strcmp(real, "/") == 0 ? xstrdup("") : xstrdup(real);
+	free(real);
+	if (root->fd < 0) {
+		diag_errno(path, "opening the root directory");
+		root_release(root);
+		return -1;
+	}
+	if (!is_system(root)) {
+		int fd = open_in_root(root, "/", O_PATH);
+
+		if (fd < 0) {
+			diag_errno(path, "resolving paths inside the root directory (openat2, Linux 5.6 or "
+				   "later, not forbidden by a container)");
+			root_release(root);
+			return -1;
+		}
+		close(fd);
+	}
+	return 0;
+}
+
+void root_release(struct root *root)
+{
+	if (root->fd >= 0)
+		close(root->fd);
+	free(root->path);
+	*root = (struct root){ .fd = -1 };
+}
+
+static int stat_with(const struct root *root, const char *path, int flags, struct stat *st)
+{
+	int fd = open_in_root(root, path, O_PATH | flags);
+
+	if (fd < 0)
+		return -1;
+	int result = fstat(fd, st), saved = errno;
+	close(fd);
+	errno = saved;
+	return result;
+}
+
+int root_stat(const struct root *root, const char *path, struct stat *st)
+{
+	return is_system(root) ? stat(path, st) : stat_with(root, path, 0, st);
+}
+
+int root_lstat(const struct root *root, const char *path, struct stat *st)
+{
+	return is_system(root) ? lstat(path, st) : stat_with(root, path, O_NOFOLLOW, st);
+}
+
+/* What FD was opened as, seen from outside the tree.  NULL with errno set. */
+static char *descriptor_path(int fd)
+{
+	char link[sizeof "/proc/self/fd/" + 3 * sizeof fd], path[PATH_MAX];
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t length = readlink(link, path, sizeof path);
+	if (length < 0)
+		return NULL;
+	if (length == sizeof path) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return xstrndup(path, (size_t)length);
+}
+
+/* The part of PATH (real, from outside) inside the tree, NULL where it is not inside. */
+static const char *strip_root(const struct root *root, const char *path)
+{
+	size_t length = strlen(root->path);
+
+	if (strncmp(path, root->path, length) != 0)
+		return NULL;
+	if (path[length] == '\0')
+		return "/";
+	return path[length] == '/' ? path + length : NULL;
+}
+
+char *root_real(const struct root *root, const char *path)
+{
+	if (is_system(root))
+		return realpath(path, NULL);
+
+	int fd = open_in_root(root, path, O_PATH);
+	if (fd < 0)
+		return NULL;
+	char *outside = descriptor_path(fd);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	if (!outside)
+		return NULL;
+	/* A file that was removed meanwhile, or a tree that was moved, no longer has a name in it. */
+	const char *inside = strip_root(root, outside);
+	char *result = inside ? xstrdup(inside) : NULL;
+	free(outside);
+	if (!result)
+		errno = ENOENT;
+	return result;
+}
+
+char *root_outside(const struct root *root, const char *path)
+{
+	return xasprintf("%s%s%s", root->path, path[0] == '/' ? "" : "/", path);
+}
+
+/* ARGUMENT as an absolute path, NULL if the working directory has none. */
+static char *absolute(const char *argument)
+{
+	if (argument[0] == '/')
+		return xstrdup(argument);
+
+	char *directory = getcwd(NULL, 0);
+	if (!directory)
+		return NULL;
+	char *path = xasprintf("%s/%s", strcmp(directory, "/") == 0 ? "" : directory, argument);
+	free(directory);
+	return path;
+}
+
+/* PATH with its directory's symbolic links resolved; its last component stays.  NULL where the
+ * directory does not exist. */
+static char *real_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+	char *real = realpath(directory, NULL);
+	char *result = real ? xasprintf("%s%s", strcmp(real, "/") == 0 ? "" : real, slash) : NULL;
+
+	free(directory);
+	free(real);
+	return result;
+}
+
+char *root_inside(const struct root *root, const char *argument)
+{
+	char *path = absolute(argument), *result = NULL;
+
+	if (path && is_system(root))
+		return path;
+	if (path) {
+		const char *inside = strip_root(root, path);
+		char *real = inside ? NULL : real_directory(path);
+
+		if (real)
+			inside = strip_root(root, real);
+		if (inside)
+			result = xstrdup(inside);
+		free(real);
+	}
+	free(path);
+	return result ? result : xasprintf("%s%s", argument[0] == '/' ? "" : "/", argument);
+}
