@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Path patterns of manifests and notes: absolute, `*` `?` `[...]` stop at `/`, `**` does not.
  *
+ * `{a,b}` stands for either of its alternatives, which may be empty and may hold slashes, patterns and
+ * further braces: /usr/{lib,lib64}/xine is one place in two distributions' layouts, and one pattern,
+ * satisfied where either is.  `**` is a component of its own and also stands for no component at all.
+ *
  * As in glob(7), a leading dot of a component has to be matched by a dot.  Directories that are
  * symbolic links are entered when a component of the pattern matches them, but never by `**`
  * (which would loop). */
