@@ -1,6 +1,13 @@
 # prelink: the passes in the order in which main() runs them, what they share, and the machines.
+sbin_PROGRAMS += prelink-plugins/prelink
+prelink_plugins_prelink_SOURCES = prelink-plugins/main.c
+prelink_plugins_prelink_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a \
+	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(NETTLE_LIBS) $(ZLIB_LIBS)
+
 noinst_LIBRARIES += prelink-plugins/libprelink.a
 prelink_plugins_libprelink_a_SOURCES = \
+	prelink-plugins/options.c prelink-plugins/options.h \
+	prelink-plugins/conf.c prelink-plugins/conf.h \
 	prelink-plugins/dynamic.c prelink-plugins/dynamic.h \
 	prelink-plugins/object.h \
 	prelink-plugins/arch/arch.h

@@ -156,6 +156,7 @@ struct expansion {
 	const char *text; /* the pattern, for messages */
 	const struct components *pattern;
 	struct path_list *list;
+	bool any;           /* directories match too */
 	size_t directories; /* read so far */
 	int status;
 };
@@ -167,12 +168,12 @@ static bool is_nothing(int error)
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
 }
 
-static void add_if_file(struct expansion *e, const char *path)
+static void add_if_wanted(struct expansion *e, const char *path)
 {
 	struct stat st;
 
 	if (root_stat(e->root, path, &st) == 0) {
-		if (!S_ISDIR(st.st_mode))
+		if (e->any || !S_ISDIR(st.st_mode))
 			path_list_add(e->list, path);
 	} else if (!is_nothing(errno)) {
 		e->status = diag_errno(path, "expanding the pattern %s", e->text);
@@ -200,8 +201,8 @@ static void expand_entry(struct expansion *e, const char *directory, const struc
 			if (entry->d_type == DT_DIR || may_be_link)
 				expand(e, path, part + 1);
 		} else if (may_be_link) {
-			add_if_file(e, path);
-		} else if (entry->d_type != DT_DIR) {
+			add_if_wanted(e, path);
+		} else if (e->any || entry->d_type != DT_DIR) {
 			path_list_add(e->list, path);
 		}
 	}
@@ -222,7 +223,7 @@ static void expand(struct expansion *e, const char *directory, size_t part)
 		path = longer;
 	}
 	if (part == p->count) {
-		add_if_file(e, path);
+		add_if_wanted(e, path);
 		free(path);
 		return;
 	}
@@ -256,10 +257,10 @@ static void expand(struct expansion *e, const char *directory, size_t part)
 	free(path);
 }
 
-int pattern_expand(const struct root *root, const char *pattern, struct path_list *list)
+static int expand_pattern(const struct root *root, const char *pattern, bool any, struct path_list *list)
 {
 	struct components components;
-	struct expansion e = { .root = root, .text = pattern, .pattern = &components, .list = list };
+	struct expansion e = { .root = root, .text = pattern, .pattern = &components, .list = list, .any = any };
 	const char *problem = pattern_check(pattern);
 
 	if (problem)
@@ -269,6 +270,16 @@ int pattern_expand(const struct root *root, const char *pattern, struct path_lis
 	components_release(&components);
 	path_list_sort(list);
 	return e.status;
+}
+
+int pattern_expand(const struct root *root, const char *pattern, struct path_list *list)
+{
+	return expand_pattern(root, pattern, false, list);
+}
+
+int pattern_expand_any(const struct root *root, const char *pattern, struct path_list *list)
+{
+	return expand_pattern(root, pattern, true, list);
 }
 
 void path_list_add(struct path_list *list, const char *path)

@@ -32,6 +32,9 @@ struct path_list {
  * read); one that does not exist is no error. */
 int pattern_expand(const struct root *root, const char *pattern, struct path_list *list);
 
+/* The same with directories among them. */
+int pattern_expand_any(const struct root *root, const char *pattern, struct path_list *list);
+
 void path_list_add(struct path_list *list, const char *path);
 void path_list_sort(struct path_list *list); /* and drop duplicates */
 void path_list_release(struct path_list *list);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The command line of prelink; see options.h. */
+#include "options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+
+#define MAX_JOBS 256
+
+const char *argp_program_version = PACKAGE_STRING;
+
+static const char doc[] =
+	"Give every shared library and plugin its own address slot, and bind it ahead of time."
+	"\vExit status: 0 done, 1 something was refused or failed, 2 usage error.\n"
+	"See prelink(8), prelink.conf(5).";
+
+enum {
+	OPT_MD5 = 0x100,
+	OPT_SHA,
+	OPT_SHA256,
+	OPT_DYNAMIC_LINKER,
+	OPT_LD_LIBRARY_PATH,
+	OPT_LIBS_ONLY,
+	OPT_LAYOUT_PAGE_SIZE,
+	OPT_WITH_PLUGINS,
+	OPT_ROOT,
+	OPT_SEED,
+	OPT_JSON,
+};
+
+static const struct argp_option option_table[] = {
+	{ 0, 0, 0, 0, "What to do (else: prelink the FILEs):", 1 },
+	{ "all", 'a', 0, 0, "All that prelink.conf names", 0 },
+	{ "undo", 'u', 0, 0, "Give back the originals", 0 },
+	{ "verify", 'y', 0, 0, "Check one FILE, print its original", 0 },
+	{ "print-cache", 'p', 0, 0, "Print what the cache says", 0 },
+	{ "reloc-only", 'r', "ADDRESS", 0, "Only move a library there", 0 },
+	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
+
+	{ 0, 0, 0, 0, "How:", 2 },
+	{ "with-plugins", OPT_WITH_PLUGINS, 0, 0, "Honour plugin notes", 0 },
+	{ "conserve-memory", 'm', 0, 0, "Share addresses that never meet", 0 },
+	{ "random", 'R', 0, 0, "Start at a random address", 0 },
+	{ "seed", OPT_SEED, "N", 0, "-R, reproducibly", 0 },
+	{ "force", 'f', 0, 0, "Do again what is done already", 0 },
+	{ "quick", 'q', 0, 0, "Believe the times in the cache", 0 },
+	{ "libs-only", OPT_LIBS_ONLY, 0, 0, "Leave programs as they are", 0 },
+	{ "layout-page-size", OPT_LAYOUT_PAGE_SIZE, "SIZE", 0, "Slots are multiples of SIZE", 0 },
+	{ "jobs", 'j', "N", 0, "Use N threads", 0 },
+	{ "undo-output", 'o', "FILE", 0, "With -u: write there instead", 0 },
+	{ "md5", OPT_MD5, 0, 0, "With -y: print the MD5 instead", 0 },
+	{ "sha", OPT_SHA, 0, 0, "With -y: print the SHA-1 instead", 0 },
+	{ "sha256", OPT_SHA256, 0, 0, "With -y: the SHA-256", 0 },
+
+	{ 0, 0, 0, 0, "Where:", 3 },
+	{ "root", OPT_ROOT, "DIR", 0, "Work inside DIR", 0 },
+	{ "config-file", 'c', "FILE", 0, "Not /etc/prelink.conf", 0 },
+	{ "cache-file", 'C', "FILE", 0, "Not /etc/prelink.cache", 0 },
+	{ "no-update-cache", 'N', 0, 0, "Leave the cache as it is", 0 },
+	{ "black-list", 'b', "PATH", 0, "Leave PATH alone", 0 },
+	{ "dereference", 'h', 0, 0, "Follow links in directories", 0 },
+	{ "one-file-system", 'l', 0, 0, "Stay on one file system", 0 },
+	{ "dynamic-linker", OPT_DYNAMIC_LINKER, "LDSO", 0, "Assume this ld.so", 0 },
+	{ "ld-library-path", OPT_LD_LIBRARY_PATH, "PATH", 0, "Assume this LD_LIBRARY_PATH", 0 },
+
+	{ 0, 0, 0, 0, "Output:", 4 },
+	{ "verbose", 'v', 0, 0, "Say more; twice: even more", 0 },
+	{ "json", OPT_JSON, 0, 0, "Tables of -p, -n, -v as JSON", 0 },
+	{ 0, 0, 0, 0, 0, 0 },
+};
+
+/* A number as strtoull() reads it, all of it, at most MAX; a usage error otherwise. */
+static uint64_t number(const char *text, uint64_t max, const char *what, struct argp_state *state)
+{
+	char *end;
+
+	errno = 0;
+	uint64_t value = strtoull(text, &end, 0);
+	if (end == text || *end || errno || *text == '-' || value > max)
+		argp_error(state, "%s: '%s' is not a number that fits", what, text);
+	return value;
+}
+
+static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
+{
+	if (options->mode != MODE_PRELINK && options->mode != mode)
+		argp_error(state, "only one of -u, -y, -p and -r can be done at a time");
+	options->mode = mode;
+}
+
+static void set_digest(struct options *options, enum digest digest, struct argp_state *state)
+{
+	if (options->digest != DIGEST_NONE && options->digest != digest)
+		argp_error(state, "only one of --md5, --sha and --sha256 can be printed");
+	options->digest = digest;
+	set_mode(options, MODE_VERIFY, state);
+}
+
+static void add_to_blacklist(struct options *options, const char *path)
+{
+	options->blacklist = xreallocarray(options->blacklist, options->blacklist_count + 1,
+					   sizeof *options->blacklist);
+	options->blacklist[options->blacklist_count++] = path;
+}
+
+/* What one option alone cannot tell. */
+static void check(const struct options *o, struct argp_state *state)
+{
+	bool print = o->mode == MODE_PRINT;
+
+	if (!o->all && !print && !o->file_count)
+		argp_error(state, "name a FILE, or give -a");
+	if (o->all && o->file_count)
+		argp_error(state, "-a takes all that prelink.conf names: no FILE with it");
+	if (o->all && (o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY))
+		argp_error(state, "-a goes with prelinking and -u only");
+	if (print && o->file_count)
+		argp_error(state, "-p prints the whole cache: no FILE with it");
+	if ((o->mode == MODE_RELOC_ONLY || o->undo_output) && o->file_count != 1)
+		argp_error(state, "-r and -o take one FILE");
+	if (o->mode == MODE_VERIFY && o->digest == DIGEST_NONE && o->file_count != 1)
+		argp_error(state, "-y prints the original of one FILE; give --sha256 for several");
+	if (o->undo_output && o->mode != MODE_UNDO)
+		argp_error(state, "-o goes with -u only");
+	if (o->quick && o->force)
+		argp_error(state, "-q believes what is done already, -f does not: one of them");
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'a': o->all = true; break;
+	case 'u': set_mode(o, MODE_UNDO, state); break;
+	case 'y': set_mode(o, MODE_VERIFY, state); break;
+	case 'p': set_mode(o, MODE_PRINT, state); break;
+	case 'r':
+		set_mode(o, MODE_RELOC_ONLY, state);
+		o->reloc_address = number(argument, UINT64_MAX, "-r", state);
+		break;
+	case 'n': o->dry_run = true; break;
+	case OPT_WITH_PLUGINS: o->with_plugins = true; break;
+	case 'm': o->conserve_memory = true; break;
+	case 'R': o->random = true; break;
+	case OPT_SEED:
+		o->random = o->seed_given = true;
+		o->seed = number(argument, UINT64_MAX, "--seed", state);
+		break;
+	case 'f': o->force = true; break;
+	case 'q': o->quick = true; break;
+	case OPT_LIBS_ONLY: o->libs_only = true; break;
+	case OPT_LAYOUT_PAGE_SIZE:
+		o->layout_page_size = number(argument, 1 << 30, "--layout-page-size", state);
+		if (!o->layout_page_size || (o->layout_page_size & (o->layout_page_size - 1)))
+			argp_error(state, "--layout-page-size: '%s' is not a power of two", argument);
+		break;
+	case 'j':
+		o->jobs = (unsigned)number(argument, MAX_JOBS, "-j", state);
+		if (!o->jobs)
+			argp_error(state, "-j: at least one thread is needed");
+		break;
+	case 'o': o->undo_output = argument; break;
+	case OPT_MD5: set_digest(o, DIGEST_MD5, state); break;
+	case OPT_SHA: set_digest(o, DIGEST_SHA1, state); break;
+	case OPT_SHA256: set_digest(o, DIGEST_SHA256, state); break;
+	case OPT_ROOT: o->root = argument; break;
+	case 'c': o->conf = argument; break;
+	case 'C': o->cache = argument; break;
+	case 'N': o->no_update_cache = true; break;
+	case 'b': add_to_blacklist(o, argument); break;
+	case 'h': o->dereference = true; break;
+	case 'l': o->one_file_system = true; break;
+	case OPT_DYNAMIC_LINKER: o->dynamic_linker = argument; break;
+	case OPT_LD_LIBRARY_PATH: o->ld_library_path = argument; break;
+	case 'v': o->verbose++; break;
+	case OPT_JSON: o->json = true; break;
+	case ARGP_KEY_ARGS:
+		o->file = state->argv + state->next;
+		o->file_count = (size_t)(state->argc - state->next);
+		break;
+	case ARGP_KEY_SUCCESS: check(o, state); break;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* Processors that this process may use: what -j is when not given. */
+static unsigned processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set))
+		return 1;
+	int count = CPU_COUNT(&set);
+	return count < 1 ? 1 : (unsigned)count;
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+	static const struct argp argp = { option_table, parse, "[FILE...]", doc, 0, 0, 0 };
+
+	memset(options, 0, sizeof *options);
+	options->jobs = processors();
+	options->conf = "/etc/prelink.conf";
+	options->cache = "/etc/prelink.cache";
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, options);
+}
+
+void options_release(struct options *options)
+{
+	free(options->blacklist);
+	options->blacklist = NULL;
+	options->blacklist_count = 0;
+}
