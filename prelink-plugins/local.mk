@@ -10,4 +10,5 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/conf.c prelink-plugins/conf.h \
 	prelink-plugins/dynamic.c prelink-plugins/dynamic.h \
 	prelink-plugins/object.h \
-	prelink-plugins/arch/arch.h
+	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
+	prelink-plugins/arch/x86_64.c prelink-plugins/arch/i386.c prelink-plugins/arch/aarch64.c

@@ -41,18 +41,17 @@ struct arch {
 	uint32_t r_relative, r_irelative, r_glob_dat, r_jump_slot, r_word, r_copy;
 	enum reloc_kind (*reloc_kind)(uint32_t type);
 
+	/* Tags of the dynamic section between DT_LOPROC and DT_HIPROC whose d_un is an address, and whose
+	 * d_un is none; each ends with 0.  An object with any other is left alone. */
+	const int64_t *address_tags, *value_tags;
+
 	/* What ld.so of this machine looks for; see search.h. */
 	const char *interpreter;      /* the psABI's, as in PT_INTERP */
 	const char *multiarch;        /* Debian's triplet: "x86_64-linux-gnu" */
 	const char *lib;              /* "lib64" or "lib": $LIB without multiarch */
 	const char *platform;         /* $PLATFORM; NULL where the kernel's AT_PLATFORM decides */
 	uint32_t cache_flags;         /* of entries in ld.so.cache that are for this machine */
-	const char *const *hwcaps;    /* glibc-hwcaps subdirectories, best first, NULL-terminated */
-
-	/* After an object has moved by DELTA bytes: what points into it and no relocation describes:
-	 * the reserved entries of the GOT at DT_PLTGOT and lazy PLT stubs' entries that no relocation
-	 * covers.  NULL where nothing is to do.  0, or -1 after a message. */
-	int (*rebase_got)(struct elf_image *image, GElf_Addr pltgot, int64_t delta);
+	const char *const *hwcaps;    /* subdirectories of glibc-hwcaps, best first, NULL-terminated */
 };
 
 /* The table for IMAGE's machine and class; NULL where it is none that we know. */

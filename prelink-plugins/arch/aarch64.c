@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* aarch64: ELF for the Arm 64-bit Architecture (AAELF64), LP64 only.
+ *
+ * Relocations are RELA, as on x86-64, with the same exception: the word of a lazy JUMP_SLOT holds the
+ * address of PLT[0] and gets the load bias added.  TLS is by descriptor by default (TLSDESC, two
+ * words); ld.so may leave those to be resolved lazily through DT_TLSDESC_PLT.  GNU ld keeps the address
+ * of the dynamic section in the first word of .got, not of .got.plt, where DT_PLTGOT points.
+ *
+ * Pages are 4, 16 or 64 KB, as the kernel was built: slots are multiples of the largest.
+ *
+ * Slots: user space is 48 bits wide, or 39 on small kernels (Android, some boards with 4 KB pages),
+ * where it ends at 0x8000000000; libraries go down from there, PIEs are at two thirds of it,
+ * 0x5555555000 and up.  [0x3000000000, 0x4000000000) is free in both. */
+#include "arch.h"
+
+/* cache_flags: FLAG_ELF_LIBC6 and FLAG_AARCH64_LIB64 of glibc's sysdeps/generic/ldconfig.h. */
+#define CACHE_AARCH64 0x0a03
+
+static enum reloc_kind reloc_kind(uint32_t type)
+{
+	switch (type) {
+	case R_AARCH64_NONE:
+		return RELOC_NONE;
+	case R_AARCH64_RELATIVE:
+		return RELOC_RELATIVE;
+	case R_AARCH64_IRELATIVE:
+		return RELOC_IRELATIVE;
+	case R_AARCH64_ABS64:
+		return RELOC_WORD;
+	case R_AARCH64_GLOB_DAT:
+		return RELOC_GLOB_DAT;
+	case R_AARCH64_JUMP_SLOT:
+		return RELOC_JUMP_SLOT;
+	case R_AARCH64_COPY:
+		return RELOC_COPY;
+	case R_AARCH64_TLS_DTPMOD:
+		return RELOC_TLS_MODULE;
+	case R_AARCH64_TLS_DTPREL:
+		return RELOC_TLS_OFFSET;
+	case R_AARCH64_TLS_TPREL:
+		return RELOC_TLS_TP;
+	case R_AARCH64_TLSDESC:
+		return RELOC_TLSDESC;
+	}
+	return RELOC_UNKNOWN;
+}
+
+static const int64_t no_tags[] = { 0 };
+/* BTI_PLT, PAC_PLT, VARIANT_PCS: flags. */
+static const int64_t value_tags[] = { 0x70000001, 0x70000003, 0x70000005, 0 };
+static const char *const hwcaps[] = { NULL };
+
+const struct arch arch_aarch64 = {
+	.name = "aarch64",
+	.machine = EM_AARCH64,
+	.elf_class = ELFCLASS64,
+	.slot_first = 0x3000000000,
+	.slot_end = 0x4000000000,
+	.page_max = 65536,
+	.rela = true,
+	.r_relative = R_AARCH64_RELATIVE,
+	.r_irelative = R_AARCH64_IRELATIVE,
+	.r_glob_dat = R_AARCH64_GLOB_DAT,
+	.r_jump_slot = R_AARCH64_JUMP_SLOT,
+	.r_word = R_AARCH64_ABS64,
+	.r_copy = R_AARCH64_COPY,
+	.reloc_kind = reloc_kind,
+	.address_tags = no_tags,
+	.value_tags = value_tags,
+	.interpreter = "/lib/ld-linux-aarch64.so.1",
+	.multiarch = "aarch64-linux-gnu",
+	.lib = "lib64",
+	.platform = "aarch64",
+	.cache_flags = CACHE_AARCH64,
+	.hwcaps = hwcaps,
+};

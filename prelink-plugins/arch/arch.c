@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The machines we know; see arch.h. */
+#include "arch.h"
+
+static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386, &arch_aarch64 };
+
+const struct arch *arch_find(const struct elf_image *image)
+{
+	unsigned char elf_class = image->is64 ? ELFCLASS64 : ELFCLASS32;
+
+	for (size_t i = 0; i < sizeof arch_table / sizeof *arch_table; i++)
+		if (arch_table[i]->machine == image->ehdr.e_machine && arch_table[i]->elf_class == elf_class)
+			return arch_table[i];
+	return NULL;
+}
