@@ -87,14 +87,13 @@ static bool has_mixed_deep(const char *part, size_t length)
 	return length > 2 && memmem(part, length, "**", 2);
 }
 
-const char *pattern_check(const char *pattern)
+/* What is wrong with PATTERN, in which no braces are left; NULL if it is well-formed. */
+static const char *check_alternative(const char *pattern)
 {
 	const char *problem;
 
 	if (pattern[0] != '/')
 		return "is not absolute";
-	if (strlen(pattern) >= PATH_MAX)
-		return "is longer than a path can be";
 	if (pattern[strlen(pattern) - 1] == '/')
 		return "ends with a slash: it has to match files";
 	for (const char *at = pattern; *at == '/';) {
@@ -114,12 +113,77 @@ const char *pattern_check(const char *pattern)
 	return NULL;
 }
 
+/* Bounds on what a pattern can cost. */
+enum { MAX_BRACES = 16, MAX_ALTERNATIVES = 64 };
+
+/* What follows the character, escaped character or bracket expression at AT.  A bracket that never ends
+ * counts as a character: check_alternative() finds it. */
+static const char *skip_one(const char *at)
+{
+	const char *end;
+
+	if (*at == '[' && !check_bracket(at, &end))
+		return end + 1;
+	return at + (at[0] == '\\' && at[1] ? 2 : 1);
+}
+
+/* Adds to LIST each of the patterns without braces that PATTERN stands for; DEPTH braces were replaced on
+ * the way to it.  Returns NULL, or what is wrong. */
+static const char *expand_braces(const char *pattern, int depth, struct path_list *list)
+{
+	const char *open = pattern, *close, *problem = NULL;
+	int level = 1;
+
+	while (*open && *open != '{')
+		open = skip_one(open);
+	if (*open == '\0') {
+		if (list->count == MAX_ALTERNATIVES)
+			return "stands for more than 64 alternatives";
+		path_list_add(list, pattern);
+		return NULL;
+	}
+	if (depth == MAX_BRACES)
+		return "has more than 16 braces";
+	for (close = open + 1; *close; close = skip_one(close)) {
+		level += (*close == '{') - (*close == '}');
+		if (level == 0)
+			break;
+	}
+	if (*close == '\0')
+		return "has a { without its }";
+	for (const char *start = open + 1, *end = start; !problem && start <= close; start = ++end) {
+		for (level = 0; end < close && (level || *end != ','); end = skip_one(end))
+			level += (*end == '{') - (*end == '}');
+
+		char *text = xasprintf("%.*s%.*s%s", (int)(open - pattern), pattern, (int)(end - start), start,
+				       close + 1);
+
+		problem = expand_braces(text, depth + 1, list);
+		free(text);
+	}
+	return problem;
+}
+
+const char *pattern_check(const char *pattern)
+{
+	struct path_list alternatives = { 0 };
+	const char *problem = NULL;
+
+	if (strlen(pattern) >= PATH_MAX)
+		return "is longer than a path can be";
+	problem = expand_braces(pattern, 0, &alternatives);
+	for (size_t i = 0; i < alternatives.count && !problem; i++)
+		problem = check_alternative(alternatives.path[i]);
+	path_list_release(&alternatives);
+	return problem;
+}
+
 static bool part_matches(const char *part, const char *name)
 {
 	return fnmatch(part, name, FNM_PERIOD) == 0;
 }
 
-bool pattern_match(const char *pattern, const char *path)
+static bool match_alternative(const char *pattern, const char *path)
 {
 	struct components p, n;
 	size_t i = 0, j = 0;
@@ -144,6 +208,18 @@ bool pattern_match(const char *pattern, const char *path)
 	bool matches = j == n.count && i == p.count;
 	components_release(&p);
 	components_release(&n);
+	return matches;
+}
+
+bool pattern_match(const char *pattern, const char *path)
+{
+	struct path_list alternatives = { 0 };
+	bool matches = false;
+
+	if (!expand_braces(pattern, 0, &alternatives))
+		for (size_t i = 0; i < alternatives.count && !matches; i++)
+			matches = match_alternative(alternatives.path[i], path);
+	path_list_release(&alternatives);
 	return matches;
 }
 
@@ -261,13 +337,18 @@ static int expand_pattern(const struct root *root, const char *pattern, bool any
 {
 	struct components components;
 	struct expansion e = { .root = root, .text = pattern, .pattern = &components, .list = list, .any = any };
+	struct path_list alternatives = { 0 };
 	const char *problem = pattern_check(pattern);
 
 	if (problem)
 		return diag_error(NULL, "pattern %s: %s", pattern, problem);
-	split(&components, pattern);
-	expand(&e, "", 0);
-	components_release(&components);
+	expand_braces(pattern, 0, &alternatives);
+	for (size_t i = 0; i < alternatives.count; i++) {
+		split(&components, alternatives.path[i]);
+		expand(&e, "", 0);
+		components_release(&components);
+	}
+	path_list_release(&alternatives);
 	path_list_sort(list);
 	return e.status;
 }
