@@ -7,7 +7,8 @@ AM_TESTS_ENVIRONMENT = \
 	SOURCE_DIR='$(abs_top_srcdir)'; export SOURCE_DIR; \
 	PYTHONPATH='$(abs_top_srcdir)/tests/lib'; export PYTHONPATH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
-EXTRA_DIST += $(TESTS) tests/packages tests/install-packages tests/run tests/lib/harness.py
+EXTRA_DIST += $(TESTS) tests/packages tests/install-packages tests/run \
+	tests/lib/harness.py tests/lib/scratch_root.py
 
 include tests/notegen/local.mk
 include tests/search/local.mk
