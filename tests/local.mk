@@ -1,5 +1,6 @@
 # The tests: each area is a directory with a local.mk of its own.
 TESTS =
+check_PROGRAMS =
 TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(PYTHON)
 AM_TESTS_ENVIRONMENT = \
