@@ -9,7 +9,8 @@ AM_TESTS_ENVIRONMENT = \
 	PYTHONPATH='$(abs_top_srcdir)/tests/lib'; export PYTHONPATH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 EXTRA_DIST += $(TESTS) tests/packages tests/install-packages tests/run \
-	tests/lib/harness.py tests/lib/scratch_root.py
+	tests/lib/build.sh tests/lib/harness.py tests/lib/process.py tests/lib/scratch_root.py \
+	tests/lib/tree.py
 
 include tests/notegen/local.mk
 include tests/search/local.mk
