@@ -369,8 +369,67 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 	if (status != ELF_IMAGE_OK)
 		munmap(data, (size_t)st.st_size);
 	else
-		image->mapped = true;
+		image->mapped = (size_t)st.st_size;
 	return status;
+}
+
+int elf_image_redecode(struct elf_image *image, size_t size)
+{
+	unsigned char *data = image->data;
+	size_t mapped = image->mapped;
+
+	image->mapped = 0; /* not to be unmapped yet */
+	elf_image_release(image);
+	if (elf_image_init(image, data, size, image->path) != ELF_IMAGE_OK) {
+		if (mapped)
+			munmap(data, mapped);
+		return -1;
+	}
+	image->mapped = mapped;
+	return 0;
+}
+
+/* Brings the bytes at TO to those at FROM, without touching a page that has them already. */
+static void copy_pages(unsigned char *to, const unsigned char *from, size_t size)
+{
+	const size_t page = 4096;
+
+	for (size_t at = 0; at < size; at += page) {
+		size_t part = size - at < page ? size - at : page;
+
+		if (memcmp(to + at, from + at, part) != 0)
+			memcpy(to + at, from + at, part);
+	}
+}
+
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
+		    size_t tail_size)
+{
+	size_t size = image->size + tail_size, shared = 0;
+	struct stat st;
+
+	*copy = (struct elf_image){ .path = image->path };
+	unsigned char *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (data == MAP_FAILED)
+		return diag_errno(image->path, "copying it in memory");
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+		shared = (size_t)st.st_size < image->size ? (size_t)st.st_size : image->size;
+	if (shared && mmap(data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+			   0) == MAP_FAILED) {
+		diag_errno(image->path, "mapping the file");
+		munmap(data, size);
+		return -1;
+	}
+	copy_pages(data, image->data, image->size);
+	if (tail_size)
+		memcpy(data + image->size, tail, tail_size);
+	if (elf_image_init(copy, data, size, image->path) != ELF_IMAGE_OK) {
+		munmap(data, size);
+		return -1;
+	}
+	copy->mapped = size;
+	return 0;
 }
 
 void elf_image_release(struct elf_image *image)
@@ -378,7 +437,7 @@ void elf_image_release(struct elf_image *image)
 	free(image->phdr);
 	free(image->shdr);
 	if (image->mapped)
-		munmap(image->data, image->size);
+		munmap(image->data, image->mapped);
 	*image = (struct elf_image){ .path = image->path };
 }
 

@@ -32,7 +32,7 @@ struct elf_image {
 	const char *path;    /* for messages; owned by the caller, outlives the image */
 	unsigned char *data; /* the file's bytes */
 	size_t size;         /* bytes */
-	bool mapped;         /* data is a mapping to be unmapped, else it is the caller's */
+	size_t mapped;       /* bytes of the mapping at data, 0 where data is the caller's */
 	bool is64;           /* ELFCLASS64 */
 	bool big_endian;     /* ELFDATA2MSB */
 	GElf_Ehdr ehdr;      /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
@@ -57,6 +57,17 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 /* The same for SIZE bytes at DATA, which the caller owns and keeps alive. */
 enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size,
 				     const char *path);
+
+/* Maps in COPY the same bytes as IMAGE has now, with the TAIL_SIZE bytes at TAIL (may be NULL where that
+ * is 0) after them, and decodes the headers.  FD is the file that IMAGE was mapped from, or -1: pages that
+ * are the same in the file are shared with it, so that a copy costs memory only for what differs.  0, or
+ * -1 after a message. */
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
+		    size_t tail_size);
+
+/* Decodes the headers again, after IMAGE's bytes have changed to become those of a file of SIZE bytes
+ * (at most those mapped).  On failure IMAGE is released.  0, or -1 after a message. */
+int elf_image_redecode(struct elf_image *image, size_t size);
 
 /* Frees the header tables and the mapping.  Harmless on a zeroed or released image. */
 void elf_image_release(struct elf_image *image);

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Writing and using the undo record; see undo.h. */
+#include "undo.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "diag.h"
+
+static const char magic[8] = "PRELUNDO";
+
+/* Offsets in .prelink.undo, as in undo.h. */
+enum {
+	REC_VERSION = 8,
+	REC_CRC = 12,
+	REC_SIZE = 16,
+	REC_ORIGINAL_CRC = 24,
+	REC_FLAGS = 28,
+	REC_DELTA = 32,
+	REC_FRONT = 40,
+	REC_WORDS = 48,
+	REC_STREAM_SIZE = 56,
+	REC_STREAM = 64,
+};
+enum { RECORD_VERSION = 1, FLAG_FILL = 1 };
+
+/* The record, decoded.  Set by read_record(). */
+struct record {
+	size_t headers_at, headers_size; /* of .gnu.prelink_undo in the file */
+	uint64_t at;                     /* file offset of .prelink.undo */
+	uint32_t crc, original_crc;
+	uint64_t original_size;
+	struct undo undo;
+	unsigned char *stream;           /* inflated; owned */
+	size_t stream_size;
+	size_t patches;                  /* where in the stream they start */
+};
+
+/* ---- The headers ---- */
+
+/* Where the header tables of a file are, by its ELF header alone. */
+struct tables {
+	uint64_t phoff, shoff;
+	size_t phsize, shsize; /* bytes; section headers without the first */
+};
+
+/* Reads them from the ELF header at file offset OFFSET of IMAGE, which is of IMAGE's class. */
+static struct tables find_tables(const struct elf_image *image, uint64_t offset)
+{
+#define FIELD(name) (offset + (image->is64 ? offsetof(Elf64_Ehdr, name) : offsetof(Elf32_Ehdr, name)))
+	size_t shnum = elf_get16(image, FIELD(e_shnum));
+
+	return (struct tables){
+		.phoff = elf_get_word(image, FIELD(e_phoff)),
+		.shoff = elf_get_word(image, FIELD(e_shoff)) + elf_shdr_size(image),
+		.phsize = elf_get16(image, FIELD(e_phnum)) * elf_phdr_size(image),
+		.shsize = (shnum ? shnum - 1 : 0) * elf_shdr_size(image),
+	};
+#undef FIELD
+}
+
+/* The contents of .gnu.prelink_undo, allocated. */
+static unsigned char *save_headers(const struct elf_image *original, size_t *size)
+{
+	struct tables t = find_tables(original, 0);
+	size_t ehsize = elf_ehdr_size(original);
+	unsigned char *saved = xmalloc(ehsize + t.phsize + t.shsize);
+
+	memcpy(saved, original->data, ehsize);
+	memcpy(saved + ehsize, original->data + t.phoff, t.phsize);
+	memcpy(saved + ehsize + t.phsize, original->data + t.shoff, t.shsize);
+	*size = ehsize + t.phsize + t.shsize;
+	return saved;
+}
+
+/* Puts the SIZE bytes of HEADERS back where they say they were, in a file of LIMIT bytes. */
+static int restore_headers(struct elf_image *image, const unsigned char *headers, size_t size, uint64_t limit)
+{
+	size_t ehsize = elf_ehdr_size(image);
+
+	if (size < ehsize || limit < ehsize || memcmp(headers, ELFMAG, SELFMAG) != 0 ||
+	    headers[EI_CLASS] != (image->is64 ? ELFCLASS64 : ELFCLASS32) ||
+	    headers[EI_DATA] != (image->big_endian ? ELFDATA2MSB : ELFDATA2LSB))
+		return -1;
+	memcpy(image->data, headers, ehsize);
+	struct tables t = find_tables(image, 0);
+
+	if (size != ehsize + t.phsize + t.shsize || t.phoff > limit || t.phsize > limit - t.phoff ||
+	    t.shoff > limit || t.shsize > limit - t.shoff)
+		return -1;
+	memcpy(image->data + t.phoff, headers + ehsize, t.phsize);
+	memcpy(image->data + t.shoff, headers + ehsize + t.phsize, t.shsize);
+	return 0;
+}
+
+/* ---- Moving back ---- */
+
+/* Does mechanically what can be done: IMAGE's first SIZE bytes are then the original's, but for the
+ * patches.  HEADERS (of HEADERS_SIZE bytes) are not in IMAGE. */
+static int move_back(struct elf_image *image, struct undo *undo, uint64_t size, const unsigned char *headers,
+		     size_t headers_size, const char **why)
+{
+	struct rebase rebase = { .delta = undo->delta, .fill = undo->fill };
+
+	if (undo->delta && rebase_back(image, undo->arch, &rebase, &undo->words) != SKIP_NOT) {
+		*why = rebase.why;
+		return -1;
+	}
+	if (undo->front)
+		memmove(image->data, image->data + undo->front, size);
+	*why = "the headers that it saved are not this file's";
+	return restore_headers(image, headers, headers_size, size);
+}
+
+/* ---- Patches ---- */
+
+struct buffer {
+	unsigned char *data; /* owned */
+	size_t size, room;
+};
+
+static void put_byte(struct buffer *buffer, unsigned char byte)
+{
+	if (buffer->size == buffer->room) {
+		buffer->room = buffer->room ? buffer->room * 2 : 256;
+		buffer->data = xreallocarray(buffer->data, buffer->room, 1);
+	}
+	buffer->data[buffer->size++] = byte;
+}
+
+static void put_leb128(struct buffer *buffer, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		put_byte(buffer, (unsigned char)(value | 0x80));
+	put_byte(buffer, (unsigned char)value);
+}
+
+/* Reads a number at *AT of the SIZE bytes at DATA, and advances. */
+static bool get_leb128(const unsigned char *data, size_t size, size_t *at, uint64_t *value)
+{
+	*value = 0;
+	for (unsigned int shift = 0; *at < size && shift < 64; shift += 7) {
+		unsigned char byte = data[(*at)++];
+
+		*value |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return true;
+	}
+	return false;
+}
+
+/* The word at file offset OFFSET of a file of SIZE bytes, which may end inside it. */
+static uint64_t get_word(const struct elf_image *image, uint64_t offset, uint64_t size)
+{
+	size_t word = elf_word_size(image);
+	unsigned char padded[8] = { 0 };
+	struct elf_image end = { .data = padded, .is64 = image->is64, .big_endian = image->big_endian };
+
+	if (word <= size - offset)
+		return elf_get_word(image, offset);
+	memcpy(padded, image->data + offset, size - offset);
+	return elf_get_word(&end, 0);
+}
+
+static void put_word(struct elf_image *image, uint64_t offset, uint64_t size, uint64_t value)
+{
+	size_t word = elf_word_size(image);
+	unsigned char padded[8];
+	struct elf_image end = { .data = padded, .is64 = image->is64, .big_endian = image->big_endian };
+
+	elf_put_word(&end, 0, value);
+	memcpy(image->data + offset, padded, word <= size - offset ? word : size - offset);
+}
+
+/* What has to be written over BACK to make it ORIGINAL, added to STREAM. */
+static void make_patches(const struct elf_image *back, const struct elf_image *original, struct buffer *stream)
+{
+	uint64_t word = elf_word_size(original), next = 0, previous = 0;
+	const size_t block = 4096;
+
+	for (uint64_t start = 0; start < original->size; start += block) {
+		uint64_t end = original->size - start < block ? original->size : start + block;
+
+		if (memcmp(back->data + start, original->data + start, end - start) == 0)
+			continue;
+		for (uint64_t at = start; at < end; at += word) {
+			uint64_t value = get_word(original, at, original->size);
+
+			if (get_word(back, at, original->size) == value)
+				continue;
+			uint64_t step = value - previous;
+
+			put_leb128(stream, (at - next) / word);
+			put_leb128(stream, step << 1 ^ (step >> 63 ? UINT64_MAX : 0));
+			next = at + word;
+			previous = value;
+		}
+	}
+}
+
+static int apply_patches(struct elf_image *image, uint64_t size, const unsigned char *stream, size_t stream_size)
+{
+	uint64_t word = elf_word_size(image), at = 0, value = 0, gap, step;
+
+	for (size_t i = 0; i < stream_size; at += word) {
+		if (!get_leb128(stream, stream_size, &i, &gap) || !get_leb128(stream, stream_size, &i, &step) ||
+		    gap > size / word)
+			return -1;
+		at += gap * word;
+		if (at >= size)
+			return -1;
+		value += step >> 1 ^ (step & 1 ? UINT64_MAX : 0);
+		put_word(image, at, size, value);
+	}
+	return 0;
+}
+
+/* ---- CRC ---- */
+
+static uint32_t crc_part(uint32_t crc, const unsigned char *data, size_t size)
+{
+	return (uint32_t)crc32_z(crc, data, size);
+}
+
+static uint32_t crc_zeros(uint32_t crc, size_t size)
+{
+	static const unsigned char zeros[8];
+
+	return crc_part(crc, zeros, size);
+}
+
+/* File offset of the value of DT_CHECKSUM, 0 where there is none. */
+static uint64_t checksum_value(const struct elf_image *image)
+{
+	const GElf_Phdr *p = elf_image_find_phdr(image, PT_DYNAMIC);
+	size_t step = elf_dyn_size(image);
+
+	for (uint64_t at = 0; p && at + step <= p->p_filesz; at += step) {
+		GElf_Dyn entry;
+
+		elf_get_dyn(image, p->p_offset + at, &entry);
+		if (entry.d_tag == DT_NULL)
+			break;
+		if (entry.d_tag == DT_CHECKSUM)
+			return p->p_offset + at + step / 2;
+	}
+	return 0;
+}
+
+/* CRC-32 of the rewritten file: IMAGE's bytes followed by those of TAIL, but for two fields.  RECORD is
+ * the file offset of .prelink.undo, which lies after the dynamic section. */
+static uint32_t rewritten_crc(const struct elf_image *image, const unsigned char *tail, size_t tail_size,
+			      uint64_t record)
+{
+	uint64_t checksum = checksum_value(image), at = 0;
+	size_t word = elf_word_size(image);
+	uint32_t crc = 0;
+
+	if (checksum && checksum + word <= record) {
+		crc = crc_part(crc, image->data, checksum);
+		crc = crc_zeros(crc, word);
+		at = checksum + word;
+	}
+	if (record < image->size) { /* all of it is in the image */
+		crc = crc_part(crc, image->data + at, record + REC_CRC - at);
+		crc = crc_zeros(crc, 4);
+		return crc_part(crc, image->data + record + REC_CRC + 4, image->size - (record + REC_CRC + 4));
+	}
+	record -= image->size;
+	crc = crc_part(crc, image->data + at, image->size - at);
+	crc = crc_part(crc, tail, record + REC_CRC);
+	crc = crc_zeros(crc, 4);
+	return crc_part(crc, tail + record + REC_CRC + 4, tail_size - (record + REC_CRC + 4));
+}
+
+/* ---- Writing ---- */
+
+/* Deflates STREAM after the REC_STREAM bytes that the record starts with. */
+static unsigned char *deflate_stream(const struct buffer *stream, size_t *size)
+{
+	uLongf deflated = compressBound(stream->size);
+	unsigned char *record = xcalloc(REC_STREAM + deflated, 1);
+
+	/* Cannot fail but for want of memory: the room is compressBound()'s. */
+	if (compress2(record + REC_STREAM, &deflated, stream->data, stream->size, 9) != Z_OK) {
+		free(record);
+		return NULL;
+	}
+	*size = REC_STREAM + deflated;
+	return record;
+}
+
+/* The contents of .prelink.undo but for the CRC of the rewritten file, allocated. */
+static unsigned char *make_record(const struct elf_image *original, const struct undo *undo,
+				  const struct buffer *stream, size_t *size)
+{
+	unsigned char *data = deflate_stream(stream, size);
+	struct elf_image record = { .data = data, .big_endian = original->big_endian };
+
+	if (!data)
+		return NULL;
+	memcpy(data, magic, sizeof magic);
+	elf_put32(&record, REC_VERSION, RECORD_VERSION);
+	elf_put64(&record, REC_SIZE, original->size);
+	elf_put32(&record, REC_ORIGINAL_CRC, crc_part(0, original->data, original->size));
+	elf_put32(&record, REC_FLAGS, undo->fill ? FLAG_FILL : 0);
+	elf_put64(&record, REC_DELTA, (uint64_t)undo->delta);
+	elf_put64(&record, REC_FRONT, undo->front);
+	elf_put64(&record, REC_WORDS, undo->words.count);
+	elf_put64(&record, REC_STREAM_SIZE, stream->size);
+	return data;
+}
+
+/* Where each part of the tail goes, in bytes from the tail's start. */
+struct tail_layout {
+	size_t headers, record, names, shdrs, end;
+};
+
+static size_t align_up(uint64_t value, size_t alignment)
+{
+	return (value + alignment - 1) / alignment * alignment;
+}
+
+/* Appends to the section name table two names, and to the section header table their sections; sets
+ * the ELF header.  Returns the tail, with the two sections' contents left to the caller. */
+static unsigned char *make_tail(struct elf_image *moved, size_t headers_size, size_t record_size,
+				struct tail_layout *l)
+{
+	static const char names[] = UNDO_SECTION "\0" UNDO_OWN_SECTION;
+	const GElf_Shdr *old_names = &moved->shdr[moved->shstrndx];
+	size_t base = moved->size, step = elf_shdr_size(moved);
+
+	l->headers = align_up(base, 8) - base;
+	l->record = align_up(base + l->headers + headers_size, 8) - base;
+	l->names = l->record + record_size;
+	l->shdrs = align_up(base + l->names + old_names->sh_size + sizeof names, 8) - base;
+	l->end = l->shdrs + (moved->shnum + 2) * step;
+
+	unsigned char *tail = xcalloc(l->end, 1);
+	struct elf_image out = { .data = tail, .is64 = moved->is64, .big_endian = moved->big_endian };
+	GElf_Shdr undo[2] = {
+		{ .sh_name = (uint32_t)old_names->sh_size, .sh_type = SHT_PROGBITS,
+		  .sh_offset = base + l->headers, .sh_size = headers_size, .sh_addralign = 8 },
+		{ .sh_name = (uint32_t)(old_names->sh_size + sizeof UNDO_SECTION), .sh_type = SHT_PROGBITS,
+		  .sh_offset = base + l->record, .sh_size = record_size, .sh_addralign = 8 },
+	};
+
+	memcpy(tail + l->names, moved->data + old_names->sh_offset, old_names->sh_size);
+	memcpy(tail + l->names + old_names->sh_size, names, sizeof names);
+	for (size_t i = 0; i < moved->shnum; i++) {
+		GElf_Shdr s = moved->shdr[i];
+
+		if (i == moved->shstrndx) {
+			s.sh_offset = base + l->names;
+			s.sh_size += sizeof names;
+		}
+		elf_put_shdr(&out, l->shdrs + i * step, &s);
+	}
+	for (size_t i = 0; i < 2; i++)
+		elf_put_shdr(&out, l->shdrs + (moved->shnum + i) * step, &undo[i]);
+
+	GElf_Ehdr ehdr = moved->ehdr;
+
+	ehdr.e_shoff = base + l->shdrs;
+	ehdr.e_shnum = (uint16_t)(moved->shnum + 2);
+	elf_put_ehdr(moved, &ehdr);
+	return tail;
+}
+
+/* What mechanical moving back of MOVED still lacks. */
+static enum object_skip make_stream(const struct elf_image *moved, const struct elf_image *original,
+				    struct undo *undo, int fd, const unsigned char *headers,
+				    size_t headers_size, struct buffer *stream)
+{
+	struct elf_image back;
+	const char *why;
+
+	if (elf_image_clone(&back, moved, fd, NULL, 0))
+		return SKIP_MALFORMED;
+	if (move_back(&back, undo, original->size, headers, headers_size, &why)) {
+		diag_error(moved->path, "trying to undo it in memory: %s; it is left as it was", why);
+		elf_image_release(&back);
+		return SKIP_MALFORMED;
+	}
+	for (size_t i = 0; i < undo->words.count / 8 + 1; i++)
+		put_byte(stream, undo->words.held ? undo->words.held[i] : 0);
+	make_patches(&back, original, stream);
+	elf_image_release(&back);
+	return SKIP_NOT;
+}
+
+enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo,
+			     int fd, unsigned char **tail, size_t *tail_size)
+{
+	size_t headers_size, record_size = 0;
+	struct buffer stream = { 0 };
+	struct tail_layout l;
+
+	/* Elsewhere counts go by e_shnum and e_phnum; .gnu.prelink_undo cannot have it otherwise. */
+	if (original->shnum == 0 || original->shstrndx == 0 || moved->shnum + 2 >= SHN_LORESERVE ||
+	    original->ehdr.e_shnum != original->shnum || original->ehdr.e_phnum != original->phnum)
+		return SKIP_NO_SECTIONS;
+	if (!moved->is64 && moved->size > UINT32_MAX / 2)
+		return SKIP_MALFORMED;
+
+	unsigned char *headers = save_headers(original, &headers_size);
+	enum object_skip skip = make_stream(moved, original, undo, fd, headers, headers_size, &stream);
+	unsigned char *record = skip ? NULL : make_record(original, undo, &stream, &record_size);
+
+	if (record) {
+		*tail = make_tail(moved, headers_size, record_size, &l);
+		*tail_size = l.end;
+		memcpy(*tail + l.headers, headers, headers_size);
+		memcpy(*tail + l.record, record, record_size);
+
+		struct elf_image out = { .data = *tail, .big_endian = moved->big_endian };
+		uint32_t crc = rewritten_crc(moved, *tail, l.end, moved->size + l.record);
+		uint64_t checksum = checksum_value(moved);
+
+		elf_put32(&out, l.record + REC_CRC, crc);
+		if (checksum)
+			elf_put_word(moved, checksum, crc);
+	} else if (!skip) {
+		diag_error(moved->path, "compressing the undo record: out of memory; it is left as it was");
+		skip = SKIP_MALFORMED;
+	}
+	free(record);
+	free(headers);
+	free(stream.data);
+	return skip;
+}
+
+/* ---- Undoing ---- */
+
+static int bad_record(const struct elf_image *image, const char *why)
+{
+	return diag_error(image->path, "undoing: the undo record is damaged (%s); reinstall the file from its "
+			  "package", why);
+}
+
+/* Finds both sections and decodes what needs no inflating.  Returns what is wrong, NULL where nothing
+ * is. */
+static const char *read_record(const struct elf_image *image, struct record *r)
+{
+	size_t headers = elf_image_find_section(image, UNDO_SECTION);
+	size_t own = elf_image_find_section(image, UNDO_OWN_SECTION);
+
+	*r = (struct record){ 0 };
+	if (!headers || !own)
+		return "it is not there, or only half of it";
+	const GElf_Shdr *h = &image->shdr[headers], *o = &image->shdr[own];
+
+	if (h->sh_type != SHT_PROGBITS || o->sh_type != SHT_PROGBITS || o->sh_size < REC_STREAM ||
+	    memcmp(image->data + o->sh_offset, magic, sizeof magic) != 0)
+		return "it does not start as one";
+	r->at = o->sh_offset;
+	if (elf_get32(image, r->at + REC_VERSION) != RECORD_VERSION)
+		return "it was written by a newer version of this program";
+	r->headers_at = h->sh_offset;
+	r->headers_size = h->sh_size;
+	r->crc = elf_get32(image, r->at + REC_CRC);
+	r->original_size = elf_get64(image, r->at + REC_SIZE);
+	r->original_crc = elf_get32(image, r->at + REC_ORIGINAL_CRC);
+	r->undo.arch = arch_find(image);
+	r->undo.fill = elf_get32(image, r->at + REC_FLAGS) & FLAG_FILL;
+	r->undo.delta = (int64_t)elf_get64(image, r->at + REC_DELTA);
+	r->undo.front = elf_get64(image, r->at + REC_FRONT);
+	r->undo.words.count = elf_get64(image, r->at + REC_WORDS);
+	r->stream_size = elf_get64(image, r->at + REC_STREAM_SIZE);
+	/* Everything of the original lies before the record; a patch takes at most 20
+	 * bytes for 4, and deflating gains at most a factor of 1032. */
+	if (!r->undo.arch || r->original_size > r->at || r->undo.front > r->at - r->original_size ||
+	    r->undo.words.count > r->original_size / elf_rela_size(image) ||
+	    r->stream_size / 6 > r->original_size + 64 || r->stream_size / 2048 > o->sh_size ||
+	    r->stream_size < r->undo.words.count / 8 + 1)
+		return "its numbers do not fit";
+	return NULL;
+}
+
+static int inflate_stream(const struct elf_image *image, struct record *r)
+{
+	const GElf_Shdr *own = &image->shdr[elf_image_find_section(image, UNDO_OWN_SECTION)];
+	uLongf size = r->stream_size;
+
+	r->stream = xmalloc(r->stream_size);
+	if (uncompress(r->stream, &size, image->data + r->at + REC_STREAM, own->sh_size - REC_STREAM) != Z_OK ||
+	    size != r->stream_size)
+		return -1;
+	r->undo.words.held = r->stream;
+	r->patches = r->undo.words.count / 8 + 1;
+	return 0;
+}
+
+bool undo_present(const struct elf_image *image)
+{
+	size_t own = elf_image_find_section(image, UNDO_OWN_SECTION);
+
+	return own && image->shdr[own].sh_type == SHT_PROGBITS && image->shdr[own].sh_size >= sizeof magic &&
+	       memcmp(image->data + image->shdr[own].sh_offset, magic, sizeof magic) == 0;
+}
+
+int64_t undo_delta(const struct elf_image *image)
+{
+	struct record r;
+
+	return read_record(image, &r) ? 0 : r.undo.delta;
+}
+
+/* Undoes IMAGE by its record R, whose stream is inflated, and compares the CRC. */
+static int undo_by(struct elf_image *image, struct record *r)
+{
+	unsigned char *headers = xmalloc(r->headers_size);
+	const char *why;
+	int result;
+
+	memcpy(headers, image->data + r->headers_at, r->headers_size);
+	result = move_back(image, &r->undo, r->original_size, headers, r->headers_size, &why);
+	free(headers);
+	if (result)
+		return bad_record(image, why);
+	if (apply_patches(image, r->original_size, r->stream + r->patches, r->stream_size - r->patches))
+		return bad_record(image, "a patch lies outside the file");
+	if (crc_part(0, image->data, r->original_size) != r->original_crc)
+		return bad_record(image, "it does not lead back to the original");
+	return 0;
+}
+
+int undo_image(struct elf_image *image)
+{
+	struct record r;
+	const char *why = read_record(image, &r);
+
+	if (why)
+		return bad_record(image, why);
+	if (rewritten_crc(image, NULL, 0, r.at) != r.crc)
+		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by strip, "
+				  "patchelf or the like; reinstall it from its package");
+	if (checksum_value(image)) /* as it was when the patches were made */
+		elf_put_word(image, checksum_value(image), 0);
+	int result = inflate_stream(image, &r) ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);
+
+	free(r.stream);
+	return result ? result : elf_image_redecode(image, r.original_size);
+}
