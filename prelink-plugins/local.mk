@@ -9,7 +9,10 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/options.c prelink-plugins/options.h \
 	prelink-plugins/conf.c prelink-plugins/conf.h \
 	prelink-plugins/dynamic.c prelink-plugins/dynamic.h \
-	prelink-plugins/object.h \
+	prelink-plugins/object.c prelink-plugins/object.h \
+	prelink-plugins/gather.c prelink-plugins/gather.h \
+	prelink-plugins/symbols.c prelink-plugins/symbols.h \
+	prelink-plugins/bind.c prelink-plugins/bind.h \
 	prelink-plugins/rebase.c prelink-plugins/rebase.h \
 	prelink-plugins/undo.c prelink-plugins/undo.h \
 	prelink-plugins/rewrite.c prelink-plugins/rewrite.h \

@@ -47,9 +47,11 @@ enum object_skip {
 struct needed {
 	char *name; /* with $ORIGIN and the like unexpanded */
 	int64_t tag;
+	const struct name *interned; /* set by search; NULL where the name holds a `$` */
 };
 
 struct object;
+struct name;
 
 /* Objects in an order that matters; points into the table, owns only the array. */
 struct object_list {
@@ -63,7 +65,9 @@ struct plugin_scope {
 	const struct object *host;          /* whose note names it */
 	const struct plugin_entry *entry;   /* of host's note */
 	struct object_list scope;           /* the plugin and its dependencies, breadth first; the plugin
-					       is first; includes objects of the start-up scope */
+					       is first (but for its filtees); includes objects of the
+					       start-up scope.  Programs share the array, which is the
+					       table's (object_table_keep()) */
 };
 
 struct object {
@@ -88,7 +92,7 @@ struct object {
 	bool prelinked;          /* carries our undo record */
 	GElf_Addr original_start; /* `start` of the original, where prelinked */
 	struct plugin_list plugins; /* what its notes say; only with --with-plugins */
-	enum object_skip skip;   /* also set by search, layout and rewrite */
+	enum object_skip skip;   /* also set by scope, layout and rewrite */
 
 	/* Set by search and scope, for OBJECT_EXEC and OBJECT_PIE and, for libraries, as their own
 	 * natural scope. */
@@ -97,6 +101,9 @@ struct object {
 					that several notes name, once for each host entry */
 	size_t plugin_count;
 	struct object *loader;   /* of its PT_INTERP, NULL where that is not there */
+	char *missing;           /* a dependency that ld.so would not find, NULL if there is none.  A program
+				    then is SKIP_MISSING; a library may still find it in some program */
+	const struct name *soname_interned; /* set by search, for itself */
 
 	/* Set by layout. */
 	bool has_slot;
@@ -109,17 +116,25 @@ struct object {
 struct object_table {
 	struct object **object;  /* by index; sorted by path when gather ends, found ones after */
 	size_t count;
-	struct inode_map *inodes; /* (st_dev, st_ino) -> object; see object.c */
+	void *inodes;            /* (st_dev, st_ino) -> object: a tree of tsearch(3); see object.c */
+	void **kept;             /* what object_table_keep() was given */
+	size_t kept_count;
 	pthread_mutex_t lock;    /* while gather's threads add */
 };
 
 void object_table_init(struct object_table *table);
 void object_table_release(struct object_table *table);
 /* The object of that inode, NULL where there is none yet. */
-struct object *object_table_find(const struct object_table *table, dev_t dev, ino_t ino);
+struct object *object_table_find(struct object_table *table, dev_t dev, ino_t ino);
 /* Adds OBJECT (allocated, owned by the table from then on), unless that inode is there already:
- * then OBJECT is released, and the one that is there gets its names.  Returns the one in the table. */
+ * then OBJECT is released, and the one that is there gets its names.  Returns the one in the table.
+ * Whatever the order of the calls: `path` is the first of the real names, and an object is listed if
+ * one of its names is. */
 struct object *object_table_add(struct object_table *table, struct object *object);
+/* Sorts by path and numbers anew. */
+void object_table_sort(struct object_table *table);
+/* Memory (of malloc) that several objects share: freed with the table. */
+void object_table_keep(struct object_table *table, void *memory);
 
 void object_release(struct object *object);
 const char *object_skip_text(enum object_skip skip);

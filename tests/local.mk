@@ -1,5 +1,6 @@
 # The tests: each area is a directory with a local.mk of its own.
 TESTS =
+check_PROGRAMS =
 TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(PYTHON)
 AM_TESTS_ENVIRONMENT = \
@@ -8,7 +9,8 @@ AM_TESTS_ENVIRONMENT = \
 	PYTHONPATH='$(abs_top_srcdir)/tests/lib'; export PYTHONPATH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 EXTRA_DIST += $(TESTS) tests/packages tests/install-packages tests/run \
-	tests/lib/harness.py tests/lib/scratch_root.py
+	tests/lib/build.sh tests/lib/harness.py tests/lib/process.py tests/lib/scratch_root.py \
+	tests/lib/tree.py
 
 include tests/notegen/local.mk
 include tests/search/local.mk

@@ -2,21 +2,28 @@
 /* Replacing a file: the only way in which either tool writes one.
  *
  *     struct outfile out;
- *     if (outfile_begin(&out, root, path))          // temporary beside the file, same directory
+ *     if (outfile_begin(&out, root, path, &st))       // a new file, in the same directory
  *             return -1;
  *     if (outfile_write(&out, data, size) || outfile_commit(&out))
  *             ...                                     // the old file is still there, untouched
  *
- * commit gives the temporary the old file's mode, owner, extended attributes (ACLs, capabilities and
+ * commit gives the new file the old one's mode, owner, extended attributes (ACLs, capabilities and
  * SELinux labels are such) and times, fsyncs it and renames it over the old name; where the old file
  * had several hard links, every one of them is replaced, and the new names are hard links again; if
  * not all names of the file can be found, it is refused before anything is replaced.  Every other
- * way out, outfile_abandon() or an error, unlinks the temporary.  A reader, and a machine that
+ * way out, outfile_abandon() or an error, removes the new file.  A reader, and a machine that
  * loses power, sees the old file or the new one, never less.
  *
- * Temporaries are called `.NAME.prelink-XXXXXX`, and are locked (flock) while their writer lives, so
- * that outfile_sweep() can remove what a killed run left.  A file that is being replaced is checked,
- * just before the rename, to be the one that was read (device, inode, size, mtime, ctime). */
+ * The new file has no name until it is whole and safe on disk (O_TMPFILE), then for an instant that of a
+ * temporary, `.NAME.prelink-XXXXXX`; where the file system cannot do that, it is called so from the
+ * start.  It is locked (flock) while its writer lives, so that outfile_sweep() can remove what a killed
+ * run left.  A file that is being replaced is checked, just before the rename, to be the one that was
+ * read (device, inode, size, mtime, ctime).
+ *
+ * Who replaces many files gathers some dozens of them, each written in full, and ends them with one
+ * outfile_commit_all(): the disk works on all of them at once, and the journal and each directory are
+ * written once for the group.  Nothing here is shared between two outfiles; threads may each have
+ * theirs. */
 #ifndef OUTFILE_H
 #define OUTFILE_H
 
@@ -30,24 +37,40 @@
 struct outfile {
 	const struct root *root;
 	char *path;       /* inside the tree, real (no symbolic link in it); owned */
-	char *temporary;  /* last component of the temporary's name; owned */
+	char *temporary;  /* last component of the new file's own name, NULL while it has none; owned */
 	int directory;    /* descriptor of the directory of both */
-	int fd;           /* the temporary */
+	int fd;           /* the new file, -1 once it is committed or given up */
 	struct stat old;  /* of the file being replaced, as read; st_nlink 0: there was none */
+	uint64_t size;    /* bytes of the new file so far, holes included */
+	uint64_t flushed; /* of these, bytes that the disk has been told to write already */
+	bool committed;   /* the name is the new file's */
 };
 
 /* Starts replacing PATH (its last component is not followed if it is a symbolic link: such a path is
  * refused; resolve it with root_real() first).  OLD is what stat said when the file was read, NULL
- * to create or replace unconditionally (cache, -o output).  0, or -1 after a message. */
+ * to create or replace unconditionally (cache, -o output).  A file that was not there before gets mode
+ * 0666 less the umask; fchmod(out->fd) where that is not right.  0, or -1 after a message. */
 int outfile_begin(struct outfile *out, const struct root *root, const char *path,
 		  const struct stat *old);
 
 /* Appends SIZE bytes; outfile_skip() leaves a hole.  0, or -1 after a message. */
 int outfile_write(struct outfile *out, const void *data, size_t size);
-int outfile_skip(struct outfile *out, size_t size);
+int outfile_skip(struct outfile *out, uint64_t size);
+
+/* Appends the first SIZE bytes of the file FROM, which stand at the same offsets here: nothing may have
+ * been written yet.  Shares their blocks where the file system can; keeps holes.  0, or -1 after a
+ * message. */
+int outfile_copy(struct outfile *out, int from, uint64_t size);
+
+/* Replaces SIZE bytes that are there already, at OFFSET.  0, or -1 after a message. */
+int outfile_patch(struct outfile *out, uint64_t offset, const void *data, size_t size);
 
 /* Ends it: see above.  0, or -1 after a message; either way OUT holds nothing afterwards. */
 int outfile_commit(struct outfile *out);
+
+/* Ends COUNT of them, each as outfile_commit() does and whatever becomes of the others: `committed` says
+ * which were.  0 if all were, else -1 after a message for each that was not. */
+int outfile_commit_all(struct outfile *out, size_t count);
 
 /* Gives it up, silently.  Harmless after a commit. */
 void outfile_abandon(struct outfile *out);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of objects; see object.h. */
+#include "object.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+
+static int compare_inodes(const void *a, const void *b)
+{
+	const struct stat *left = &((const struct object *)a)->st, *right = &((const struct object *)b)->st;
+
+	if (left->st_ino != right->st_ino)
+		return left->st_ino < right->st_ino ? -1 : 1;
+	return (left->st_dev > right->st_dev) - (left->st_dev < right->st_dev);
+}
+
+void object_table_init(struct object_table *table)
+{
+	*table = (struct object_table){ 0 };
+	pthread_mutex_init(&table->lock, NULL);
+}
+
+static void free_nothing(void *node)
+{
+	(void)node;
+}
+
+void object_table_release(struct object_table *table)
+{
+	tdestroy(table->inodes, free_nothing);
+	for (size_t i = 0; i < table->count; i++)
+		object_release(table->object[i]);
+	free(table->object);
+	for (size_t i = 0; i < table->kept_count; i++)
+		free(table->kept[i]);
+	free(table->kept);
+	pthread_mutex_destroy(&table->lock);
+	*table = (struct object_table){ 0 };
+}
+
+struct object *object_table_find(struct object_table *table, dev_t dev, ino_t ino)
+{
+	struct object key = { .st = { .st_dev = dev, .st_ino = ino } };
+
+	pthread_mutex_lock(&table->lock);
+	struct object **found = tfind(&key, &table->inodes, compare_inodes);
+	struct object *object = found ? *found : NULL;
+	pthread_mutex_unlock(&table->lock);
+	return object;
+}
+
+/* Moves the names of OBJECT, which is the same file as KEPT, to that one. */
+static void merge(struct object *kept, struct object *object)
+{
+	for (size_t i = 0; i < object->names.count; i++)
+		path_list_add(&kept->names, object->names.path[i]);
+	if (strcmp(object->path, kept->path) < 0) {
+		char *path = kept->path;
+
+		kept->path = object->path;
+		object->path = path;
+	}
+	kept->listed |= object->listed;
+}
+
+struct object *object_table_add(struct object_table *table, struct object *object)
+{
+	pthread_mutex_lock(&table->lock);
+	struct object **found = tsearch(object, &table->inodes, compare_inodes);
+	if (found && *found != object) {
+		merge(*found, object);
+		object_release(object);
+		object = *found;
+	} else {
+		if ((table->count & (table->count - 1)) == 0)
+			table->object = xreallocarray(table->object, table->count ? 2 * table->count : 1,
+						      sizeof(struct object *));
+		object->index = table->count;
+		table->object[table->count++] = object;
+	}
+	pthread_mutex_unlock(&table->lock);
+	return object;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp((*(struct object *const *)a)->path, (*(struct object *const *)b)->path);
+}
+
+void object_table_sort(struct object_table *table)
+{
+	if (table->count)
+		qsort(table->object, table->count, sizeof(struct object *), compare_paths);
+	for (size_t i = 0; i < table->count; i++) {
+		table->object[i]->index = i;
+		path_list_sort(&table->object[i]->names);
+	}
+}
+
+void object_table_keep(struct object_table *table, void *memory)
+{
+	if ((table->kept_count & (table->kept_count - 1)) == 0)
+		table->kept = xreallocarray(table->kept, table->kept_count ? 2 * table->kept_count : 1,
+					    sizeof(void *));
+	table->kept[table->kept_count++] = memory;
+}
+
+void object_release(struct object *object)
+{
+	free(object->path);
+	path_list_release(&object->names);
+	free(object->interp);
+	free(object->soname);
+	free(object->rpath);
+	free(object->runpath);
+	for (size_t i = 0; i < object->needed_count; i++)
+		free(object->needed[i].name);
+	free(object->needed);
+	plugin_list_release(&object->plugins);
+	free(object->scope.member);
+	free(object->plugin);
+	free(object->missing);
+	free(object);
+}
+
+const char *object_skip_text(enum object_skip skip)
+{
+	static const char *const text[] = {
+		[SKIP_NOT] = "not skipped",
+		[SKIP_SETID] = "set-user-id, set-group-id or has file capabilities",
+		[SKIP_WRITABLE_DIR] = "its directory can be written by others",
+		[SKIP_IMMUTABLE] = "immutable or append-only (chattr)",
+		[SKIP_DEBUG_INFO] = "holds debugging information that would be wrong after a move",
+		[SKIP_RELOCATION] = "has relocations that cannot be moved",
+		[SKIP_TRAILING_DATA] = "data follows the end of the ELF file",
+		[SKIP_NO_SECTIONS] = "has no section headers to keep the original's record in",
+		[SKIP_LAYOUT_FULL] = "no room left in the address range",
+		[SKIP_BLACKLISTED] = "blacklisted",
+		[SKIP_MALFORMED] = "malformed",
+		[SKIP_OTHER_MACHINE] = "of a machine that is not supported",
+		[SKIP_LOADER] = "the dynamic linker itself",
+		[SKIP_MISSING] = "a dependency cannot be found",
+	};
+
+	return (size_t)skip < sizeof text / sizeof *text && text[skip] ? text[skip] : "skipped";
+}
+
+void object_list_add(struct object_list *list, struct object *object)
+{
+	if ((list->count & (list->count - 1)) == 0)
+		list->member = xreallocarray(list->member, list->count ? 2 * list->count : 1,
+					     sizeof(struct object *));
+	list->member[list->count++] = object;
+}
+
+bool object_list_has(const struct object_list *list, const struct object *object)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->member[i] == object)
+			return true;
+	return false;
+}

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What ld.so itself binds, and what we bind in the same scopes: the two sides of every test here.
+
+ld.so says it with LD_DEBUG=bindings, one line for each lookup.  Consecutive references of one object to the
+same symbol are one lookup for it, so both sides have repetitions folded; but for that, the order counts too.
+"""
+import collections
+import os
+import re
+import struct
+import subprocess
+import tempfile
+
+from harness import BUILD, fail
+
+LINE = re.compile(rb"\s*\d+:\tbinding file (.*) \[\d+\] to (.*) \[\d+\]: (normal|protected) symbol `(.*)'(?: \[(.*)\])?$")
+Bound = collections.namedtuple("Bound", "symbol version provider how")
+
+
+def interpreter(path):
+    """PT_INTERP of the ELF file at PATH; None if it has none, or is no ELF file."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+            if head[:4] != b"\177ELF" or len(head) < 52:
+                return None
+            order = "<" if head[5] == 1 else ">"
+            if head[4] == 2:
+                phoff, = struct.unpack_from(order + "Q", head, 32)
+                size, count = struct.unpack_from(order + "HH", head, 54)
+            else:
+                phoff, = struct.unpack_from(order + "I", head, 28)
+                size, count = struct.unpack_from(order + "HH", head, 42)
+            file.seek(phoff)
+            table = file.read(size * count)
+            for at in range(0, len(table) - size + 1, size):
+                if struct.unpack_from(order + "I", table, at)[0] != 3:
+                    continue
+                if head[4] == 2:
+                    offset, length = struct.unpack_from(order + "Q16xQ", table, at + 8)
+                else:
+                    offset, length = struct.unpack_from(order + "I8xI", table, at + 4)
+                file.seek(offset)
+                return file.read(length).rstrip(b"\0").decode()
+    except (OSError, UnicodeDecodeError):
+        pass
+    return None
+
+
+def fold(bindings):
+    """{object: [Bound, ...]} without immediate repetitions."""
+    folded = {}
+    for by, bound in bindings:
+        row = folded.setdefault(by, [])
+        if not row or row[-1] != bound:
+            row.append(bound)
+    return folded
+
+
+def parse_debug(data):
+    """The bindings in LD_DEBUG=bindings output, in order, as (object, Bound)."""
+    for line in data.split(b"\n"):
+        match = LINE.match(line)
+        if match:
+            by, provider, how, symbol, version = match.groups()
+            if by != b"linux-vdso.so.1" and by != b"linux-gate.so.1":
+                yield by.decode(), Bound(symbol.decode(), (version or b"").decode(), provider.decode(),
+                                         how.decode())
+
+
+def debug_output(command, environment, **keywords):
+    """Runs COMMAND with LD_DEBUG_OUTPUT in a directory of its own: (finished process, what ld.so said)."""
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                              env={"PATH": os.environ["PATH"], **environment,
+                                   "LD_DEBUG_OUTPUT": directory + "/d"}, **keywords)
+        said = b""
+        for name in sorted(os.listdir(directory)):
+            with open(os.path.join(directory, name), "rb") as file:
+                said += file.read()
+        return done, said
+
+
+def trace(program, environment=None):
+    """What ld.so of PROGRAM does with it at start-up, without running it: (scope, {object: [Bound]}, missing,
+    undefined).  None where ld.so refuses it."""
+    loader = interpreter(program)
+    if not loader or not os.path.exists(loader):
+        return None
+    done, said = debug_output([loader, program],
+                              {"LD_DEBUG": "bindings", "LD_BIND_NOW": "1", "LD_WARN": "yes",
+                               "LD_TRACE_LOADED_OBJECTS": "1", **(environment or {})})
+    if done.returncode not in (0, 1):
+        return None
+    scope, missing = [program], []
+    for line in done.stdout.decode(errors="surrogateescape").split("\n"):
+        match = re.match(r"\t(.*) => (.*) \(0x[0-9a-f]+\)$|\t(.*) \(0x[0-9a-f]+\)$|\t(.*) => not found$", line)
+        if match and match.group(4):
+            missing.append(match.group(4))
+        elif match:
+            path = match.group(2) or match.group(3)
+            if path not in ("linux-vdso.so.1", "linux-gate.so.1"):
+                scope.append(path)
+    if len(scope) == 1 and not missing:
+        return None
+    undefined = re.findall(rb"^undefined symbol: (\S+?)(?:, version (\S+))?\t\((.*)\)$", done.stdout, re.M)
+    return scope, fold(parse_debug(said)), missing, undefined
+
+
+class Ours:
+    """tests/bind/bindings, kept running by nobody: lines go in, all of them, and lines come out."""
+
+    def __init__(self):
+        self.lines = []
+
+    def add(self, command, *paths):
+        self.lines.append("\t".join((command, *paths)))
+
+    def run(self, path=None):
+        """[(object, address, Bound)] in the order asked for; provider "?" where nobody defines it."""
+        done = subprocess.run([path or os.path.join(BUILD, "tests/bind/bindings")],
+                              input="\n".join(self.lines) + "\n", stdout=subprocess.PIPE, text=True,
+                              errors="surrogateescape")
+        if done.returncode != 0:
+            fail(f"tests/bind/bindings: exit status {done.returncode} for {self.lines[:3]}")
+        rows = []
+        for line in done.stdout.splitlines():
+            by, address, symbol, version, provider, how = line.split("\t")
+            rows.append((by, int(address, 16), Bound(symbol, version, provider, how)))
+        return rows
+
+
+def ours_at_start(scope, loaders):
+    """Our side of trace(): every object of SCOPE but ld.so (LOADERS), the last first as ld.so does."""
+    ours = Ours()
+    ours.add("G", *scope)
+    for path in reversed(scope):
+        if path not in loaders:
+            ours.add("B", path)
+    return ours.run()
+
+
+def found(rows):
+    return fold((by, bound) for by, _, bound in rows if bound.provider not in ("?", "0"))
+
+
+def difference(wanted, seen):
+    """None where the two {object: [Bound]} are equal, else a text about the first differences."""
+    problems = []
+    for by in sorted(set(wanted) | set(seen)):
+        left, right = wanted.get(by, []), seen.get(by, [])
+        if left == right:
+            continue
+        problems.append(f"{by}: ld.so binds {len(left)}, we bind {len(right)}")
+        only_left, only_right = collections.Counter(left) - collections.Counter(right), \
+            collections.Counter(right) - collections.Counter(left)
+        problems += [f"    ld.so only: {tuple(bound)}" for bound in list(only_left)[:4]]
+        problems += [f"    we only:    {tuple(bound)}" for bound in list(only_right)[:4]]
+        if not only_left and not only_right:
+            at = next(i for i in range(len(left)) if left[i] != right[i])
+            problems.append(f"    the order differs from lookup {at} on: {left[at]} / {right[at]}")
+    return "\n".join(problems[:40]) or None
