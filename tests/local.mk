@@ -8,9 +8,16 @@ AM_TESTS_ENVIRONMENT = \
 	SOURCE_DIR='$(abs_top_srcdir)'; export SOURCE_DIR; \
 	PYTHONPATH='$(abs_top_srcdir)/tests/lib'; export PYTHONPATH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
-EXTRA_DIST += $(TESTS) tests/packages tests/install-packages tests/run \
-	tests/lib/build.sh tests/lib/harness.py tests/lib/process.py tests/lib/scratch_root.py \
-	tests/lib/tree.py
+EXTRA_DIST += $(TESTS) \
+	tests/install-packages \
+	tests/lib/build.sh \
+	tests/lib/harness.py \
+	tests/lib/process.py \
+	tests/lib/scratch_root.py \
+	tests/lib/tree.py \
+	tests/lib/whole_root.py \
+	tests/packages \
+	tests/run
 
 include tests/notegen/local.mk
 include tests/search/local.mk

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A scratch root on which the two tools are used as an administrator would: configure, add notes, prelink all."""
+import os
+import re
+
+import harness
+import scratch_root
+from harness import expect, notegen, prelink, write
+
+CONFIGURATION = """\
+-l /usr/bin
+-l /usr/sbin
+-l /usr/lib
+-l /usr/lib32
+-l /usr/lib64
+-l /usr/libexec
+-l /usr/local
+-l /opt
+"""
+# Programs that load plugins: arguments for process.stopped_at_output(), and what they are shown with.
+LOADERS = {
+    "xine-list": (("xine-list-1.2", "-p"), {}),
+    "python3 numpy": (("python3", "-c", "import sys, numpy, numpy.random, lxml.etree, yaml, ssl, sqlite3\n"
+                       "print('ready', file=sys.stderr, flush=True)\nsys.stdin.read()"), {"ready": "ready"}),
+    "perl XS": (("perl", "-e", "use XML::LibXML; use JSON::XS; use Net::SSLeay; use DBD::SQLite; use POSIX;"
+                 "print STDERR 'ready'; <STDIN>"), {"ready": "ready"}),
+}
+LOADER_SETS = ("xine", "python", "perl")
+
+
+def root_of(*names, **keywords):
+    """scratch_root.make() with a prelink.conf in it; skips, saying why, where none can be made."""
+    try:
+        root = scratch_root.make(*names, **keywords)
+    except scratch_root.Unavailable as error:
+        harness.skip(" ".join(str(error).split()))
+    write(os.path.join(root, "etc/prelink.conf"), CONFIGURATION)
+    return root
+
+
+def add_notes(root):
+    """Adds the notes of all manifests to the hosts that ROOT has; returns the messages."""
+    return notegen("add", "-v", "--root", root, "--manifest-dir", os.path.join(harness.SOURCE, "manifests"))
+
+
+def prelink_all(root, *options, **keywords):
+    return prelink("--root", root, "--with-plugins", "-a", *options, **keywords)
+
+
+def undo_all(root, **keywords):
+    return prelink("--root", root, "-ua", **keywords)
+
+
+def temporaries(root):
+    """Every file that one of our writers left half done."""
+    return [os.path.join(base, name) for base, _, names in os.walk(root) for name in names
+            if re.fullmatch(r"\..*\.prelink-[A-Za-z0-9]{6}", name)]
+
+
+def expect_no_temporaries(root):
+    left = temporaries(root)
+    expect(not left, f"temporary files left behind: {left[:5]}")
