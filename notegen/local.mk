@@ -6,6 +6,21 @@ notegen_lib_libnote_a_SOURCES = \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
 	notegen/lib/json.c notegen/lib/json.h \
+	notegen/lib/note.c notegen/lib/note.h \
 	notegen/lib/outfile.c notegen/lib/outfile.h \
 	notegen/lib/pattern.c notegen/lib/pattern.h \
-	notegen/lib/root.c notegen/lib/root.h
+	notegen/lib/plugin_yaml.h \
+	notegen/lib/root.c notegen/lib/root.h \
+	notegen/lib/yaml_text.c notegen/lib/yaml_text.h
+
+bin_PROGRAMS += notegen/notegen
+notegen_notegen_SOURCES = \
+	notegen/main.c notegen/command.h \
+	notegen/add.c \
+	notegen/check.c \
+	notegen/edit.c notegen/edit.h \
+	notegen/hosts.c notegen/hosts.h \
+	notegen/manifest.c notegen/manifest.h \
+	notegen/remove.c \
+	notegen/show.c
+notegen_notegen_LDADD = notegen/lib/libnote.a $(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)

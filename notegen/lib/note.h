@@ -9,6 +9,8 @@
 #ifndef NOTE_H
 #define NOTE_H
 
+#include <jansson.h>
+
 #include "elf_image.h"
 
 #define NOTE_SECTION ".note.prelink.plugins"
@@ -37,11 +39,18 @@ struct plugin_list {
 	size_t count;
 };
 
+/* A list that is read holds no more entries than this: whoever has a reason for more has none. */
+#define PLUGIN_LIST_MAX 1024
+
+/* "required", "recommended" or "suggested". */
+const char *plugin_priority_name(enum plugin_priority priority);
+
 /* Adds a copy of ENTRY unless an equal one is there.  Returns true if it was added. */
 bool plugin_list_add(struct plugin_list *list, const struct plugin_entry *entry);
 void plugin_list_release(struct plugin_list *list);
 
-/* The list as a JSON array on one line, allocated. */
+/* The list as a JSON array: a new reference; on one line, allocated. */
+json_t *plugin_list_json(const struct plugin_list *list);
 char *plugin_list_to_json(const struct plugin_list *list);
 
 /* Adds what the LENGTH bytes of JSON at TEXT say (an array of objects, or one).  FILE and WHERE
@@ -53,6 +62,9 @@ int plugin_list_from_json(struct plugin_list *list, const char *text, size_t len
 /* Adds what IMAGE's own plugin note says, and with DLOPEN also its .note.dlopen.  0 (also where there
  * is none) or -1 after a message. */
 int note_read(const struct elf_image *image, bool dlopen, struct plugin_list *list);
+
+/* Only the .note.dlopen. */
+int note_read_dlopen(const struct elf_image *image, struct plugin_list *list);
 
 /* The contents of the section for IMAGE's byte order: note header, owner, descriptor.  Allocated. */
 unsigned char *note_section_content(const struct elf_image *image, const struct plugin_list *list,

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Putting the note in and taking it out; see edit.h. */
+#include "edit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "elf_append.h"
+#include "yaml_text.h"
+
+/* Where prelink keeps what it needs to restore the original; present in a prelinked file. */
+#define UNDO_SECTION ".gnu.prelink_undo"
+
+static int open_regular(const struct root *root, const char *path, const char *outside, struct stat *st)
+{
+	/* Looked at first: to open a device can do something. */
+	if (root_lstat(root, path, st))
+		return diag_errno(outside, "opening it");
+	if (!S_ISREG(st->st_mode))
+		return diag_error(outside, "it is not a regular file; nothing to do with it");
+	int fd = root_open(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return diag_errno(outside, "opening it");
+	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+		return fd;
+	close(fd);
+	return diag_error(outside, "opening it: it was changed by somebody else meanwhile; run again");
+}
+
+int edit_open(const struct root *root, const char *path, const char *outside, struct elf_image *image,
+	      struct stat *st)
+{
+	int fd = open_regular(root, path, outside, st);
+
+	if (fd < 0)
+		return -1;
+	switch (elf_image_open(image, fd, outside)) {
+	case ELF_IMAGE_OK:
+		return fd;
+	case ELF_IMAGE_NOT_ELF:
+		diag_error(outside, "it is not an ELF file; nothing to do with it");
+		break;
+	case ELF_IMAGE_BAD:
+		break;
+	}
+	close(fd);
+	return -1;
+}
+
+static int check_image(const struct elf_image *image)
+{
+	if (image->ehdr.e_type == ET_CORE)
+		return diag_error(image->path, "it is a core file; name the program");
+	if (elf_image_find_section(image, UNDO_SECTION))
+		return diag_error(image->path, "changing its note: it is prelinked; `prelink -u' it first, then this, "
+				  "then prelink it again");
+	return 0;
+}
+
+/* Index of the note's section in INDEX, 0 where there is none.  0, or -1 after a message. */
+static int find_note(const struct elf_image *image, size_t *index)
+{
+	struct plugin_list now = { 0 };
+	size_t count = 0;
+	int result;
+
+	*index = elf_image_find_section(image, NOTE_SECTION);
+	if (!*index)
+		return 0;
+	for (size_t i = *index; i < image->shnum; i++)
+		count += strcmp(elf_image_section_name(image, i), NOTE_SECTION) == 0;
+	if (count > 1 || image->shdr[*index].sh_type != SHT_NOTE)
+		return diag_error(image->path, "reading its note: it has %zu sections " NOTE_SECTION ", or one that is "
+				  "no note; objcopy --remove-section=" NOTE_SECTION " takes them out", count);
+	/* A note that nobody could read is not ours to judge, so not ours to replace. */
+	result = note_read(image, false, &now);
+	plugin_list_release(&now);
+	return result;
+}
+
+static bool same_content(const struct elf_image *image, size_t index, const unsigned char *content, size_t size)
+{
+	const GElf_Shdr *s = &image->shdr[index];
+
+	return s->sh_size == size && memcmp(image->data + s->sh_offset, content, size) == 0;
+}
+
+/* The new file, as what has been taken out of the old one and put in. */
+struct change {
+	struct elf_append removed, added;
+	struct elf_image base; /* the file without its note; borrows from the image or from `removed` */
+	bool has_base;
+};
+
+static void change_release(struct change *change)
+{
+	if (change->has_base)
+		elf_image_release(&change->base);
+	elf_append_release(&change->added);
+	elf_append_release(&change->removed);
+}
+
+/* Replaces section INDEX (0: there is none) by the SIZE bytes at CONTENT (NULL: by nothing). */
+static int build_change(struct elf_image *image, size_t index, const unsigned char *content, size_t size,
+			struct change *change)
+{
+	const struct elf_image *base = image;
+
+	if (index) {
+		if (elf_remove_section(image, index, &change->removed))
+			return -1;
+		if (!content)
+			return 0;
+		if (elf_append_open(image, &change->removed, &change->base))
+			return -1;
+		change->has_base = true;
+		base = &change->base;
+	}
+	return elf_append_section(base, NOTE_SECTION, SHT_NOTE, content, size, &change->added);
+}
+
+static int write_change(struct outfile *out, const struct elf_image *image, int fd, const struct change *change)
+{
+	const struct elf_append *last = change->added.tail ? &change->added : &change->removed;
+	int result = 0;
+
+	if (change->has_base && change->base.data != image->data)
+		result = outfile_write(out, change->base.data, last->keep);
+	else if (last->keep)
+		result = outfile_copy(out, fd, last->keep);
+	if (result == 0 && last->keep)
+		result = outfile_patch(out, 0, last->head, last->head_size);
+	return result ? result : outfile_write(out, last->tail, last->tail_size);
+}
+
+static void say(const struct editor *editor, const char *text)
+{
+	if (editor->verbose || editor->dry_run)
+		printf("%s\n", text);
+}
+
+int editor_finish(struct editor *editor)
+{
+	int result = outfile_commit_all(editor->out, editor->count);
+
+	for (size_t i = 0; i < editor->count; i++) {
+		if (editor->out[i].committed)
+			say(editor, editor->said[i]);
+		free(editor->said[i]);
+	}
+	editor->count = 0;
+	free(editor->seen);
+	editor->seen = NULL;
+	editor->seen_count = 0;
+	return result;
+}
+
+/* Writes the new file, to be put in the old one's place with its group. */
+static int schedule(struct editor *editor, const char *path, const struct stat *st, int fd,
+		    const struct elf_image *image, const struct change *change, char *said)
+{
+	struct outfile *out = &editor->out[editor->count];
+
+	if (outfile_begin(out, editor->root, path, st))
+		return -1;
+	if (write_change(out, image, fd, change)) {
+		outfile_abandon(out);
+		return -1;
+	}
+	editor->said[editor->count++] = xstrdup(said);
+	return 0;
+}
+
+static int set_note(struct editor *editor, const char *path, const struct stat *st, int fd,
+		    struct elf_image *image, const struct plugin_list *list)
+{
+	struct change change = { 0 };
+	unsigned char *content = NULL;
+	size_t index, size = 0;
+	char *said = NULL;
+	int result = find_note(image, &index);
+
+	if (result == 0 && list) {
+		content = note_section_content(image, list, &size);
+		if (list->count > PLUGIN_LIST_MAX || size > YAML_TEXT_MAX)
+			result = diag_error(image->path, "adding its note: %zu entries are more than a note holds",
+					    list->count);
+	}
+	if (result == 0 && (index ? content && same_content(image, index, content, size) : !content)) {
+		said = xasprintf("%s: %s", image->path, index ? "has this note already" : "has no note");
+		say(editor, said);
+	} else if (result == 0) {
+		said = xasprintf("%s: %s%s", image->path, editor->dry_run ? "would be changed: " : "",
+				 !content ? "note removed" : index ? "note replaced" : "note added");
+		result = check_image(image) ? -1 : build_change(image, index, content, size, &change);
+		if (result == 0 && editor->dry_run)
+			say(editor, said);
+		else if (result == 0)
+			result = schedule(editor, path, st, fd, image, &change, said);
+	}
+	change_release(&change);
+	free(content);
+	free(said);
+	return result;
+}
+
+/* True if the file ST had its turn already, under another name. */
+static bool was_seen(struct editor *editor, const struct stat *st)
+{
+	for (size_t i = 0; i < editor->seen_count; i++)
+		if (editor->seen[i].device == st->st_dev && editor->seen[i].inode == st->st_ino)
+			return true;
+	if ((editor->seen_count & (editor->seen_count - 1)) == 0)
+		editor->seen = xreallocarray(editor->seen, editor->seen_count ? editor->seen_count * 2 : 1,
+					     sizeof *editor->seen);
+	editor->seen[editor->seen_count].device = st->st_dev;
+	editor->seen[editor->seen_count++].inode = st->st_ino;
+	return false;
+}
+
+int editor_set_note(struct editor *editor, const char *path, const struct plugin_list *list)
+{
+	char *outside = root_outside(editor->root, path);
+	struct elf_image image;
+	struct stat st;
+	int fd = edit_open(editor->root, path, outside, &image, &st), result = -1;
+
+	if (fd >= 0) {
+		result = was_seen(editor, &st) ? 0 : set_note(editor, path, &st, fd, &image, list);
+		elf_image_release(&image);
+		close(fd);
+	}
+	free(outside);
+	/* Only now: the group's files are replaced by names of this image's. */
+	if (editor->count == EDITOR_GROUP && editor_finish(editor))
+		result = -1;
+	return result;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What manifests match; see hosts.h. */
+#include "hosts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "diag.h"
+#include "pattern.h"
+
+static int tell(enum unmatched unmatched, const struct root *root, const struct manifest *manifest,
+		const char *what, const char *pattern)
+{
+	const char *tree = root->path[0] ? root->path : "/";
+
+	if (unmatched == UNMATCHED_ERROR)
+		return diag_error(manifest->file, "%s pattern %s matches nothing in %s", what, pattern, tree);
+	if (unmatched == UNMATCHED_WARNING)
+		diag_warn(manifest->file, "%s pattern %s matches nothing in %s", what, pattern, tree);
+	return 0;
+}
+
+static struct host *find_inode(const struct host_table *table, const struct stat *st)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->host[i].st.st_dev == st->st_dev && table->host[i].st.st_ino == st->st_ino)
+			return &table->host[i];
+	return NULL;
+}
+
+/* Adds MANIFEST's entries to the host called PATH.  True if that is a regular file. */
+static bool add_host(const struct root *root, const char *path, const struct manifest *manifest,
+		     struct host_table *table)
+{
+	struct stat st;
+	char *real;
+
+	/* A dangling link, or a directory, that happens to match is nobody's host. */
+	if (root_stat(root, path, &st) || !S_ISREG(st.st_mode) || !(real = root_real(root, path)))
+		return false;
+
+	struct host *host = find_inode(table, &st);
+	if (host) {
+		free(real);
+	} else {
+		table->host = xreallocarray(table->host, table->count + 1, sizeof *table->host);
+		host = &table->host[table->count++];
+		*host = (struct host){ .path = real, .st = st };
+	}
+	for (size_t i = 0; i < manifest->plugins.count; i++)
+		plugin_list_add(&host->plugins, &manifest->plugins.entry[i]);
+	return true;
+}
+
+int hosts_find(const struct root *root, const struct manifest *manifest, enum unmatched unmatched,
+	       struct host_table *table)
+{
+	bool *matched = xcalloc(manifest->host_count, sizeof *matched);
+	size_t found = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < manifest->host_count; i++) {
+		struct path_list paths = { 0 };
+
+		if (pattern_expand(root, manifest->host[i], &paths))
+			result = -1;
+		for (size_t j = 0; j < paths.count; j++)
+			if (add_host(root, paths.path[j], manifest, table)) {
+				matched[i] = true;
+				found++;
+			}
+		path_list_release(&paths);
+	}
+	if (manifest->collected && found == 0)
+		unmatched = UNMATCHED_SILENT;
+	for (size_t i = 0; i < manifest->host_count; i++)
+		if (!matched[i] && tell(unmatched, root, manifest, "host", manifest->host[i]))
+			result = -1;
+	free(matched);
+	return result ? -1 : (int)found;
+}
+
+int hosts_expand_plugins(const struct root *root, const struct manifest *manifest, enum unmatched unmatched)
+{
+	size_t found = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < manifest->plugins.count; i++) {
+		const char *path = manifest->plugins.entry[i].path;
+		struct path_list paths = { 0 };
+
+		if (!path)
+			continue;
+		if (pattern_expand(root, path, &paths))
+			result = -1;
+		else if (paths.count == 0 && tell(unmatched, root, manifest, "plugin", path))
+			result = -1;
+		found += paths.count;
+		path_list_release(&paths);
+	}
+	return result ? -1 : (int)found;
+}
+
+struct host *hosts_select(const struct root *root, const struct host_table *table, const char *path)
+{
+	struct stat st;
+
+	if (root_stat(root, path, &st))
+		return NULL;
+	errno = 0;
+	return find_inode(table, &st);
+}
+
+void host_table_release(struct host_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		free(table->host[i].path);
+		plugin_list_release(&table->host[i].plugins);
+	}
+	free(table->host);
+	*table = (struct host_table){ 0 };
+}
