@@ -1,0 +1,20 @@
+# The run-time module: freestanding, so the flags that make it so come after the user's.
+rtld_files = \
+	prelink-plugins/rtld/prelink-rtld.c prelink-plugins/rtld/plan_format.h \
+	prelink-plugins/rtld/x86_64/machine.h
+rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin -fno-tree-loop-distribute-patterns -fPIC -fvisibility=hidden \
+	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-U_FORTIFY_SOURCE
+rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,now -Wl,-z,noseparate-code \
+	-Wl,--hash-style=gnu
+EXTRA_DIST += $(rtld_files)
+
+if RTLD
+moduledir = $(pkglibdir)
+module_DATA = prelink-plugins/rtld/prelink-rtld.so
+CLEANFILES += prelink-plugins/rtld/prelink-rtld.so
+prelink-plugins/rtld/prelink-rtld.so: $(rtld_files)
+	@$(MKDIR_P) prelink-plugins/rtld
+	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE -I$(top_srcdir)/prelink-plugins/rtld/$(RTLD_MACHINE) $(WARN_CFLAGS) \
+		$(CFLAGS) $(rtld_cflags) $(rtld_ldflags) -o $@ $(top_srcdir)/prelink-plugins/rtld/prelink-rtld.c
+endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The plan: what is left to do at run time for one program, as it lies in the program's file.
+ *
+ * prelink writes it (plan.c) into a read-only PT_LOAD segment of the executable, in section
+ * `.prelink.plan`; a DT_PRELINK_PLAN entry of the dynamic section holds its address.  The run-time
+ * module (prelink-rtld.c) reads it where it lies.
+ *
+ * Layout: the header, then the tables, each 8-byte aligned, in any order.  Every reference is an
+ * offset in bytes from the header's first byte, or an index into a table; there is no pointer, so
+ * nothing in it is relocated.  Words are in the byte order and class of the machine it is for.
+ *
+ * Objects:
+ *   [0]               the program
+ *   [1]               ld.so
+ *   [2, startup)      the other objects of the start-up scope, in the order in which ld.so maps them
+ *   [startup, count)  everything that the program's plugins can bring in: first, by ascending `dynamic`,
+ *                     what has a slot, then from `unplaced` on what has none
+ * An object with a slot has an address of its dynamic section that no other object can have: this is how
+ * the module knows it, and addresses in it are addresses in the process.  An object without one
+ * (PLAN_UNPLACED: it could not be rewritten) is known by its build-id, and ld.so relocates it; what others
+ * need of it is said relative to its load bias.  Addresses of such objects, and of the program, are as in
+ * the file. */
+#ifndef PLAN_FORMAT_H
+#define PLAN_FORMAT_H
+
+#include <link.h>
+#include <stdint.h>
+
+#define DT_PRELINK_PLAN 0x6050504c /* in the OS-specific range; ld.so passes over it */
+#define PLAN_SECTION ".prelink.plan"
+#define PLAN_MAGIC 0x314e4c50u     /* "PLN1": changes with every change of layout */
+#define PLAN_OBJECTS_MAX 4096      /* what the module has room to remember */
+
+enum { PLAN_PROGRAM = 0, PLAN_LOADER = 1, PLAN_FIRST_LIBRARY = 2 };
+
+/* COUNT records at byte OFFSET of the plan. */
+struct plan_table {
+	uint32_t offset;
+	uint32_t count;
+};
+
+struct plan_header {
+	uint32_t magic;
+	uint32_t size;             /* bytes, of all of it */
+	struct plan_table object;  /* struct plan_object */
+	uint32_t startup;          /* index of the first object that is not in the start-up scope */
+	uint32_t unplaced;         /* index of the first object after it that has no slot */
+	uint32_t scope;            /* objects of the start-up scope as ld.so counts them: the program, and
+				      ld.so where something needs it */
+	struct plan_table name;    /* uint32_t, ascending: plan_hash() of every soname, and last path component,
+				      of the objects; an unknown object of such a name may take the place
+				      of ours */
+};
+
+/* Where ld.so is sent for what it must still process itself. */
+enum plan_way {
+	PLAN_LEAVE = 0, /* everything is ld.so's: values and fixups are empty */
+	PLAN_RELA = 1,  /* DT_RELA is pointed at the residual list, the PLT's range is empty */
+	PLAN_JMPREL = 2, /* the DT_RELACOUNT first records stay, the PLT's range is pointed at the residual
+			    list; for a position-independent program without lazy binding */
+};
+
+enum plan_flag {
+	PLAN_SYMBOLIC = 1, /* DT_SYMBOLIC: ld.so puts the object itself first in its scope */
+	PLAN_LAZY = 2,     /* leaves JUMP_SLOTs to lazy binding */
+	PLAN_UNPLACED = 4, /* has no slot */
+};
+
+struct plan_object {
+	ElfW(Addr) dynamic;        /* address of its dynamic section; 0 for the program and ld.so */
+	uint32_t identity[2];      /* DT_CHECKSUM and DT_GNU_PRELINKED; of an object without slot, the first
+				      8 bytes of its build-id */
+	uint16_t way;              /* enum plan_way */
+	uint16_t flags;            /* enum plan_flag, or-ed */
+	uint32_t note;             /* of an object without slot: address of the build-id, inside its first page */
+	struct plan_table closure; /* uint32_t: indices, ascending, of the objects from `startup` on that are
+				      in its dependency closure, itself included; empty at start-up */
+	struct plan_table value;   /* struct plan_value */
+	struct plan_table fixup;   /* struct plan_fixup */
+	struct plan_table residual; /* ElfW(Rela): relocations in ld.so's own form, R_*_IRELATIVE among them
+				       for references to a STT_GNU_IFUNC symbol of any object */
+};
+
+/* The word at ADDRESS becomes VALUE. */
+struct plan_value {
+	ElfW(Addr) address;
+	ElfW(Addr) value;
+};
+
+/* The word at ADDRESS becomes OFFSET + the load bias of OBJECT, which has no slot.  Of an object of the
+ * start-up scope or of the closure of the one that the fixup is in. */
+struct plan_fixup {
+	ElfW(Addr) address;
+	ElfW(Addr) offset;
+	uint32_t object;           /* index */
+	uint32_t reserved;
+};
+
+/* The hash of a name in the plan: that of DT_GNU_HASH. */
+static inline uint32_t plan_hash(const char *name)
+{
+	uint32_t h = 5381;
+
+	while (*name)
+		h = h * 33 + (unsigned char)*name++;
+	return h;
+}
+
+#endif

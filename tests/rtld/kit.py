@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A second, small writer of plans, for tests of the run-time module alone.
+
+It shares nothing with plan.c but the format: libraries are linked at an address of their own
+(-Ttext-segment) and stamped here, the program carries an empty .prelink.plan section that is filled here.
+What has no slot (libc) is planned as unplaced.  Names only, no versions: fixtures do not need them.
+"""
+import os
+import struct
+
+from harness import BUILD, compile_c, expect, read, write
+
+MODULE = os.path.join(BUILD, "prelink-plugins/rtld/prelink-rtld.so")
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
+
+NULL, PLTRELSZ, STRTAB, SYMTAB, RELA, RELASZ, SONAME, SYMBOLIC, JMPREL = 0, 2, 5, 6, 7, 8, 14, 16, 23
+FLAGS, RELACOUNT, FLAGS_1 = 30, 0x6ffffff9, 0x6ffffffb
+PRELINKED, CHECKSUM, PLAN = 0x6ffffdf5, 0x6ffffdf8, 0x6050504c
+R_64, R_COPY, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_IRELATIVE = 1, 5, 6, 7, 8, 37
+PROGRAM, LOADER_INDEX, FIRST = 0, 1, 2
+HEADER, RECORD = 40, 56  # bytes: struct plan_header, struct plan_object
+LEAVE, WAY_RELA, WAY_JMPREL = 0, 1, 2
+F_SYMBOLIC, F_LAZY, F_UNPLACED = 1, 2, 4
+
+PLACEHOLDER = r'''
+__attribute__((section(".prelink.plan"), aligned(8), used)) const char prelink_plan_room[65536] = { 1 };
+'''
+
+
+def plan_hash(name):
+    value = 5381
+    for byte in name.encode():
+        value = (value * 33 + byte) & 0xffffffff
+    return value
+
+
+class Elf:
+    """What the planner needs to know of an x86-64 file."""
+
+    def __init__(self, path):
+        self.path, self.data = path, bytearray(read(path))
+        phoff, = struct.unpack_from("<Q", self.data, 32)
+        phnum, = struct.unpack_from("<H", self.data, 56)
+        self.kind, = struct.unpack_from("<H", self.data, 16)
+        self.loads, self.note = [], 0
+        for i in range(phnum):
+            kind, _, offset, address, _, filesz, _, _ = struct.unpack_from("<IIQQQQQQ", self.data, phoff + 56 * i)
+            if kind == 1:
+                self.loads.append((address, offset, filesz))
+            elif kind == 2:
+                self.dynamic, self.dynamic_offset, self.dynamic_size = address, offset, filesz
+            elif kind == 4:
+                at = offset
+                while at < offset + filesz:
+                    namesz, descsz, note = struct.unpack_from("<III", self.data, at)
+                    if note == 3 and self.data[at + 12:at + 16] == b"GNU\0":
+                        self.note = address + at - offset + 16
+                    at += 12 + (namesz + 3 & ~3) + (descsz + 3 & ~3)
+        self.entry = {}
+        for i in range(0, self.dynamic_size, 16):
+            tag, value = struct.unpack_from("<QQ", self.data, self.dynamic_offset + i)
+            if tag == NULL:
+                break
+            self.entry[tag] = value
+        self.spare = self.dynamic_offset + i
+        self.relocations = self.table(RELA, RELASZ) + self.table(JMPREL, PLTRELSZ)
+        self.lazy = JMPREL in self.entry and not (
+            self.entry.get(FLAGS, 0) & 8 or self.entry.get(FLAGS_1, 0) & 1 or 24 in self.entry)
+        self.defined = {}
+        last = (min(self.entry[t] for t in (STRTAB,) if t in self.entry) - self.entry[SYMTAB]) // 24
+        for index in range(1, last):
+            name, info, other, section, value, _ = self.symbol(index)
+            if section and info >> 4 and info & 15 not in (6,) and other & 3 == 0:
+                self.defined.setdefault(name, (value, info & 15))
+
+    def offset(self, address):
+        for start, offset, size in self.loads:
+            if start <= address < start + size:
+                return address - start + offset
+        raise ValueError(f"{self.path}: {address:#x} is in no segment")
+
+    def word(self, address):
+        return struct.unpack_from("<Q", self.data, self.offset(address))[0]
+
+    def put(self, address, value):
+        struct.pack_into("<Q", self.data, self.offset(address), value & (1 << 64) - 1)
+
+    def string(self, index):
+        at = self.offset(self.entry[STRTAB]) + index
+        return self.data[at:self.data.index(0, at)].decode()
+
+    def symbol(self, index):
+        name, info, other, section, value, size = struct.unpack_from(
+            "<IBBHQQ", self.data, self.offset(self.entry[SYMTAB]) + 24 * index)
+        return self.string(name), info, other, section, value, size
+
+    def table(self, start, size):
+        if start not in self.entry or not self.entry.get(size):
+            return []
+        at = self.offset(self.entry[start])
+        return [struct.unpack_from("<QQq", self.data, at + i) for i in range(0, self.entry[size], 24)]
+
+    def add_entry(self, tag, value):
+        struct.pack_into("<QQ", self.data, self.spare, tag, value)
+        self.spare += 16
+        self.entry[tag] = value
+
+    def save(self):
+        write(self.path, bytes(self.data))
+
+    def identity(self):
+        if PRELINKED in self.entry:
+            return self.entry[CHECKSUM], self.entry[PRELINKED]
+        return struct.unpack_from("<II", self.data, self.offset(self.note))
+
+    def names(self):
+        found = {os.path.basename(self.path)}
+        if SONAME in self.entry:
+            found.add(self.string(self.entry[SONAME]))
+        return found
+
+
+def library(path, source, address=None, flags=(), stamp=True, compiler="gcc"):
+    """Links SOURCE as a shared object at ADDRESS, applies its RELATIVE relocations, and stamps it."""
+    place = [f"-Wl,-Ttext-segment={address:#x}"] if address else []
+    compile_c(source, path, "-x", "none", "-shared", "-fPIC", "-O1", f"-Wl,-soname,{os.path.basename(path)}", *place, *flags,
+              compiler=compiler)
+    if address and stamp:
+        elf = Elf(path)
+        for where, info, addend in elf.relocations:
+            if info & 0xffffffff == R_RELATIVE:
+                elf.put(where, addend)
+        elf.add_entry(PRELINKED, 1600000000)
+        elf.add_entry(CHECKSUM, plan_hash(path) | 1)
+        elf.save()
+    return path
+
+
+def program(path, source, *flags, compiler="gcc"):
+    compile_c(source + PLACEHOLDER, path, "-x", "none", "-O1", *flags, compiler=compiler)
+    return path
+
+
+class Writer:
+    def __init__(self):
+        self.blob = bytearray()
+
+    def add(self, base, *records):
+        while len(self.blob) % 8:
+            self.blob.append(0)
+        at = base + len(self.blob)
+        for record in records:
+            self.blob += record
+        return at, len(records)
+
+
+def plan(program_path, startup, plugins=(), closures=None, tamper=None):
+    """Writes the plan into the program.  STARTUP: libraries in ld.so's order, libc and so on included, without
+    the program and ld.so.  PLUGINS: everything else, CLOSURES: by path, which of PLUGINS a closure has, in
+    the order of lookup.  TAMPER(bytearray) may spoil the plan."""
+    closures = closures or {}
+    main, loader = Elf(program_path), Elf(LOADER)
+    placed = sorted((Elf(p) for p in plugins), key=lambda e: (PRELINKED not in e.entry, e.dynamic))
+    unplaced = sum(PRELINKED in e.entry for e in placed)
+    objects = [main, loader, *(Elf(p) for p in startup), *placed]
+    first = FIRST + len(startup)
+    index = {e.path: i for i, e in enumerate(objects)}
+    scope = [main, *objects[FIRST:first], loader]
+    writer, records = Writer(), []
+    tables_at = HEADER + RECORD * len(objects)
+
+    def define(name, own, relocation, others):
+        """(object, value, type) of NAME, None where nobody defines it, or "residual"."""
+        own_symbolic = SYMBOLIC in own.entry or own.entry.get(FLAGS, 0) & 2
+        for where in ([own] if own_symbolic else []) + scope:
+            if where is main and relocation == R_COPY:
+                continue
+            if name in where.defined:
+                return (where, *where.defined[name])
+        found = [o for o in objects if name in o.defined]
+        inside = [o for o in others if name in o.defined]
+        if not found:
+            return None
+        return (inside[0], *inside[0].defined[name]) if len(found) == 1 and inside else "residual"
+
+    for number, own in enumerate(objects):
+        values, fixups, residual = [], [], []
+        others = [objects[index[p]] for p in closures.get(own.path, [own.path])] if number >= first else []
+        way = WAY_RELA
+        if number == LOADER_INDEX or (number >= FIRST and PRELINKED not in own.entry):
+            way = LEAVE
+        elif number == PROGRAM:
+            way = LEAVE if own.lazy else WAY_JMPREL
+        for where, info, addend in own.relocations if way else []:
+            kind, symbol = info & 0xffffffff, info >> 32
+            if kind == R_RELATIVE or (kind == R_JUMP_SLOT and own.lazy):
+                continue
+            if kind not in (R_64, R_GLOB_DAT, R_JUMP_SLOT):
+                residual.append((where, info, addend))
+                continue
+            name, binding, _, section, value, _ = own.symbol(symbol)
+            found = (own, value, binding & 15) if not binding >> 4 else define(name, own, kind, others)
+            if found == "residual" or (found is None and binding >> 4 != 2):
+                residual.append((where, info, addend))
+                continue
+            if found is None:
+                target, value, kind_of = None, 0, 0
+            else:
+                target, value, kind_of = found
+            addend = addend if kind == R_64 else 0
+            slotted = target is None or (target.path in index and PRELINKED in target.entry)
+            if kind_of == 10:
+                residual.append((where, R_IRELATIVE, value) if slotted and way == WAY_RELA
+                                else (where, info, addend))
+            elif slotted:
+                if own.word(where) != value + addend:
+                    values.append((where, value + addend))
+            else:
+                fixups.append((where, value + addend, index[target.path]))
+        closure = sorted(index[p] for p in closures.get(own.path, [own.path])) if number >= first else []
+        flags = (F_SYMBOLIC if SYMBOLIC in own.entry or own.entry.get(FLAGS, 0) & 2 else 0) | \
+            (F_LAZY if own.lazy else 0)
+        identity = (0, 0) if number < FIRST else own.identity()
+        note = 0
+        if number >= FIRST and PRELINKED not in own.entry:
+            flags |= F_UNPLACED
+            note = own.note
+        records.append(struct.pack(
+            "<QIIHHI8I", 0 if number < FIRST else own.dynamic, *identity, way, flags, note,
+            *writer.add(tables_at, *(struct.pack("<I", i) for i in closure)),
+            *writer.add(tables_at, *(struct.pack("<QQ", *v) for v in values)),
+            *writer.add(tables_at, *(struct.pack("<QQII", *f, 0) for f in fixups)),
+            *writer.add(tables_at, *(struct.pack("<QQq", *r) for r in residual))))
+    names = sorted({plan_hash(n) for o in objects[FIRST:] for n in o.names()})
+    name_table = writer.add(tables_at, *(struct.pack("<I", n) for n in names))
+    header = struct.pack("<9I4x", 0x314e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
+                         first + unplaced, 2 + len(startup), *name_table)
+    blob = bytearray(header + b"".join(records) + writer.blob)
+    if tamper:
+        tamper(blob)
+    room = main.data.index(b"\1" + bytes(4095))
+    expect(len(blob) < 65536, "the plan does not fit its room")
+    main.data[room:room + len(blob)] = blob
+    address = next(room - offset + start for start, offset, filesz in main.loads if offset <= room < offset + filesz)
+    main.add_entry(PLAN, address)
+    main.save()
