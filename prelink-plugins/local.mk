@@ -8,6 +8,9 @@ noinst_LIBRARIES += prelink-plugins/libprelink.a
 prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/options.c prelink-plugins/options.h \
 	prelink-plugins/conf.c prelink-plugins/conf.h \
+	prelink-plugins/layout.c prelink-plugins/layout.h \
+	prelink-plugins/cache.c prelink-plugins/cache.h \
+	prelink-plugins/print.c prelink-plugins/print.h \
 	prelink-plugins/dynamic.c prelink-plugins/dynamic.h \
 	prelink-plugins/object.c prelink-plugins/object.h \
 	prelink-plugins/gather.c prelink-plugins/gather.h \

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "diag.h"
 
@@ -201,6 +202,19 @@ static unsigned processors(void)
 	return count < 1 ? 1 : (unsigned)count;
 }
 
+/* The seed of -R where none is given: that of a reproducible build, or the kernel's. */
+static uint64_t find_seed(void)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	uint64_t seed = 0;
+
+	if (epoch && *epoch)
+		return strtoull(epoch, NULL, 10);
+	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+		diag_warn(NULL, "no random number from the kernel: the addresses are those of --seed 0");
+	return seed;
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct argp argp = { option_table, parse, "[FILE...]", doc, 0, 0, 0 };
@@ -211,6 +225,8 @@ void options_parse(struct options *options, int argc, char **argv)
 	options->cache = "/etc/prelink.cache";
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, options);
+	if (options->random && !options->seed_given)
+		options->seed = find_seed();
 }
 
 void options_release(struct options *options)

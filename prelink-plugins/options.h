@@ -29,7 +29,7 @@ struct options {
 	bool conserve_memory;    /* -m: objects that are never in one process may share addresses */
 	bool random;             /* -R: start the slots at a random place */
 	bool seed_given;         /* --seed: `seed` is the user's */
-	uint64_t seed;
+	uint64_t seed;           /* with -R: what everything random is made from */
 	uint64_t reloc_address;  /* -r: address */
 	bool no_update_cache;    /* -N */
 	bool force;              /* -f: as if nothing were prelinked yet */

@@ -14,8 +14,7 @@ const char *diag_tool = "?";
 
 static atomic_bool failed;
 
-/* Keeps a line one line: control characters become \xNN. */
-static void put_printable(FILE *out, const char *text)
+void diag_put(FILE *out, const char *text)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
 		if (*c < 0x20 || *c == 0x7f)
@@ -35,13 +34,15 @@ static void say(const char *path, const char *kind, const char *reason, const ch
 		return;
 	FILE *out = open_memstream(&line, &length);
 	if (out) {
+		if (isatty(STDERR_FILENO))
+			fputs("\r\033[K", out); /* a progress bar may be there */
 		fprintf(out, "%s: ", diag_tool);
 		if (path) {
-			put_printable(out, path);
+			diag_put(out, path);
 			fputs(": ", out);
 		}
 		fputs(kind, out);
-		put_printable(out, message);
+		diag_put(out, message);
 		if (reason)
 			fprintf(out, ": %s", reason);
 		putc('\n', out);

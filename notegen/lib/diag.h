@@ -12,6 +12,7 @@
 #define DIAG_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* The tool's name, printed first on every line.  Set by main() before anything else. */
 extern const char *diag_tool;
@@ -26,6 +27,9 @@ int diag_errno(const char *path, const char *format, ...) __attribute__((format(
 
 /* Worth knowing, but nothing failed: the exit status stays. */
 void diag_warn(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes TEXT to OUT with control characters as \xNN: a path that cannot garble a terminal or a table. */
+void diag_put(FILE *out, const char *text);
 
 /* True once diag_error() or diag_errno() has been called: main() turns it into exit status 1. */
 bool diag_failed(void);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* /etc/prelink.cache: what the last run found and did, for -q, for -p, and so that an unchanged object
+ * keeps its slot and is not done again.
+ *
+ * A cache is a claim about files, never trusted for more than saving work: an entry counts only while its
+ * file has the device, inode, size and times that were recorded.  The file carries a version and a CRC-32;
+ * one that is damaged, of another version or another byte order is reported and taken as empty.
+ *
+ * In memory it is the file as it lies on disk: fixed records that refer to one another by index, a pool of
+ * such indices and a pool of strings, every index checked once, when it is read.  The same form is made of
+ * the table of objects (cache_build) before it is written, so what -n and -v print of a run and what -p
+ * prints later is one thing, printed by one function (print.h). */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include "object.h"
+#include "options.h"
+
+/* When a file or directory was last seen, and as what. */
+struct cache_stamp {
+	uint64_t dev, ino, size; /* size in bytes */
+	int64_t mtime, ctime;    /* nanoseconds since 1970 */
+};
+
+/* A run of the pool of indices: objects, in an order that matters. */
+struct cache_list {
+	uint32_t first, count;
+};
+
+struct cache_object {
+	struct cache_stamp stamp; /* of the file as the run left it */
+	uint64_t start, end;      /* addresses it takes: from its slot on, or where an ET_EXEC lies; 0, 0
+				     where it has none */
+	uint32_t path;            /* string: inside the root */
+	uint32_t machine;         /* string: name of the arch, "" where we know none */
+	uint32_t kind;            /* enum object_kind */
+	uint32_t skip;            /* enum object_skip */
+	uint32_t flags;           /* CACHE_* */
+	uint32_t uses;            /* programs that have it in their start-up scope */
+	struct cache_list scope;  /* objects, itself first */
+	struct cache_list plugin; /* records of the plugin table; not in the pool */
+};
+enum {
+	CACHE_HAS_SLOT = 1,  /* start is a slot */
+	CACHE_PRELINKED = 2, /* the file carries our undo record */
+	CACHE_LISTED = 4,    /* named by prelink.conf or the command line, not only a dependency */
+};
+
+/* One plugin of one program. */
+struct cache_plugin {
+	uint32_t object;             /* index */
+	uint32_t host;               /* index of the object whose note names it */
+	uint32_t feature, exclusive; /* strings, "" where not given */
+	struct cache_list scope;     /* objects, the plugin first */
+};
+
+/* Something else that the run depended on: a directory that was read, a configuration file. */
+struct cache_input {
+	struct cache_stamp stamp; /* all 0: it did not exist */
+	uint32_t path;            /* string */
+	uint32_t padding;
+};
+
+struct cache {
+	unsigned char *data;     /* the file's bytes; owned; NULL: an empty cache */
+	size_t size;
+	const struct cache_object *object; /* sorted by path */
+	const struct cache_plugin *plugin;
+	const struct cache_input *input;
+	const uint32_t *pool;
+	const char *strings;
+	size_t object_count, plugin_count, input_count, pool_count, strings_size;
+};
+
+static inline const char *cache_string(const struct cache *cache, uint32_t at)
+{
+	return cache->strings + at;
+}
+
+/* Reads the cache file at PATH inside the root.  One that is not there is empty; one that is no good is
+ * reported as a warning (WARN) and empty.  Never fails. */
+void cache_read(struct cache *cache, const struct root *root, const char *path, bool warn);
+
+/* The entry of PATH, NULL where there is none. */
+const struct cache_object *cache_find(const struct cache *cache, const char *path);
+
+/* -q: true if every object and every input is as the cache says and the run was made with the same
+ * options, so that there is nothing to do.  Opens nothing, stats only. */
+bool cache_is_current(const struct cache *cache, const struct root *root, const struct options *options);
+
+/* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would
+ * be given what it has: the same slot, the same scope, and so on for every object of its scope and of its
+ * plugins' scopes.  Bind, plan and rewrite pass over these.  After layout. */
+void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
+			  const struct options *options);
+
+/* Forgets the slots of entries that are not in the table and whose file is gone or has changed: nobody is
+ * there any more.  Before layout. */
+void cache_forget_changed(struct cache *cache, const struct object_table *table, const struct root *root);
+
+/* Makes a cache of the table.  Entries of OLD whose file is not in the table are kept, without their
+ * scopes, so that the slots they hold stay theirs and -ua finds them (see cache_forget_changed()).  INPUTS are paths of what else the run read. */
+void cache_build(struct cache *cache, const struct object_table *table, const struct cache *old,
+		 const struct path_list *inputs, const struct root *root, const struct options *options);
+
+/* Replaces the cache file at PATH.  0, or -1 after a message. */
+int cache_write(const struct cache *cache, const struct root *root, const char *path);
+
+void cache_release(struct cache *cache);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What prelink says on standard output, and the progress bar on a terminal.
+ *
+ * Tables are made of a struct cache only: of the file for -p, of the one that the run makes for -n and -v.
+ * With --json standard output is one JSON document and nothing else. */
+#ifndef PRINT_H
+#define PRINT_H
+
+#include "cache.h"
+#include "object.h"
+#include "options.h"
+
+/* The tables: slots in order of address, programs, and what has no slot and why; scopes and plugins with
+ * -v (-vv while prelinking), and always in JSON:
+ *
+ *     { "objects": [ { "path", "machine", "kind": "library" | "pie" | "exec" | "loader",
+ *                      "slot": "0x..." or null, "start", "end": "0x..." or null, "size": bytes,
+ *                      "skip": text or null, "prelinked": true | false, "uses": programs,
+ *                      "scope": [ path ... ],
+ *                      "plugins": [ { "path", "host", "feature", "exclusive",
+ *                                     "adds": [ path ... ] } ... ] } ... ],
+ *       "summary": { "prelinked", "unchanged", "undone", "failed", "skipped": { reason: count ... } } }
+ *
+ * `scope` is the start-up scope in ld.so's order, `adds` what a plugin's scope has beyond it.  `summary` is there
+ * for a run (TABLE not NULL), not for -p.  0, or -1 after a message if it could not be written. */
+int print_tables(const struct cache *cache, const struct object_table *table, const struct options *options);
+
+/* The closing words of a run: how many were prelinked, were as they should be, failed; and how many were
+ * skipped, by reason (which with -v).  Not with --json, where print_tables() says it. */
+void print_summary(const struct object_table *table, const struct options *options);
+
+/* A bar on standard error, where that is a terminal; else nothing at all. */
+struct progress {
+	const char *what; /* "prelinking" */
+	size_t total, done;
+	long long next;   /* not drawn again before this time, nanoseconds of CLOCK_MONOTONIC */
+	bool shown;
+	pthread_mutex_t lock;
+};
+
+void progress_begin(struct progress *progress, const char *what, size_t total);
+/* PATH is what is worked on now.  May be called from several threads. */
+void progress_step(struct progress *progress, const char *path);
+void progress_end(struct progress *progress);
+
+#endif
