@@ -28,6 +28,11 @@ void gather_init(struct gather *gather, struct object_table *table, const struct
 	*gather = (struct gather){ .table = table, .root = root, .conf = conf, .options = options };
 }
 
+void gather_release(struct gather *gather)
+{
+	path_list_release(&gather->directories);
+}
+
 /* --- one file ------------------------------------------------------------------------------------- */
 
 /* A file that is being read. */
@@ -344,6 +349,8 @@ static bool visit_first(struct walk *walk, const struct visit *visit, const stru
 	pthread_mutex_lock(&walk->lock);
 	struct visited **found = tsearch(key, &walk->visited, compare_visited);
 	bool first = found && *found == key;
+	if (first)
+		path_list_add(&walk->gather->directories, visit->path);
 	pthread_mutex_unlock(&walk->lock);
 	if (!first)
 		free(key);
@@ -422,6 +429,15 @@ static void read_file(struct walk *walk, int directory, mode_t mode, const char 
 	close(file.fd);
 }
 
+/* A path that was named is not there, or no object: an error on the command line.  What prelink.conf names
+ * need not be there, as one configuration serves many machines. */
+static void fail_named(struct walk *walk, const char *path)
+{
+	if (!walk->gather->options->all || (errno != ENOENT && errno != ENOEXEC))
+		fail(walk, path, errno == ENOEXEC ? "not a dynamic ELF program or library" :
+						    "looking at what is to be prelinked");
+}
+
 /* The symbolic link PATH, met while links are to be followed, or a path that was named. */
 static void follow(struct walk *walk, const struct visit *visit, const char *path, bool named)
 {
@@ -431,7 +447,7 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 
 	if (!real || root_stat(gather->root, real, &st)) {
 		if (named)
-			fail(walk, path, "looking at what is to be prelinked");
+			fail_named(walk, path);
 	} else if (conf_blacklisted(gather->conf, real) && S_ISDIR(st.st_mode)) {
 		/* left alone with all below it */
 	} else if (S_ISDIR(st.st_mode)) {
@@ -445,6 +461,8 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 			object->listed = true;
 			path_list_add(&object->names, path);
 			pthread_mutex_unlock(&gather->table->lock);
+		} else if (named) {
+			fail_named(walk, path);
 		}
 	}
 	free(real);
@@ -557,5 +575,6 @@ int gather_all(struct gather *gather)
 	free(thread);
 	tdestroy(walk.visited, free);
 	object_table_sort(gather->table);
+	path_list_sort(&gather->directories);
 	return walk.failed ? -1 : 0;
 }

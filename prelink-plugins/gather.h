@@ -26,10 +26,13 @@ struct gather {
 	const struct root *root;
 	const struct conf *conf;
 	const struct options *options;
+	struct path_list directories; /* that were read; sorted when gather_all() returns */
 };
 
 void gather_init(struct gather *gather, struct object_table *table, const struct root *root,
 		 const struct conf *conf, const struct options *options);
+
+void gather_release(struct gather *gather);
 
 /* Fills the table.  -1 after a message when something that was named could not be looked at; what
  * could is in the table all the same. */
