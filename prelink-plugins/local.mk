@@ -4,6 +4,12 @@ prelink_plugins_prelink_SOURCES = prelink-plugins/main.c
 prelink_plugins_prelink_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a \
 	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(NETTLE_LIBS) $(ZLIB_LIBS)
 
+dist_man_MANS += prelink-plugins/prelink.8 prelink-plugins/prelink.conf.5
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+dist_zshcompletion_DATA = prelink-plugins/completion/_prelink
+EXTRA_DIST += prelink-plugins/completion/prelink.bash
+
 noinst_LIBRARIES += prelink-plugins/libprelink.a
 prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/options.c prelink-plugins/options.h \
