@@ -64,11 +64,14 @@ class Mapping:
         self.path = path    # as seen from outside of the root
         self.start = None   # lowest address
         self.end = None     # highest
-        self.dirty = 0      # Private_Dirty, bytes
+        self.dirty = 0      # bytes of private dirty pages, see mappings()
 
 
 def mappings(pid, root):
-    """{path inside ROOT: Mapping} of the ELF files that process PID maps, /proc/PID/smaps summed up by file."""
+    """{path inside ROOT: Mapping} of the ELF files that process PID maps, /proc/PID/smaps summed up by file.
+
+    Private dirty pages are counted as `Anonymous:`, the copies that the process made by writing.  `Private_Dirty:`
+    would also count clean pages of a file that has only just been written and is not on the disk yet."""
     found = {}
     current = None
     real = os.path.realpath(root)
@@ -76,7 +79,7 @@ def mappings(pid, root):
         for line in file:
             words = line.split(None, 5)
             if words[0].endswith(":"):
-                if current and words[0] == "Private_Dirty:":
+                if current and words[0] == "Anonymous:":
                     current.dirty += int(words[1]) * 1024
                 continue
             current = None
