@@ -16,7 +16,7 @@
 const char *argp_program_version = PACKAGE_STRING;
 
 static const char doc[] =
-	"Give every shared library and plugin its own address slot, and bind it ahead of time."
+	"Give shared libraries and plugins address slots, and bind them ahead of time."
 	"\vExit status: 0 done, 1 something was refused or failed, 2 usage error.\n"
 	"See prelink(8), prelink.conf(5).";
 
@@ -224,6 +224,8 @@ void options_parse(struct options *options, int argc, char **argv)
 	options->conf = "/etc/prelink.conf";
 	options->cache = "/etc/prelink.cache";
 	argp_err_exit_status = 2;
+	/* --help is to fit a screen: without the note that arguments are also those of the short options. */
+	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	argp_parse(&argp, argc, argv, 0, NULL, options);
 	if (options->random && !options->seed_given)
 		options->seed = find_seed();

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""prelink.conf: what is walked, what is left alone, and what a mistake in it does."""
+import json
+import os
+
+import graph
+from harness import expect, expect_equal, prelink, scratch, write
+
+root = graph.Root(scratch())
+a = root.library("a")
+b = root.library("b", directory="/usr/lib/plugins")
+py = root.library("c.py")
+prog = root.program("prog", [a])
+os.makedirs(root.path + "/opt/with space")
+os.makedirs(root.path + "/opt/v1/lib")
+os.makedirs(root.path + "/opt/v2/lib")
+os.symlink("usr/lib", root.path + "/lib")
+for name in ("/opt/with space/libs.so", "/opt/v1/lib/libv1.so", "/opt/v2/lib/libv2.so"):
+    os.link(root.path + root.library(os.path.basename(name)[3:-3], directory="/usr/lib/plugins"), root.path + name)
+    os.unlink(root.path + "/usr/lib/plugins/" + os.path.basename(name))
+os.symlink("/usr/lib/plugins", root.path + "/opt/link")
+
+
+def found(conf, *options, status=0):
+    """Paths in the table of a dry run with that configuration, but for those that were left alone."""
+    write(root.path + "/etc/prelink.conf", conf)
+    done = prelink("--root", root.path, "-an", "--json", *options, status=status)
+    if status:
+        return done.stderr
+    return sorted(o["path"] for o in json.loads(done.stdout)["objects"] if "blacklist" not in str(o["skip"]))
+
+
+V1, V2, SPACE = "/opt/v1/lib/libv1.so", "/opt/v2/lib/libv2.so", "/opt/with space/libs.so"
+cases = [
+    ("a file", f"{a}\n", [a]),
+    ("a directory and all below it", "/usr/lib\n", [a, b, py]),
+    ("comments and blanks", f"# /usr/bin\n\n  \t\n  {a}   # and more\n", [a]),
+    ("no newline at the end", f"{a}\n{b}", [a, b]),
+    ("carriage returns", f"{a}\r\n", [a]),
+    ("a pattern of directories", "/opt/v*/lib\n", [V1, V2]),
+    ("a pattern of files", "/usr/lib/t/lib?.so\n", [a]),
+    ("-l", "-l /usr/lib\n", [a, b, py]),
+    ("a link is not followed", "/opt\n", [V1, V2, SPACE]),
+    ("-h follows it", "-h /opt\n", [V1, V2, SPACE, b]),
+    ("-l and -h together", "-l -h /opt\n", [V1, V2, SPACE, b]),
+    ("quotes", '"/opt/with space"\n', [SPACE]),
+    ("a backslash", "/opt/with\\ space\n", [SPACE]),
+    ("a named link is followed", "/lib/t\n", [a, py]),
+    ("what is not there is passed over", f"/nowhere\n{a}\n", [a]),
+    ("-b with a path", f"/usr/lib\n-b {b}\n", [a, py]),
+    ("-b with a directory", "/usr/lib\n-b /usr/lib/t/\n", [b]),
+    ("-b through a link", "/usr/lib\n-b /lib/t\n", [b]),
+    ("-b with a pattern", "/usr/lib\n-b /usr/lib/plug*\n", [a, py]),
+    ("-b with a name", "/usr/lib\n-b *.py.so\n", [a, b]),
+    ("-b comes before what it is about", "-b *.py.so\n/usr/lib\n", [a, b]),
+]
+for what, conf, wanted in cases:
+    expect_equal(found(conf), sorted(wanted), what)
+expect_equal(found("/usr/lib\n", "-b", "/usr/lib/plugins", "-b", "*.py*"), [a], "-b on the command line")
+expect_equal(found("/opt\n", "-h"), sorted([V1, V2, SPACE, b]), "-h on the command line")
+
+os.makedirs(root.path + "/etc/prelink.conf.d")
+write(root.path + "/etc/prelink.conf.d/1.conf", f"{a}\n")
+write(root.path + "/etc/prelink.conf.d/2.conf", f"{b}\n")
+expect_equal(found("-c /etc/prelink.conf.d/*.conf\n"), sorted([a, b]), "-c with a pattern")
+expect_equal(found("-c /etc/prelink.conf.d/1.conf\n"), [a], "-c with a file")
+expect_equal(found(f"-c /etc/none/*.conf\n{a}\n"), [a], "-c with a pattern that matches nothing")
+
+mistakes = [
+    ("-x /usr/lib\n", "line 1"),
+    (f"{a}\nusr/lib\n", "line 2"),
+    ("-b\n", "line 1"),
+    ('"/usr/lib\n', "line 1"),
+    ("/usr/lib /usr/bin\n", "line 1"),
+    ("/usr/lib/[a\n", "line 1"),
+    ("-c /etc/prelink.conf\n", "circle"),
+    ("-c /etc/none.conf\n", "none.conf"),
+    ("\0\n", "line 1"),
+]
+for conf, where in mistakes:
+    message = found(conf, status=1)
+    expect(where in message, f"{conf!r}: expected a message with {where!r}, seen {message!r}")
+os.unlink(root.path + "/etc/prelink.conf")
+done = prelink("--root", root.path, "-an", status=1)
+expect(root.path + "/etc/prelink.conf" in done.stderr, f"a missing configuration is not named: {done.stderr!r}")
+write(root.path + "/etc/other", f"{a}\n")
+done = prelink("--root", root.path, "-an", "--json", "-c", "/etc/other")
+expect_equal([o["path"] for o in json.loads(done.stdout)["objects"]], [a], "-c FILE")
+print(f"{len(cases) + 5} configurations, {len(mistakes) + 1} mistakes")

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The command line: --help fits a screen, every option of prelink(8) is known, mistakes exit with 2."""
+import os
+import re
+
+import graph
+from harness import expect, expect_equal, prelink, scratch, write
+
+root = graph.Root(scratch())
+lib = root.library("a")
+where = ["--root", root.path]
+
+text = prelink("--help").stdout
+lines = text.splitlines()
+expect(len(lines) <= 50, f"--help has {len(lines)} lines, a screen has 50")
+expect(max(map(len, lines)) <= 80, "--help has a line of more than 80 columns")
+for status, word in ((0, "done"), (1, "something was refused or failed"), (2, "usage")):
+    expect(re.search(rf"{status} {word}", text), f"--help does not say what exit status {status} means")
+expect(re.search(r"\d", prelink("-V").stdout), "-V prints no version")
+expect("--undo" in prelink("--usage").stdout, "--usage does not list --undo")
+
+# As prelink(8) documents them; each is accepted where it makes sense.
+accepted = [
+    ["-a", "-n"], ["--all", "--dry-run"], ["-anv"], ["-anvv"], ["-anm"], ["-an", "--conserve-memory"],
+    ["-anR"], ["-an", "--random"], ["-anN"], ["-an", "--no-update-cache"], ["-anf"], ["-an", "--force"],
+    ["-anq"], ["-an", "--quick"], ["-an", "-c", "/etc/prelink.conf"], ["-an", "--config-file=/etc/prelink.conf"],
+    ["-an", "-C", "/etc/c"], ["-an", "--cache-file=/etc/c"], ["-p"], ["--print-cache"], ["-anl"],
+    ["-an", "--one-file-system"], ["-anh"], ["-an", "--dereference"], ["-an", "-b", "/x"],
+    ["-an", "--black-list=/x"], ["-an", "--dynamic-linker=/lib/ld.so"], ["-an", "--ld-library-path=/a:/b"],
+    ["-an", "--libs-only"], ["-an", "--layout-page-size=0x10000"], ["-un", lib], ["--undo", "-n", lib],
+    ["-an", "--with-plugins"], ["-an", "--seed", "7"], ["-an", "-j", "1"], ["-an", "--jobs=3"],
+    ["-an", "--json"], ["-n", lib],
+]
+for arguments in accepted:
+    done = prelink(*where, *arguments)
+    expect_equal(done.stderr, "", f"standard error of {arguments}")
+
+refused = [
+    [], ["-u"], ["-y"], ["-a", lib], ["-p", lib], ["-uy", lib], ["-up"], ["-ay"], ["-r", "0x1000000"],
+    ["-r", "x", lib], ["-r", "-1", lib], ["-r", "0x1000", lib, lib], ["-o", "x", lib], ["-u", "-o", "x", lib, lib],
+    ["-y", lib, lib], ["--md5", "--sha", lib], ["-aqf"], ["-a", "-j", "0"], ["-a", "-j", "x"],
+    ["-a", "--layout-page-size=3000"], ["-a", "--layout-page-size=0"], ["-a", "--seed=x"],
+    ["-a", "--seed", "99999999999999999999999"], ["--no-such-option"], ["-Z"], ["-a", "--root"],
+]
+before = sorted(os.listdir(root.path + "/etc"))
+for arguments in refused:
+    done = prelink(*where, *arguments, status=2)
+    expect(done.stderr.startswith("prelink: ") or "prelink" in done.stderr.splitlines()[0],
+           f"{arguments}: no message")
+    expect_equal(done.stdout, "", f"standard output of {arguments}")
+expect_equal(sorted(os.listdir(root.path + "/etc")), before, "files in /etc after usage errors")
+
+for arguments in (["-n", "/no/such/file"], ["-n", "/etc/prelink.conf"], ["-an", "--root", "/no/such"]):
+    done = prelink(*where, *arguments, status=1)
+    expect_equal(done.stderr.count("\n"), 1, f"lines that {arguments} says: {done.stderr!r}")
+write(root.path + "/etc/\x1b[31m", "x")
+done = prelink(*where, "-n", "/etc/\x1b[31m", status=1)
+expect("\x1b" not in done.stderr, "a control character of a path reaches the terminal")
+print(f"{len(accepted)} command lines accepted, {len(refused)} refused; --help has {len(lines)} lines")
