@@ -23,12 +23,14 @@ struct bind {
 	uint32_t wanted_count, wanted_room;
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
 	uint32_t bucket_mask;
+	struct searchlist natural;   /* bind_natural()'s, from object to object */
+	struct binding_list list;
 };
 
 /* What a searchlist remembers of one number, for one class: which symbol of which member. */
 struct memo {
 	uint32_t serial; /* the searchlist's, when this was found out */
-	uint32_t member; /* index in the searchlist; for the unique table in that of the process */
+	uint32_t member; /* 1 + index in the searchlist; in the unique table, object->index */
 	uint32_t symbol; /* 0: nobody defines it */
 };
 
@@ -50,6 +52,7 @@ static void close_object(struct bind_object *object)
 	symbols_release(&object->symbols);
 	elf_image_release(&object->image);
 	free(object->name);
+	free(object->fill);
 	free(object);
 }
 
@@ -60,6 +63,8 @@ void bind_free(struct bind *bind)
 	for (size_t i = 0; i < bind->object_count; i++)
 		if (bind->object[i])
 			close_object(bind->object[i]);
+	searchlist_release(&bind->natural);
+	binding_list_release(&bind->list);
 	free(bind->object);
 	free(bind->wanted);
 	free(bind->bucket);
@@ -186,13 +191,17 @@ static uint32_t number_of(struct bind *bind, const char *name, const struct symb
 	return bind->wanted_count++;
 }
 
-static uint32_t reference_number(struct bind *bind, struct bind_object *by, uint32_t symbol,
-				 const GElf_Sym *sym)
+uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct binding *binding)
 {
-	if (!by->name[symbol])
-		by->name[symbol] = number_of(bind, symbols_string(&by->symbols, sym->st_name),
-					     symbols_reference(&by->symbols, symbol));
-	return by->name[symbol];
+	uint32_t *number = &by->name[binding->symbol];
+
+	if (!*number) {
+		GElf_Sym sym;
+		symbols_get(&by->symbols, binding->symbol, &sym);
+		*number = number_of(bind, symbols_string(&by->symbols, sym.st_name),
+				    symbols_reference(&by->symbols, binding->symbol));
+	}
+	return *number;
 }
 
 /* Searchlists. */
@@ -241,38 +250,47 @@ static void make_room(struct searchlist *list, uint32_t number)
 	list->memo_size = size;
 }
 
-static struct memo walk(const struct bind *bind, const struct searchlist *list, uint32_t number,
-			enum symbol_class class)
+bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t number,
+		   enum symbol_class class, struct definition *definition)
 {
 	const struct wanted *wanted = &bind->wanted[number];
 	struct symbol_query query = { wanted->name, wanted->gnu_hash, wanted->version, class };
-	struct memo found = { list->serial, 0, 0 };
 	GElf_Sym sym;
 
-	for (size_t i = 0; i < list->count; i++) {
-		const struct bind_object *member = list->member[i];
-		if ((class & SYMBOL_COPY) && member->object == list->executable)
-			continue;
-		found.symbol = symbols_find(&member->symbols, &query, &sym);
-		if (found.symbol) {
-			found.member = i;
-			break;
-		}
-	}
-	return found;
+	definition->symbol = symbols_find(&object->symbols, &query, &sym);
+	definition->object = definition->symbol ? object : NULL;
+	return definition->symbol != 0;
 }
 
-/* The first definition in LIST; its `symbol` is 0 where there is none. */
-static struct memo search_list(const struct bind *bind, struct searchlist *list, uint32_t number,
-			       enum symbol_class class)
+static bool walk(const struct bind *bind, const struct searchlist *list, uint32_t number,
+		 enum symbol_class class, struct definition *definition)
 {
-	if (class & SYMBOL_COPY)
-		return walk(bind, list, number, class);
+	while (definition->next < list->count) {
+		struct bind_object *member = list->member[definition->next++];
+		if ((class & SYMBOL_COPY) && member->object == list->executable)
+			continue;
+		if (definition_in(bind, member, number, class, definition))
+			return true;
+	}
+	definition->object = NULL;
+	return false;
+}
+
+bool searchlist_next(const struct bind *bind, struct searchlist *list, uint32_t number,
+		     enum symbol_class class, struct definition *definition)
+{
+	if (definition->next || (class & SYMBOL_COPY))
+		return walk(bind, list, number, class, definition);
 	make_room(list, number);
 	struct memo *memo = &list->memo[2 * number + class];
-	if (memo->serial != list->serial)
-		*memo = walk(bind, list, number, class);
-	return *memo;
+	if (memo->serial != list->serial) {
+		walk(bind, list, number, class, definition);
+		*memo = (struct memo){ list->serial, definition->next, definition->symbol };
+	}
+	definition->next = memo->member;
+	definition->symbol = memo->symbol;
+	definition->object = memo->symbol ? list->member[memo->member - 1] : NULL;
+	return definition->object != NULL;
 }
 
 /* One reference on its way through a scope. */
@@ -282,37 +300,23 @@ struct lookup {
 	struct bind_object *by; /* whose relocation it is */
 	uint32_t number;
 	enum symbol_class class;
-	struct bind_object *provider; /* what was found; NULL for nothing */
-	uint32_t definition;
-	GElf_Sym sym;
+	struct definition found; /* its `object` is NULL for nothing */
 };
 
 static bool lookup_in(struct lookup *lookup, struct searchlist *list)
 {
-	if (!list)
-		return false;
-	struct memo memo = search_list(lookup->bind, list, lookup->number, lookup->class);
-	if (!memo.symbol)
-		return false;
-	lookup->provider = list->member[memo.member];
-	lookup->definition = memo.symbol;
-	symbols_get(&lookup->provider->symbols, memo.symbol, &lookup->sym);
-	return true;
+	lookup->found.next = 0;
+	return list && searchlist_next(lookup->bind, list, lookup->number, lookup->class, &lookup->found);
 }
 
 /* DT_SYMBOLIC puts the object itself in front of its scope, but the main program's. */
 static bool lookup_in_self(struct lookup *lookup)
 {
 	const struct bind_scope *scope = lookup->scope;
-	const struct bind_object *by = lookup->by;
 
-	if (!by->symbolic || scope->deepbind || (scope->global && scope->global->executable == by->object))
+	if (!lookup->by->symbolic || (scope->global && scope->global->executable == lookup->by->object))
 		return false;
-	const struct wanted *wanted = &lookup->bind->wanted[lookup->number];
-	struct symbol_query query = { wanted->name, wanted->gnu_hash, wanted->version, lookup->class };
-	lookup->definition = symbols_find(&by->symbols, &query, &lookup->sym);
-	lookup->provider = lookup->definition ? lookup->by : NULL;
-	return lookup->definition != 0;
+	return definition_in(lookup->bind, lookup->by, lookup->number, lookup->class, &lookup->found);
 }
 
 /* do_lookup_x over all lists of the scope, but for what it does about unique symbols. */
@@ -320,7 +324,6 @@ static bool lookup_scope(struct lookup *lookup)
 {
 	const struct bind_scope *scope = lookup->scope;
 
-	lookup->provider = NULL;
 	if (scope->deepbind)
 		return lookup_in(lookup, scope->local) || lookup_in(lookup, scope->global);
 	return lookup_in_self(lookup) || lookup_in(lookup, scope->global) || lookup_in(lookup, scope->local);
@@ -333,25 +336,24 @@ static void lookup_unique(struct lookup *lookup, uint32_t reference)
 	struct bind *bind = lookup->bind;
 	struct searchlist *process = lookup->scope->global ? lookup->scope->global : lookup->scope->local;
 	uint32_t number = number_of(bind, bind->wanted[lookup->number].name, NULL);
+	bool copy = lookup->class & SYMBOL_COPY;
 	struct memo *unique;
 
 	make_room(process, number);
 	unique = &process->unique[number];
 	if (unique->serial != process->serial) {
-		bool copy = lookup->class & SYMBOL_COPY;
-		const struct bind_object *owner = copy ? lookup->by : lookup->provider;
+		const struct bind_object *owner = copy ? lookup->by : lookup->found.object;
 		*unique = (struct memo){ process->serial, owner->object->index,
-					 copy ? reference : lookup->definition };
-	} else if (!(lookup->class & SYMBOL_COPY)) {
-		lookup->provider = bind->object[unique->member];
-		lookup->definition = unique->symbol;
-		symbols_get(&lookup->provider->symbols, unique->symbol, &lookup->sym);
+					 copy ? reference : lookup->found.symbol };
+	} else if (!copy) {
+		lookup->found.object = bind->object[unique->member];
+		lookup->found.symbol = unique->symbol;
 	}
 }
 
 /* A reference that is protected is the object's own, unless everybody agrees on it anyway; see the end of
  * _dl_lookup_symbol_x. */
-static void lookup_protected(struct lookup *lookup, uint32_t reference, const GElf_Sym *ref)
+static void lookup_protected(struct lookup *lookup, uint32_t reference)
 {
 	struct lookup call = *lookup;
 
@@ -360,11 +362,8 @@ static void lookup_protected(struct lookup *lookup, uint32_t reference, const GE
 		if (!lookup_scope(&call))
 			return;
 	}
-	if (call.provider == lookup->by)
-		return;
-	lookup->provider = lookup->by;
-	lookup->definition = reference;
-	lookup->sym = *ref;
+	if (call.found.object != lookup->by)
+		lookup->found = (struct definition){ lookup->by, reference, 0 };
 }
 
 static enum symbol_class class_of(enum reloc_kind kind)
@@ -383,41 +382,60 @@ static enum symbol_class class_of(enum reloc_kind kind)
 	}
 }
 
-static void set_definition(struct binding *binding, enum binding_result result, struct bind_object *provider,
-			   uint32_t definition, const GElf_Sym *sym)
+enum symbol_class binding_class(const struct binding *binding)
 {
+	return class_of(binding->kind);
+}
+
+void binding_set(struct binding *binding, enum binding_result result, const struct definition *definition)
+{
+	GElf_Sym sym = { 0 };
+
+	/* Without any symbol table symbol 0 is meant, which is all zero. */
+	if (definition->symbol < definition->object->symbols.count)
+		symbols_get(&definition->object->symbols, definition->symbol, &sym);
 	binding->result = result;
-	binding->provider = provider;
-	binding->definition = definition;
-	binding->sym_type = GELF_ST_TYPE(sym->st_info);
-	binding->sym_bind = GELF_ST_BIND(sym->st_info);
-	binding->absolute = sym->st_shndx == SHN_ABS;
-	binding->value = sym->st_value;
+	binding->provider = definition->object;
+	binding->definition = definition->symbol;
+	binding->sym_type = GELF_ST_TYPE(sym.st_info);
+	binding->sym_bind = GELF_ST_BIND(sym.st_info);
+	binding->absolute = sym.st_shndx == SHN_ABS;
+	binding->undefined = sym.st_shndx == SHN_UNDEF;
+	binding->value = sym.st_value;
+}
+
+/* The part of RESOLVE_MAP that looks at the reference alone. */
+static void read_reference(struct bind_object *by, struct binding *binding)
+{
+	GElf_Sym ref = { 0 };
+
+	if (binding->symbol < by->symbols.count)
+		symbols_get(&by->symbols, binding->symbol, &ref);
+	binding->weak = GELF_ST_BIND(ref.st_info) == STB_WEAK;
+	binding->protected = GELF_ST_VISIBILITY(ref.st_other) == STV_PROTECTED;
+	if (GELF_ST_BIND(ref.st_info) == STB_LOCAL || symbol_binds_locally(&ref))
+		binding_set(binding, BINDING_SELF, &(struct definition){ by, binding->symbol, 0 });
+	else
+		binding->result = BINDING_OPEN;
 }
 
 static void resolve(struct bind *bind, struct bind_object *by, const struct bind_scope *scope,
 		    struct binding *binding)
 {
-	GElf_Sym ref = { 0 };
+	struct lookup lookup = { .bind = bind, .scope = scope, .by = by, .class = binding_class(binding),
+				 .number = binding_number(bind, by, binding) };
 
-	if (binding->symbol < by->symbols.count) /* else there is no symbol table at all, and 0 is meant */
-		symbols_get(&by->symbols, binding->symbol, &ref);
-	binding->protected = GELF_ST_VISIBILITY(ref.st_other) == STV_PROTECTED;
-	if (GELF_ST_BIND(ref.st_info) == STB_LOCAL || symbol_binds_locally(&ref)) {
-		set_definition(binding, BINDING_SELF, by, binding->symbol, &ref);
-		return;
-	}
-	struct lookup lookup = { .bind = bind, .scope = scope, .by = by, .class = class_of(binding->kind) };
-	lookup.number = reference_number(bind, by, binding->symbol, &ref);
 	if (!lookup_scope(&lookup)) {
-		binding->result = GELF_ST_BIND(ref.st_info) == STB_WEAK ? BINDING_ZERO : BINDING_UNDEFINED;
+		binding->result = binding->weak ? BINDING_ZERO : BINDING_UNDEFINED;
 		return;
 	}
-	if (GELF_ST_BIND(lookup.sym.st_info) == STB_GNU_UNIQUE)
+	GElf_Sym sym;
+	symbols_get(&lookup.found.object->symbols, lookup.found.symbol, &sym);
+	if (GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE)
 		lookup_unique(&lookup, binding->symbol);
 	if (binding->protected)
-		lookup_protected(&lookup, binding->symbol, &ref);
-	set_definition(binding, BINDING_FOUND, lookup.provider, lookup.definition, &lookup.sym);
+		lookup_protected(&lookup, binding->symbol);
+	binding_set(binding, BINDING_FOUND, &lookup.found);
 }
 
 /* Relocations. */
@@ -431,13 +449,18 @@ static struct binding *add_binding(struct binding_list *list)
 	return memset(&list->item[list->count++], 0, sizeof *list->item);
 }
 
-static bool names_symbol(enum reloc_kind kind)
+/* The addend of a REL word lies where the sum will be. */
+static int64_t addend_in_place(const struct elf_image *image, GElf_Addr address)
 {
-	return kind != RELOC_NONE && kind != RELOC_RELATIVE && kind != RELOC_IRELATIVE;
+	uint64_t offset;
+
+	if (!elf_image_offset(image, address, elf_word_size(image), &offset))
+		return 0;
+	return image->is64 ? (int64_t)elf_get64(image, offset) : (int32_t)elf_get32(image, offset);
 }
 
-static void bind_table(struct bind *bind, struct bind_object *by, const struct bind_scope *scope,
-		       const struct table *table, bool rela, bool plt, struct binding_list *list)
+static void read_table(struct bind_object *by, const struct table *table, bool rela, bool plt,
+		       struct binding_list *list)
 {
 	size_t step = rela ? elf_rela_size(&by->image) : elf_rel_size(&by->image);
 	uint64_t size = table->size;
@@ -455,25 +478,21 @@ static void bind_table(struct bind *bind, struct bind_object *by, const struct b
 		if (kind == RELOC_RELATIVE || kind == RELOC_NONE)
 			continue;
 		struct binding *binding = add_binding(list);
-		const struct binding *before = list->count > 1 ? binding - 1 : NULL;
-		uint32_t symbol = GELF_R_SYM(reloc.r_info);
-		bool again = before && before->symbol == symbol && before->result != BINDING_NONE &&
-			     names_symbol(kind) && class_of(before->kind) == class_of(kind);
-		if (again) /* ld.so's l_lookup_cache; here it saves the lookup */
-			*binding = *before;
 		binding->address = reloc.r_offset;
 		binding->addend = reloc.r_addend;
 		binding->type = GELF_R_TYPE(reloc.r_info);
-		binding->symbol = symbol;
+		binding->symbol = GELF_R_SYM(reloc.r_info);
 		binding->kind = kind;
+		binding->rela = rela;
 		binding->plt = plt;
-		if (names_symbol(kind) && !again)
-			resolve(bind, by, scope, binding);
+		if (!rela && (kind == RELOC_WORD || kind == RELOC_IRELATIVE))
+			binding->addend = addend_in_place(&by->image, reloc.r_offset);
+		if (kind != RELOC_IRELATIVE)
+			read_reference(by, binding);
 	}
 }
 
-int bind_object(struct bind *bind, struct object *object, const struct bind_scope *scope,
-		struct binding_list *list)
+int bind_relocs(struct bind *bind, struct object *object, struct binding_list *list)
 {
 	struct bind_object *by = bind_open(bind, object);
 
@@ -482,9 +501,33 @@ int bind_object(struct bind *bind, struct object *object, const struct bind_scop
 		return -1;
 	if (!object->arch)
 		return diag_error(object->path, "binding its symbols: no table for its machine; leave it out");
-	bind_table(bind, by, scope, &by->dynamic.rel, false, false, list);
-	bind_table(bind, by, scope, &by->dynamic.rela, true, false, list);
-	bind_table(bind, by, scope, &by->dynamic.jmprel, by->dynamic.jmprel_is_rela, true, list);
+	read_table(by, &by->dynamic.rel, false, false, list);
+	read_table(by, &by->dynamic.rela, true, false, list);
+	read_table(by, &by->dynamic.jmprel, by->dynamic.jmprel_is_rela, true, list);
+	return 0;
+}
+
+int bind_object(struct bind *bind, struct object *object, const struct bind_scope *scope,
+		struct binding_list *list)
+{
+	if (bind_relocs(bind, object, list))
+		return -1;
+	struct bind_object *by = bind_open(bind, object);
+	for (size_t i = 0; i < list->count; i++) {
+		struct binding *binding = &list->item[i];
+		const struct binding *last = i ? binding - 1 : NULL;
+		if (binding->result != BINDING_OPEN)
+			continue;
+		if (!last || last->symbol != binding->symbol || last->result == BINDING_NONE ||
+		    class_of(last->kind) != class_of(binding->kind)) {
+			resolve(bind, by, scope, binding);
+			continue;
+		}
+		binding->result = last->result; /* as in ld.so's l_lookup_cache */
+		if (last->result == BINDING_FOUND)
+			binding_set(binding, BINDING_FOUND,
+				    &(struct definition){ last->provider, last->definition, 0 });
+	}
 	return 0;
 }
 
@@ -502,4 +545,129 @@ const char *binding_name(const struct bind_object *by, const struct binding *bin
 	symbols_get(&by->symbols, binding->symbol, &sym);
 	*version = asked ? asked->name : NULL;
 	return symbols_string(&by->symbols, sym.st_name);
+}
+
+/* Values. */
+
+bool bind_placed(const struct object *object)
+{
+	return object->kind == OBJECT_EXEC ||
+	       (object->kind == OBJECT_LIBRARY && object->has_slot && object->skip == SKIP_NOT);
+}
+
+GElf_Addr bind_place(const struct object *object, GElf_Addr address)
+{
+	return bind_placed(object) && object->kind == OBJECT_LIBRARY ? address - object->start + object->slot :
+								       address;
+}
+
+/* ADDRESS of PROVIDER as a target of KIND. */
+static struct target placed_target(const struct bind_object *provider, GElf_Addr address, int64_t addend,
+				   enum target_kind kind)
+{
+	struct target target = { kind, bind_place(provider->object, address) + addend, NULL };
+
+	if (!bind_placed(provider->object)) {
+		target.base = provider->object;
+		if (kind == TARGET_VALUE)
+			target.kind = TARGET_RELATIVE;
+	}
+	return target;
+}
+
+static struct target symbol_target(const struct binding *binding)
+{
+	int64_t addend = binding->kind == RELOC_WORD ? binding->addend : 0;
+
+	switch (binding->result) {
+	case BINDING_ZERO:
+		return (struct target){ TARGET_VALUE, addend, NULL };
+	case BINDING_SELF:
+	case BINDING_FOUND:
+		break;
+	default:
+		return (struct target){ TARGET_UNDEFINED, 0, NULL };
+	}
+	if (binding->sym_type == STT_TLS)
+		return (struct target){ TARGET_TLS, 0, NULL };
+	if (binding->sym_type == STT_GNU_IFUNC && !binding->undefined) {
+		if (addend)
+			return (struct target){ TARGET_TYPE, 0, NULL };
+		return placed_target(binding->provider, binding->value, 0, TARGET_IFUNC);
+	}
+	/* ld.so adds the load bias even to a local symbol that is undefined, and moving the object does not
+	 * move that symbol: no one value is right. */
+	if (binding->result == BINDING_SELF && binding->undefined)
+		return (struct target){ TARGET_TYPE, 0, NULL };
+	if (binding->absolute)
+		return (struct target){ TARGET_VALUE, binding->value + addend, NULL };
+	return placed_target(binding->provider, binding->value, addend, TARGET_VALUE);
+}
+
+struct target binding_target(const struct bind_object *by, const struct binding *binding)
+{
+	switch (binding->kind) {
+	case RELOC_COPY:
+		return (struct target){ TARGET_COPY, 0, NULL };
+	case RELOC_TLS_MODULE:
+	case RELOC_TLS_OFFSET:
+	case RELOC_TLS_TP:
+	case RELOC_TLSDESC:
+		return (struct target){ TARGET_TLS, 0, NULL };
+	case RELOC_IRELATIVE:
+		return placed_target(by, binding->addend, 0, TARGET_IFUNC);
+	case RELOC_GLOB_DAT:
+	case RELOC_JUMP_SLOT:
+		/* Some machines add the addend, some do not; no linker writes one. */
+		if (binding->addend)
+			return (struct target){ TARGET_TYPE, 0, NULL };
+		return symbol_target(binding);
+	case RELOC_WORD:
+		return symbol_target(binding);
+	default:
+		return (struct target){ TARGET_TYPE, 0, NULL };
+	}
+}
+
+int bind_natural(struct bind *bind, struct object *object)
+{
+	const struct bind_scope scope = { .local = &bind->natural };
+	struct bind_object *by = bind_open(bind, object);
+
+	if (!by)
+		return -1;
+	if (by->bound || object->kind != OBJECT_LIBRARY || !bind_placed(object))
+		return 0;
+	by->bound = true;
+	if (searchlist_set(&bind->natural, bind, &object->scope, NULL) ||
+	    bind_object(bind, object, &scope, &bind->list))
+		return -1;
+	by->fill = xreallocarray(NULL, bind->list.count + 1, sizeof *by->fill);
+	for (size_t i = 0; i < bind->list.count; i++) {
+		const struct binding *binding = &bind->list.item[i];
+		struct target target = binding_target(by, binding);
+		if (target.kind != TARGET_VALUE || (binding->plt && !by->bind_now) ||
+		    (!binding->rela && binding->kind == RELOC_WORD))
+			continue;
+		by->fill[by->fill_count++] =
+			(struct fill){ bind_place(object, binding->address), target.value };
+	}
+	by->fill = xreallocarray(by->fill, by->fill_count + 1, sizeof *by->fill);
+	return 0;
+}
+
+long bind_fill(const struct bind *bind, const struct object *object, struct elf_image *image)
+{
+	const struct bind_object *by = object->index < bind->object_count ? bind->object[object->index] : NULL;
+	uint64_t offset;
+
+	if (!by)
+		return 0;
+	for (size_t i = 0; i < by->fill_count; i++) {
+		if (!elf_image_offset(image, by->fill[i].address, elf_word_size(image), &offset))
+			return diag_error(object->path, "filling in bound values: a relocation at 0x%llx lies outside "
+					  "the file; the file is damaged", (unsigned long long)by->fill[i].address);
+		elf_put_word(image, offset, by->fill[i].value);
+	}
+	return by->fill_count;
 }

@@ -31,6 +31,9 @@ struct bind_object {
 	bool symbolic;            /* DT_SYMBOLIC or DF_SYMBOLIC */
 	bool bind_now;            /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */
 	uint32_t *name;           /* number of what a reference to symbol i asks for; 0: not known yet */
+	bool bound;               /* bind_natural() was here, and set these: */
+	struct fill *fill;
+	size_t fill_count;
 };
 
 struct bind;
@@ -71,7 +74,8 @@ struct bind_scope {
 };
 
 enum binding_result {
-	BINDING_NONE = 0,  /* the relocation names no symbol, or is R_*_NONE */
+	BINDING_NONE = 0,  /* the relocation names no symbol */
+	BINDING_OPEN,      /* it does, and nobody has looked it up: what bind_relocs() leaves */
 	BINDING_SELF,      /* no lookup: a local or hidden symbol of the object itself (or symbol 0) */
 	BINDING_FOUND,     /* a lookup, and `provider` defines it */
 	BINDING_ZERO,      /* an undefined weak reference that nobody defines: 0 */
@@ -81,19 +85,21 @@ enum binding_result {
 /* One dynamic relocation and what it resolves to. */
 struct binding {
 	GElf_Addr address;       /* r_offset */
-	int64_t addend;          /* r_addend; 0 for REL, whose addend lies in place */
+	int64_t addend;          /* r_addend; of a REL word, what lies in place; of other REL, 0 */
 	uint32_t type;           /* R_* of the machine */
 	uint32_t symbol;         /* index in the object's own symbol table; 0 for none */
 	enum reloc_kind kind;
-	bool plt;                /* from DT_JMPREL: lazy unless the object says otherwise */
 	enum binding_result result;
-	bool protected;          /* the reference is STV_PROTECTED */
+	bool rela;               /* it carries its addend */
+	bool plt;                /* from DT_JMPREL: lazy unless the object says otherwise */
+	bool weak, protected;    /* of the reference: STB_WEAK, STV_PROTECTED */
 	/* Of BINDING_SELF and BINDING_FOUND: */
-	struct bind_object *provider;
-	uint32_t definition;     /* index in the provider's symbol table */
+	bool absolute;           /* SHN_ABS: st_value is no address and does not move with the provider */
+	bool undefined;          /* SHN_UNDEF: an executable's PLT entry that stands for a function */
 	unsigned char sym_type;  /* STT_* of the definition */
 	unsigned char sym_bind;  /* STB_* of it */
-	bool absolute;           /* SHN_ABS: st_value is no address and does not move with the provider */
+	struct bind_object *provider;
+	uint32_t definition;     /* index in the provider's symbol table */
 	GElf_Addr value;         /* st_value */
 };
 
@@ -103,9 +109,11 @@ struct binding_list {
 	size_t relative;         /* RELATIVE relocations, which are not in the list; nor are R_*_NONE */
 };
 
-/* Resolves all relocations of OBJECT in SCOPE, DT_REL and DT_RELA first, then DT_JMPREL (lazy ones as
- * LD_BIND_NOW would), each in the order of the file, into LIST, replacing what it holds.  0, or -1 after a
- * message. */
+/* Reads all relocations of OBJECT, DT_REL and DT_RELA first, then DT_JMPREL, each in the order of the file,
+ * into LIST, replacing what it holds; what needs no lookup is resolved.  0, or -1 after a message. */
+int bind_relocs(struct bind *bind, struct object *object, struct binding_list *list);
+
+/* The same, and looks up in SCOPE what is open (lazy references as well, as with LD_BIND_NOW). */
 int bind_object(struct bind *bind, struct object *object, const struct bind_scope *scope,
 		struct binding_list *list);
 void binding_list_release(struct binding_list *list);
@@ -113,5 +121,68 @@ void binding_list_release(struct binding_list *list);
 /* Name and version that BINDING, of the object BY, asks for; VERSION is set to NULL where it asks for none. */
 const char *binding_name(const struct bind_object *by, const struct binding *binding,
 			 const char **version);
+
+/* For who wants to know more than what ld.so would take: every definition in a list, one after the other. */
+struct definition {
+	struct bind_object *object; /* NULL before the first, and after the last */
+	uint32_t symbol;            /* index in its symbol table */
+	size_t next;                /* member of the list to look at next */
+};
+
+/* Number and class of what the BINDING_OPEN relocation BINDING, of BY, asks for. */
+uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct binding *binding);
+enum symbol_class binding_class(const struct binding *binding);
+
+/* The next object of LIST that defines NUMBER; start with a zeroed DEFINITION.  False after the last.  The first
+ * one is remembered, as in lookups. */
+bool searchlist_next(const struct bind *bind, struct searchlist *list, uint32_t number,
+		     enum symbol_class class, struct definition *definition);
+
+/* The definition of NUMBER in OBJECT itself; false where it has none. */
+bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t number,
+		   enum symbol_class class, struct definition *definition);
+
+/* Notes in BINDING that it resolves to DEFINITION. */
+void binding_set(struct binding *binding, enum binding_result result, const struct definition *definition);
+
+/* What a resolved relocation writes. */
+enum target_kind {
+	TARGET_VALUE,    /* the word `value` */
+	TARGET_RELATIVE, /* `value` + the load bias of `base`, which has no slot */
+	TARGET_IFUNC,    /* what the resolver at `value` (+ the load bias of `base` unless NULL) returns */
+	TARGET_TLS, TARGET_COPY, TARGET_UNDEFINED, TARGET_TYPE, /* not ours to say, and why */
+};
+
+struct target {
+	enum target_kind kind;
+	GElf_Addr value;
+	const struct object *base;
+};
+
+/* What BINDING, of BY, writes once every object with a slot is there. */
+struct target binding_target(const struct bind_object *by, const struct binding *binding);
+
+/* True if OBJECT will be at a known address: at its slot, or linked to one (ET_EXEC). */
+bool bind_placed(const struct object *object);
+
+/* ADDRESS of OBJECT's file, once OBJECT is where it will be; as it is where OBJECT is not placed. */
+GElf_Addr bind_place(const struct object *object, GElf_Addr address);
+
+/* The values that go into the file of a library itself: the words that are right in its natural scope and
+ * that ld.so never reads.  Not lazy JUMP_SLOTs (their word is their stub), not words with an addend in
+ * place. */
+struct fill {
+	GElf_Addr address; /* of the word, in the object at its slot */
+	GElf_Addr value;
+};
+
+/* Binds OBJECT in its natural scope (object->scope) and remembers what to fill in, in the order of its
+ * relocations.  For objects without slot, nothing.  0, or -1 after a message. */
+int bind_natural(struct bind *bind, struct object *object);
+
+/* Writes what bind_natural() found for OBJECT into IMAGE, OBJECT's file moved to its slot.  Reads only, but for
+ * IMAGE: several threads may fill several images.  Returns the number of words written, or -1 after a
+ * message. */
+long bind_fill(const struct bind *bind, const struct object *object, struct elf_image *image);
 
 #endif

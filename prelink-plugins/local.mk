@@ -22,6 +22,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/gather.c prelink-plugins/gather.h \
 	prelink-plugins/symbols.c prelink-plugins/symbols.h \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
+	prelink-plugins/universe.c prelink-plugins/universe.h \
 	prelink-plugins/rebase.c prelink-plugins/rebase.h \
 	prelink-plugins/undo.c prelink-plugins/undo.h \
 	prelink-plugins/rewrite.c prelink-plugins/rewrite.h \
