@@ -18,9 +18,7 @@
 
 #include "diag.h"
 #include "outfile.h"
-
-/* Holds our record of what a prelinked file was. */
-#define UNDO_SECTION ".gnu.prelink_undo"
+#include "undo.h"
 
 void gather_init(struct gather *gather, struct object_table *table, const struct root *root,
 		 const struct conf *conf, const struct options *options)
@@ -221,8 +219,8 @@ static struct object *decode(const struct gather *gather, const struct file *fil
 		object_release(object);
 		return NULL;
 	}
-	object->prelinked = elf_image_find_section(image, UNDO_SECTION) != 0;
-	object->original_start = object->start;
+	object->prelinked = undo_present(image);
+	object->original_start = object->start - (GElf_Addr)(object->prelinked ? undo_delta(image) : 0);
 	object->skip = skip_of(gather, object, file, image);
 	if (bad)
 		diag_error(file->path, "reading the dynamic section: a name lies outside the string table; the "

@@ -2,12 +2,9 @@
 /* Writing rewritten objects and taking them back; see rewrite.h. */
 #include "rewrite.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
+#include <pthread.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -18,21 +15,32 @@
 int object_open(const struct root *root, const struct object *object, struct elf_image *image)
 {
 	struct stat st;
+	char *path = root_outside(root, object->path);
 	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
-		return diag_errno(object->path, "opening it to rewrite it");
-	if (fstat(fd, &st))
-		diag_errno(object->path, "reading its size");
+		diag_errno(path, "opening it to rewrite it");
+	else if (fstat(fd, &st))
+		diag_errno(path, "reading its size");
 	else if (st.st_dev != object->st.st_dev || st.st_ino != object->st.st_ino ||
 		 st.st_size != object->st.st_size || st.st_mtim.tv_sec != object->st.st_mtim.tv_sec ||
 		 st.st_mtim.tv_nsec != object->st.st_mtim.tv_nsec)
-		diag_error(object->path, "opening it to rewrite it: it was changed by somebody else while we "
-			   "worked; run again");
-	else if (elf_image_open(image, fd, object->path) == ELF_IMAGE_OK)
+		diag_error(path, "opening it to rewrite it: somebody else changed it meanwhile; run again");
+	else if (elf_image_open(image, fd, path) == ELF_IMAGE_OK)
 		return fd;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	free(path);
 	return -1;
+}
+
+void object_close(struct elf_image *image, int fd)
+{
+	char *path = (char *)(uintptr_t)image->path;
+
+	elf_image_release(image);
+	free(path);
+	close(fd);
 }
 
 int original_init(struct elf_image *original, const struct elf_image *present, int fd)
@@ -201,135 +209,204 @@ void rewritten_release(struct rewritten *out)
 	*out = (struct rewritten){ 0 };
 }
 
-/* ---- Files that are not to be touched ---- */
-
-/* True if somebody other than the file's owner and root could put another file in its place. */
-static bool directory_is_shared(const struct rewrite *rewrite, const struct object *object)
-{
-	char *directory = xstrdup(object->path);
-	struct stat st;
-
-	*strrchr(directory, '/') = '\0';
-	bool known = root_stat(rewrite->root, *directory ? directory : "/", &st) == 0;
-
-	free(directory);
-	return !known || st.st_mode & S_IWOTH || (st.st_mode & S_IWGRP && st.st_gid != 0) ||
-	       (st.st_uid != 0 && st.st_uid != object->st.st_uid);
-}
-
-static bool is_immutable(int fd)
-{
-	int flags;
-
-	return ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && flags & (FS_IMMUTABLE_FL | FS_APPEND_FL);
-}
-
-/* Why the file of OBJECT, open as FD, is not to be replaced whatever it holds. */
-static enum object_skip check_file(const struct rewrite *rewrite, const struct object *object, int fd)
-{
-	if (is_immutable(fd))
-		return SKIP_IMMUTABLE;
-	if (rewrite->privileged)
-		return SKIP_NOT;
-	if (object->st.st_mode & (S_ISUID | S_ISGID) || fgetxattr(fd, "security.capability", NULL, 0) > 0)
-		return SKIP_SETID;
-	return directory_is_shared(rewrite, object) ? SKIP_WRITABLE_DIR : SKIP_NOT;
-}
-
 /* ---- Replacing files ---- */
 
-static int replace(const struct rewrite *rewrite, const struct object *object, const void *data, size_t size,
-		   const void *tail, size_t tail_size)
-{
-	struct outfile out;
+/* Objects that one thread works on before it commits them together (outfile_commit_all()). */
+enum { GROUP = 32 };
 
+/* What the threads share. */
+struct work {
+	const struct rewrite *rewrite;
+	struct object *const *objects;
+	size_t count;
+	int (*prepare)(const struct rewrite *rewrite, struct object *object, struct outfile *out);
+	enum { WORK_OK = 0, WORK_FAILED } result; /* under lock, as the next two */
+	size_t next, done;
+	pthread_mutex_t lock;
+};
+
+/* Writes what is to replace OBJECT's file, but for committing it.  0, or -1 after a message. */
+static int write_new(const struct rewrite *rewrite, const struct object *object, struct outfile *out,
+		     const struct elf_image *image, const void *tail, size_t tail_size)
+{
 	if (rewrite->dry_run)
 		return 0;
-	if (outfile_begin(&out, rewrite->root, object->path, &object->st))
+	if (outfile_begin(out, rewrite->root, object->path, &object->st))
 		return -1;
-	if (outfile_write(&out, data, size) || (tail_size && outfile_write(&out, tail, tail_size))) {
-		outfile_abandon(&out);
+	if (outfile_write(out, image->data, image->size) || (tail_size && outfile_write(out, tail, tail_size))) {
+		outfile_abandon(out);
 		return -1;
 	}
-	return outfile_commit(&out);
+	return 0;
+}
+
+/* OBJECT is left alone, because of object->skip or since there is nothing to do to it. */
+static int leave_alone(const struct rewrite *rewrite, struct object *object, struct outfile *out,
+		       const struct elf_image *present, const struct elf_image *original, const char *why)
+{
+	object->outcome = OUTCOME_NONE;
+	if (object->skip == SKIP_MALFORMED) {
+		object->outcome = OUTCOME_FAILED;
+		return diag_error(present->path, "rewriting it: %s; it is left as it was",
+				  why ? why : object_skip_text(object->skip));
+	}
+	if (object->skip || !undo_present(present))
+		return 0;
+	/* A program that no longer gains anything. */
+	object->outcome = OUTCOME_UNDONE;
+	return write_new(rewrite, object, out, original, NULL, 0);
 }
 
 /* Rewrites OBJECT, whose file is PRESENT, mapped from FD, and whose original is ORIGINAL. */
-static int rewrite_present(const struct rewrite *rewrite, struct object *object, const struct elf_image *present,
-			   const struct elf_image *original, int fd)
+static int rewrite_present(const struct rewrite *rewrite, struct object *object, struct outfile *out,
+			   const struct elf_image *present, const struct elf_image *original, int fd)
 {
-	struct rewritten out;
+	struct rewritten new;
 	const char *why;
 	bool changed;
 	int result = 0;
 
-	object->skip = rewrite_image(rewrite, object, original, fd, &out, &changed, &why);
-	if (object->skip || !changed) {
-		object->outcome = OUTCOME_NONE;
-		if (object->skip == SKIP_MALFORMED)
-			return diag_error(object->path, "rewriting it: %s; it is left as it was",
-					  why ? why : object_skip_text(object->skip));
-		if (why)
-			diag_warn(object->path, "left as it was: %s", why);
-		/* A program that is to be as it was made, and is not. */
-		if (!object->skip && present->size != original->size)
-			result = replace(rewrite, object, original->data, original->size, NULL, 0);
-		return result;
-	}
-	if (rewritten_equals(&out, present)) {
+	object->skip = rewrite_image(rewrite, object, original, fd, &new, &changed, &why);
+	if (object->skip || !changed)
+		return leave_alone(rewrite, object, out, present, original, why);
+	if (rewritten_equals(&new, present)) {
 		object->outcome = OUTCOME_UNCHANGED;
 	} else {
-		result = replace(rewrite, object, out.image.data, out.image.size, out.tail, out.tail_size);
-		object->outcome = result ? OUTCOME_FAILED : OUTCOME_PRELINKED;
+		result = write_new(rewrite, object, out, &new.image, new.tail, new.tail_size);
+		object->outcome = OUTCOME_PRELINKED;
 	}
-	rewritten_release(&out);
+	rewritten_release(&new);
 	return result;
 }
 
-int rewrite_object(const struct rewrite *rewrite, struct object *object)
+static int prepare_rewrite(const struct rewrite *rewrite, struct object *object, struct outfile *out)
 {
 	struct elf_image present, original;
 	int result = -1, fd;
 
 	if (object->skip || object->kind == OBJECT_LOADER || (object->kind == OBJECT_LIBRARY && !object->has_slot))
 		return 0;
-	object->outcome = OUTCOME_FAILED;
 	fd = object_open(rewrite->root, object, &present);
 	if (fd < 0)
 		return -1;
-	object->skip = check_file(rewrite, object, fd);
-	if (object->skip) {
-		object->outcome = OUTCOME_NONE;
-		result = 0;
-	} else if (original_init(&original, &present, fd) == 0) {
-		result = rewrite_present(rewrite, object, &present, &original, fd);
+	if (original_init(&original, &present, fd) == 0) {
+		result = rewrite_present(rewrite, object, out, &present, &original, fd);
 		elf_image_release(&original);
 	}
-	elf_image_release(&present);
-	close(fd);
+	object_close(&present, fd);
 	return result;
 }
 
-int undo_object(const struct rewrite *rewrite, struct object *object)
+static int prepare_undo(const struct rewrite *rewrite, struct object *object, struct outfile *out)
 {
 	struct elf_image present;
-	int result = -1, fd;
+	int result = -1, fd = object_open(rewrite->root, object, &present);
 
-	object->outcome = OUTCOME_FAILED;
-	fd = object_open(rewrite->root, object, &present);
 	if (fd < 0)
 		return -1;
 	if (!undo_present(&present)) {
 		object->outcome = OUTCOME_UNCHANGED;
 		result = 0;
-	} else if (check_file(rewrite, object, fd) == SKIP_IMMUTABLE) {
-		object->skip = SKIP_IMMUTABLE;
-		diag_error(object->path, "undoing: the file is immutable; run chattr -i on it and try again");
 	} else if (undo_image(&present) == 0) {
-		result = replace(rewrite, object, present.data, present.size, NULL, 0);
-		object->outcome = result ? OUTCOME_FAILED : OUTCOME_UNDONE;
+		result = write_new(rewrite, object, out, &present, NULL, 0);
+		object->outcome = OUTCOME_UNDONE;
 	}
-	elf_image_release(&present);
-	close(fd);
+	object_close(&present, fd);
 	return result;
+}
+
+/* Ends the files that were written for the COUNT objects, all at once. */
+static int commit(struct object *const *objects, struct outfile *out, const bool *written, size_t count)
+{
+	struct outfile files[GROUP];
+	size_t place[GROUP], pending = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (written[i]) {
+			place[pending] = i;
+			files[pending++] = out[i];
+		}
+	if (pending == 0)
+		return 0;
+	int result = outfile_commit_all(files, pending);
+
+	for (size_t i = 0; i < pending; i++)
+		if (!files[i].committed)
+			objects[place[i]]->outcome = OUTCOME_FAILED;
+	return result;
+}
+
+static void work_on_group(struct work *work, struct object *const *objects, size_t count)
+{
+	const struct rewrite *rewrite = work->rewrite;
+	struct outfile out[GROUP];
+	bool written[GROUP], failed = false;
+
+	for (size_t i = 0; i < count; i++) {
+		objects[i]->outcome = OUTCOME_NONE;
+		bool bad = work->prepare(rewrite, objects[i], &out[i]) != 0;
+
+		if (bad)
+			objects[i]->outcome = OUTCOME_FAILED;
+		failed |= bad;
+		written[i] = !rewrite->dry_run && (objects[i]->outcome == OUTCOME_PRELINKED ||
+						   objects[i]->outcome == OUTCOME_UNDONE);
+		pthread_mutex_lock(&work->lock);
+		work->done++;
+		if (rewrite->progress)
+			rewrite->progress(rewrite->context, objects[i], work->done, work->count);
+		pthread_mutex_unlock(&work->lock);
+	}
+	if (commit(objects, out, written, count) || failed) {
+		pthread_mutex_lock(&work->lock);
+		work->result = WORK_FAILED;
+		pthread_mutex_unlock(&work->lock);
+	}
+}
+
+static void *work_thread(void *argument)
+{
+	struct work *work = argument;
+
+	for (;;) {
+		pthread_mutex_lock(&work->lock);
+		size_t first = work->next;
+		work->next += GROUP;
+		pthread_mutex_unlock(&work->lock);
+		if (first >= work->count)
+			return NULL;
+		work_on_group(work, work->objects + first,
+			      work->count - first < GROUP ? work->count - first : GROUP);
+	}
+}
+
+/* Runs it on rewrite->jobs threads, of which this one is the first. */
+static int run(struct work *work)
+{
+	unsigned started = 0, more = work->rewrite->jobs > 1 ? work->rewrite->jobs - 1 : 0;
+	pthread_t *thread = xcalloc(more, sizeof *thread);
+
+	pthread_mutex_init(&work->lock, NULL);
+	while (started < more && pthread_create(&thread[started], NULL, work_thread, work) == 0)
+		started++; /* fewer than asked for will do */
+	work_thread(work);
+	while (started > 0)
+		pthread_join(thread[--started], NULL);
+	pthread_mutex_destroy(&work->lock);
+	free(thread);
+	return work->result == WORK_OK ? 0 : -1;
+}
+
+int rewrite_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count)
+{
+	struct work work = { .rewrite = rewrite, .objects = objects, .count = count, .prepare = prepare_rewrite };
+
+	return run(&work);
+}
+
+int undo_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count)
+{
+	struct work work = { .rewrite = rewrite, .objects = objects, .count = count, .prepare = prepare_undo };
+
+	return run(&work);
 }

@@ -10,31 +10,36 @@
 
 #include "undo.h"
 
-/* What is the same for all objects of a run.  Hooks may be NULL. */
+/* What is the same for all objects of a run.  Hooks may be NULL; they are called from several threads at
+ * once. */
 struct rewrite {
 	const struct root *root;
-	bool dry_run;    /* do everything but replace the file */
-	bool privileged; /* also objects that are set-id or carry capabilities, or lie in a directory that
-			    others can write */
+	bool dry_run;    /* do everything but replace files */
+	unsigned jobs;   /* threads, at least 1 */
 	void *context;   /* for the hooks */
 
-	/* Writes into IMAGE, which is OBJECT moved to its slot, the values of symbolic relocations.  May
-	 * change only words that such relocations name.  0, or -1 after a message. */
+	/* Writes into IMAGE, which is the library OBJECT moved to its slot, the values of symbolic
+	 * relocations.  May change only words that such relocations name.  0, or -1 after a message. */
 	int (*fill)(void *context, const struct object *object, struct elf_image *image);
 
 	/* Changes the executable OBJECT in IMAGE, which is a copy of the original (see exec_room.h), and
-	 * says in UNDO what was done.  SKIP_NOT; or why not; *CHANGED false where it is to stay as it
+	 * says in UNDO what was done.  SKIP_NOT, or why not; *CHANGED false where it is to stay as it
 	 * is. */
 	enum object_skip (*program)(void *context, const struct object *object, struct elf_image *image,
 				    struct undo *undo, bool *changed);
+
+	/* OBJECT is done, DONE of COUNT now. */
+	void (*progress)(void *context, const struct object *object, size_t done, size_t count);
 };
 
-/* Moves OBJECT to its slot (libraries), or has the program hook change it, and replaces the file.  Sets
- * object->outcome, and object->skip where it is left alone.  0, or -1 after a message. */
-int rewrite_object(const struct rewrite *rewrite, struct object *object);
+/* Moves each of the COUNT libraries that have a slot there, has the program hook change each executable,
+ * and replaces their files; objects with `skip` set are passed over.  Sets `outcome` of each, and `skip`
+ * where one is left alone.  0, or -1 after a message for each that failed. */
+int rewrite_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count);
 
-/* Replaces OBJECT, if it is prelinked, by its original.  Sets object->outcome.  0, or -1. */
-int undo_object(const struct rewrite *rewrite, struct object *object);
+/* Replaces each of the COUNT objects that is prelinked by its original.  Sets `outcome` of each.  0, or
+ * -1 after a message for each that failed. */
+int undo_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count);
 
 /* A file that has been rewritten in memory. */
 struct rewritten {
@@ -55,9 +60,11 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 bool rewritten_equals(const struct rewritten *out, const struct elf_image *present);
 void rewritten_release(struct rewritten *out);
 
-/* Opens the file of OBJECT, as it is now, in IMAGE, and gives the descriptor, or -1 after a message.  A
- * file that is not the one that was gathered is refused. */
+/* Opens the file of OBJECT in IMAGE, and gives the descriptor, or -1 after a message.  A file that is not
+ * the one that was gathered is refused.  image->path is the path with the root in front; object_close()
+ * releases it with the rest. */
 int object_open(const struct root *root, const struct object *object, struct elf_image *image);
+void object_close(struct elf_image *image, int fd);
 
 /* Makes ORIGINAL the original of PRESENT (mapped from FD), which is undone in memory where it is
  * prelinked.  0, or -1 after a message. */

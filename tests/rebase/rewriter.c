@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rewrites and undoes single files, without a layout and in place of nothing: the tests' way to the
+ * functions of rewrite.h.  Reads commands from standard input, one a line, fields separated by tabs, and
+ * answers each with one line, "ok" or why not:
+ *
+ *     move IN OUT ADDRESS     IN, a library, moved to ADDRESS (hexadecimal), as OUT
+ *     undo IN OUT             the original of IN as OUT
+ *
+ * IN that is prelinked already is undone in memory first.  OUT gets IN's mode and times. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "rewrite.h"
+
+static const char *const skip_names[] = {
+	[SKIP_SETID] = "setid", [SKIP_WRITABLE_DIR] = "writable directory", [SKIP_IMMUTABLE] = "immutable",
+	[SKIP_DEBUG_INFO] = "debug info", [SKIP_RELOCATION] = "relocation", [SKIP_TRAILING_DATA] = "trailing data",
+	[SKIP_NO_SECTIONS] = "no sections", [SKIP_LAYOUT_FULL] = "layout full", [SKIP_BLACKLISTED] = "blacklisted",
+	[SKIP_MALFORMED] = "malformed", [SKIP_OTHER_MACHINE] = "other machine", [SKIP_LOADER] = "loader",
+	[SKIP_MISSING] = "missing",
+};
+
+static int write_file(const char *path, const struct stat *st, const struct elf_image *image,
+		      const unsigned char *tail, size_t tail_size)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+	bool good = fd >= 0 && write(fd, image->data, image->size) == (ssize_t)image->size &&
+		    (!tail_size || write(fd, tail, tail_size) == (ssize_t)tail_size) &&
+		    fchmod(fd, st->st_mode & 07777) == 0 && futimens(fd, times) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return good ? 0 : -1;
+}
+
+static void move(const char *out_path, uint64_t address, const struct stat *st,
+		 const struct elf_image *present, int fd)
+{
+	struct object object = { .path = (char *)(uintptr_t)present->path, .st = *st, .kind = OBJECT_LIBRARY,
+				 .has_slot = true, .slot = address };
+	struct rewrite rewrite = { .dry_run = true };
+	struct elf_image original;
+	struct rewritten out;
+	const char *why;
+	bool changed;
+
+	if (original_init(&original, present, fd)) {
+		puts("failed");
+		return;
+	}
+	enum object_skip skip = rewrite_image(&rewrite, &object, &original, fd, &out, &changed, &why);
+	if (skip) {
+		printf("skipped: %s: %s\n", skip_names[skip], why ? why : "");
+	} else if (write_file(out_path, st, &out.image, out.tail, out.tail_size)) {
+		puts("cannot write");
+	} else {
+		puts(rewritten_equals(&out, present) ? "ok unchanged" : "ok");
+	}
+	rewritten_release(&out);
+	elf_image_release(&original);
+}
+
+static void command(char *line)
+{
+	char *verb = strtok(line, "\t\n"), *in = strtok(NULL, "\t\n"), *out = strtok(NULL, "\t\n");
+	char *address = strtok(NULL, "\t\n");
+	struct elf_image present;
+	struct stat st;
+
+	if (!verb || !in || !out) {
+		puts("usage");
+		return;
+	}
+	int fd = open(in, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) || elf_image_open(&present, fd, in) != ELF_IMAGE_OK) {
+		puts("unreadable");
+	} else {
+		if (strcmp(verb, "move") == 0 && address)
+			move(out, strtoull(address, NULL, 16), &st, &present, fd);
+		else if (strcmp(verb, "undo") == 0)
+			puts(!undo_present(&present) ? "not prelinked" :
+			     undo_image(&present) || write_file(out, &st, &present, NULL, 0) ? "failed" : "ok");
+		else
+			puts("usage");
+		elf_image_release(&present);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(void)
+{
+	char *line = NULL;
+	size_t room = 0;
+
+	diag_tool = "rewriter";
+	while (getline(&line, &room, stdin) > 0) {
+		command(line);
+		fflush(stdout);
+	}
+	free(line);
+	return 0;
+}

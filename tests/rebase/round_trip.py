@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Libraries of this machine, moved and taken back: bit for bit the original.  A sample; all with LONG=1."""
+import collections
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import elf_files, expect, scratch
+from rewriting import Rewriter, SLOT, machine, round_trip
+
+files = [path for path in elf_files("/usr/lib", "/usr/lib32", "/usr/aarch64-linux-gnu", "/usr/i686-linux-gnu")
+         if ".so" in os.path.basename(path) and machine(path)]
+if not os.environ.get("LONG"):
+    # Every machine's, and the largest and the smallest, are in the sample.
+    other = [path for path in files if machine(path) != "x86-64"]
+    files = sorted(set(files[::25] + other[::3]))
+directory = scratch()
+rewriter = Rewriter()
+moved, skipped = collections.Counter(), collections.Counter()
+for path in files:
+    answer = round_trip(rewriter, path, directory, SLOT[machine(path)])
+    if answer.startswith("ok"):
+        moved[machine(path)] += 1
+    else:
+        skipped[answer] += 1
+said = rewriter.close()
+print(f"{len(files)} libraries; moved and taken back:", dict(moved))
+for reason, count in skipped.most_common():
+    print(f"{count:6} {reason}")
+# What is refused has to be the exception; each reason is looked at in refusals.py.
+expect(sum(moved.values()) > 0.97 * len(files), f"only {sum(moved.values())} of {len(files)} could be moved\n{said}")
+expect(moved["x86-64"] and moved["i386"] and moved["aarch64"], f"a machine is missing: {moved}")
+expect(not said, f"messages about good files:\n{said}")
