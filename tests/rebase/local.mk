@@ -1,10 +1,10 @@
 # Tests of this area; one line each.
 TESTS += \
-	tests/rebase/round_trip.py  \
+	tests/rebase/round_trip.py \
 	tests/rebase/linkers.py
 
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter
 tests_rebase_rewriter_SOURCES = tests/rebase/rewriter.c
 tests_rebase_rewriter_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a \
-	$(LIBELF_LIBS) $(ZLIB_LIBS) $(NETTLE_LIBS)
+	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(NETTLE_LIBS)
