@@ -20,6 +20,11 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/dynamic.c prelink-plugins/dynamic.h \
 	prelink-plugins/object.c prelink-plugins/object.h \
 	prelink-plugins/gather.c prelink-plugins/gather.h \
+	prelink-plugins/ldcache.c prelink-plugins/ldcache.h \
+	prelink-plugins/ldconf.c prelink-plugins/ldconf.h \
+	prelink-plugins/ldso.c prelink-plugins/ldso.h \
+	prelink-plugins/libsearch.c prelink-plugins/libsearch.h \
+	prelink-plugins/scope.c prelink-plugins/scope.h \
 	prelink-plugins/symbols.c prelink-plugins/symbols.h \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
 	prelink-plugins/universe.c prelink-plugins/universe.h \

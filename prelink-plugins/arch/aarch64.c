@@ -48,7 +48,8 @@ static enum reloc_kind reloc_kind(uint32_t type)
 static const int64_t no_tags[] = { 0 };
 /* BTI_PLT, PAC_PLT, VARIANT_PCS: flags. */
 static const int64_t value_tags[] = { 0x70000001, 0x70000003, 0x70000005, 0 };
-static const char *const hwcaps[] = { NULL };
+static const struct capability none[] = { { 0 } };
+static const struct capability old_hwcaps[] = { { .name = "atomics", .flags = "atomics", .bit = 8 }, { 0 } };
 
 const struct arch arch_aarch64 = {
 	.name = "aarch64",
@@ -72,5 +73,7 @@ const struct arch arch_aarch64 = {
 	.lib = "lib64",
 	.platform = "aarch64",
 	.cache_flags = CACHE_AARCH64,
-	.hwcaps = hwcaps,
+	.hwcaps = none,
+	.old_hwcaps = old_hwcaps,
+	.old_platforms = none,
 };

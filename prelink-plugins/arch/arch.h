@@ -27,6 +27,14 @@ enum reloc_kind {
 			      SIZE ...): left to ld.so */
 };
 
+/* What a processor may be able to do, and how ld.so calls it. */
+struct capability {
+	const char *name;     /* a subdirectory; NULL ends a table */
+	const char *flags;    /* words of /proc/cpuinfo that it takes ("!word": that must not be there),
+				 blank-separated; "" takes none */
+	unsigned char bit;    /* of `hwcap` in entries of ld.so.cache (glibc before 2.37) */
+};
+
 struct arch {
 	const char *name;     /* of the machine in messages and --json: "x86-64" */
 	uint16_t machine;     /* e_machine */
@@ -45,13 +53,17 @@ struct arch {
 	 * d_un is none; each ends with 0.  An object with any other is left alone. */
 	const int64_t *address_tags, *value_tags;
 
-	/* What ld.so of this machine looks for; see search.h. */
+	/* What ld.so of this machine looks for; see ldso.h. */
 	const char *interpreter;      /* the psABI's, as in PT_INTERP */
 	const char *multiarch;        /* Debian's triplet: "x86_64-linux-gnu" */
 	const char *lib;              /* "lib64" or "lib": $LIB without multiarch */
-	const char *platform;         /* $PLATFORM; NULL where the kernel's AT_PLATFORM decides */
+	const char *platform;         /* $PLATFORM, as in AT_PLATFORM */
 	uint32_t cache_flags;         /* of entries in ld.so.cache that are for this machine */
-	const char *const *hwcaps;    /* subdirectories of glibc-hwcaps, best first, NULL-terminated */
+	const struct capability *hwcaps;    /* subdirectories of glibc-hwcaps, best first; each takes all
+					       that those after it take */
+	/* glibc before 2.37: capabilities in ascending order of bits; and platforms, of which the first
+	 * that the processor is takes the place of `platform`. */
+	const struct capability *old_hwcaps, *old_platforms;
 };
 
 /* The table for IMAGE's machine and class; NULL where it is none that we know. */

@@ -52,7 +52,15 @@ static enum reloc_kind reloc_kind(uint32_t type)
 }
 
 static const int64_t no_tags[] = { 0 };
-static const char *const hwcaps[] = { NULL };
+static const struct capability none[] = { { 0 } };
+
+/* glibc's sysdeps/x86/cpu-features.c. */
+static const struct capability old_hwcaps[] = { { .name = "sse2", .flags = "sse2", .bit = 0 }, { 0 } };
+static const struct capability old_platforms[] = {
+	{ .name = "i686", .flags = "cx8 cmov", .bit = 49 },
+	{ .name = "i586", .flags = "cx8", .bit = 48 },
+	{ 0 }
+};
 
 const struct arch arch_i386 = {
 	.name = "i386",
@@ -76,5 +84,7 @@ const struct arch arch_i386 = {
 	.lib = "lib",
 	.platform = "i686",
 	.cache_flags = CACHE_I386,
-	.hwcaps = hwcaps,
+	.hwcaps = none,
+	.old_hwcaps = old_hwcaps,
+	.old_platforms = old_platforms,
 };

@@ -58,7 +58,25 @@ static enum reloc_kind reloc_kind(uint32_t type)
 static const int64_t address_tags[] = { 0x70000000, 0 };
 static const int64_t value_tags[] = { 0x70000001 /* PLTSZ */, 0x70000003 /* PLTENT */, 0 };
 
-static const char *const hwcaps[] = { "x86-64-v4", "x86-64-v3", "x86-64-v2", NULL };
+/* Levels of the psABI, section 3.1.1.  "pni" is SSE3, "abm" LZCNT. */
+static const struct capability hwcaps[] = {
+	{ .name = "x86-64-v4", .flags = "avx512f avx512bw avx512cd avx512dq avx512vl" },
+	{ .name = "x86-64-v3", .flags = "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave" },
+	{ .name = "x86-64-v2", .flags = "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3" },
+	{ 0 }
+};
+
+/* Those of glibc's sysdeps/x86/cpu-features.c, which only knows Intel's processors by them. */
+static const struct capability old_hwcaps[] = {
+	{ .name = "x86_64", .flags = "", .bit = 1 },
+	{ .name = "avx512_1", .flags = "GenuineIntel avx512cd !avx512er avx512bw avx512dq avx512vl", .bit = 2 },
+	{ 0 }
+};
+static const struct capability old_platforms[] = {
+	{ .name = "xeon_phi", .flags = "GenuineIntel avx512cd avx512er avx512pf", .bit = 51 },
+	{ .name = "haswell", .flags = "GenuineIntel avx2 fma bmi1 bmi2 abm movbe popcnt", .bit = 50 },
+	{ 0 }
+};
 
 const struct arch arch_x86_64 = {
 	.name = "x86-64",
@@ -83,4 +101,6 @@ const struct arch arch_x86_64 = {
 	.platform = "x86_64",
 	.cache_flags = CACHE_X86_64,
 	.hwcaps = hwcaps,
+	.old_hwcaps = old_hwcaps,
+	.old_platforms = old_platforms,
 };
