@@ -634,3 +634,21 @@ int cache_write(const struct cache *cache, const struct root *root, const char *
 	}
 	return outfile_commit(&out);
 }
+
+int cache_remove(const struct root *root, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = xstrndup(path, (size_t)(slash - path) + 1);
+	int fd = root_open(root, directory, O_PATH | O_DIRECTORY), status = 0;
+
+	if (fd < 0 ? errno != ENOENT : unlinkat(fd, slash + 1, 0) && errno != ENOENT) {
+		char *outside = root_outside(root, path);
+
+		status = diag_errno(outside, "removing the cache");
+		free(outside);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(directory);
+	return status;
+}

@@ -106,6 +106,9 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 /* Replaces the cache file at PATH.  0, or -1 after a message. */
 int cache_write(const struct cache *cache, const struct root *root, const char *path);
 
+/* Removes the cache file at PATH, if there is one.  0, or -1 after a message. */
+int cache_remove(const struct root *root, const char *path);
+
 void cache_release(struct cache *cache);
 
 #endif

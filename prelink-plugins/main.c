@@ -2,6 +2,7 @@
 /* prelink: the table of contents of the program.  Each pass is a file of its own with one entry point; each
  * says for itself what went wrong, passes over the object concerned, and goes on. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cache.h"
 #include "conf.h"
@@ -11,7 +12,11 @@
 #include "object.h"
 #include "options.h"
 #include "print.h"
+#include "rewrite.h"
 #include "root.h"
+#include "scope.h"
+#include "search.h"
+#include "verify.h"
 
 /* What a run works on. */
 struct run {
@@ -22,7 +27,11 @@ struct run {
 	char *cache_path;          /* inside the root */
 	struct object_table table;
 	struct gather gather;
+	struct search search;
+	struct progress progress;
 };
+
+/* --- what the passes are given --- */
 
 /* Everything besides the objects that the result depends on: -q looks at these. */
 static void collect_inputs(const struct run *run, struct path_list *inputs)
@@ -36,7 +45,59 @@ static void collect_inputs(const struct run *run, struct path_list *inputs)
 	path_list_sort(inputs);
 }
 
-/* The new cache: to disk, or in a dry run to standard output only. */
+static void show_progress(void *context, const struct object *object, size_t done, size_t count)
+{
+	struct run *run = context;
+
+	(void)count;
+	progress_show(&run->progress, object->path, done);
+}
+
+static struct rewrite rewrite_of(struct run *run)
+{
+	return (struct rewrite){ .root = &run->root, .dry_run = run->options.dry_run, .jobs = run->options.jobs,
+				 .context = run, .progress = show_progress };
+}
+
+/* Objects of the table for which WANTED holds; the array is the caller's. */
+static struct object_list select_objects(const struct run *run,
+					 bool (*wanted)(const struct run *, const struct object *))
+{
+	struct object_list list = { 0 };
+
+	for (size_t i = 0; i < run->table.count; i++)
+		if (wanted(run, run->table.object[i]))
+			object_list_add(&list, run->table.object[i]);
+	return list;
+}
+
+static bool is_to_rewrite(const struct run *run, const struct object *object)
+{
+	if (object->skip != SKIP_NOT || object->outcome != OUTCOME_NONE)
+		return false;
+	return object->kind == OBJECT_LIBRARY ? object->has_slot : !run->options.libs_only;
+}
+
+static bool is_to_undo(const struct run *run, const struct object *object)
+{
+	(void)run;
+	return object->listed && object->prelinked;
+}
+
+/* --- prelink --- */
+
+static void rewrite(struct run *run)
+{
+	struct object_list list = select_objects(run, is_to_rewrite);
+	struct rewrite how = rewrite_of(run);
+
+	progress_begin(&run->progress, "prelinking", list.count);
+	rewrite_objects(&how, list.member, list.count);
+	progress_end(&run->progress);
+	free(list.member);
+}
+
+/* The new cache: to disk, unless this is a dry run; and what was asked for of it to standard output. */
 static void conclude(struct run *run)
 {
 	const struct options *options = &run->options;
@@ -49,6 +110,7 @@ static void conclude(struct run *run)
 		cache_write(&cache, &run->root, run->cache_path);
 	if (options->dry_run || options->verbose || options->json)
 		print_tables(&cache, &run->table, options);
+	print_summary(&run->table, options);
 	cache_release(&cache);
 	path_list_release(&inputs);
 }
@@ -57,11 +119,16 @@ static void prelink(struct run *run)
 {
 	const struct options *options = &run->options;
 
-	if (options->all && options->quick && cache_is_current(&run->old, &run->root, options))
+	if (options->all && options->quick && cache_is_current(&run->old, &run->root, options)) {
+		print_current(&run->old, options);
 		return;
+	}
 
-	/* Every file that we are asked for, and is an object. */
+	/* Every object that is named, each file read once. */
 	gather_all(&run->gather);
+
+	/* What each needs and, with --with-plugins, may load; in ld.so's order. */
+	scope_all(&run->table, &run->search);
 
 	/* Beyond this point no object is added to the table. */
 	cache_forget_changed(&run->old, &run->table, &run->root);
@@ -69,11 +136,126 @@ static void prelink(struct run *run)
 	/* A slot for every library and plugin. */
 	layout(&run->table, &run->old, options);
 
-	/* Beyond this point no address changes. */
+	/* Beyond this point no address changes; what has all it should have is passed over. */
 	cache_mark_unchanged(&run->old, &run->table, options);
 
+	/* Each object moved to its slot, bound, and put in place of the old file. */
+	rewrite(run);
+
+	/* Beyond this point no file changes. */
 	conclude(run);
+}
+
+/* --- the other modes --- */
+
+/* Reads what the cache knows and the configuration no longer names, for -ua. */
+static void gather_cached(struct run *run)
+{
+	for (size_t i = 0; i < run->old.object_count; i++) {
+		if (!(run->old.object[i].flags & CACHE_PRELINKED))
+			continue;
+		struct object *object = gather_find(&run->gather, cache_string(&run->old,
+									       run->old.object[i].path));
+		if (object)
+			object->listed = true;
+	}
+}
+
+/* -o: the original of OBJECT to a file anywhere. */
+static void undo_elsewhere(struct run *run, const struct object *object)
+{
+	struct elf_image present, original;
+	struct outfile out;
+	struct root everywhere;
+	int fd;
+
+	if (root_open_tree(&everywhere, NULL))
+		return;
+	char *path = root_inside(&everywhere, run->options.undo_output);
+	if ((fd = object_open(&run->root, object, &present)) >= 0) {
+		if (original_init(&original, &present, fd) == 0) {
+			if (!run->options.dry_run && outfile_begin(&out, &everywhere, path, NULL) == 0) {
+				fchmod(out.fd, object->st.st_mode & 0777);
+				if (outfile_write(&out, original.data, original.size) == 0)
+					outfile_commit(&out);
+				else
+					outfile_abandon(&out);
+			}
+			elf_image_release(&original);
+		}
+		object_close(&present, fd);
+	}
+	free(path);
+	root_release(&everywhere);
+}
+
+static void undo(struct run *run)
+{
+	const struct options *options = &run->options;
+	struct rewrite how = rewrite_of(run);
+
+	gather_all(&run->gather);
+	for (size_t i = 0; options->undo_output && i < run->table.count; i++) {
+		if (run->table.object[i]->listed) {
+			undo_elsewhere(run, run->table.object[i]);
+			return;
+		}
+	}
+	if (options->all)
+		gather_cached(run);
+	struct object_list list = select_objects(run, is_to_undo);
+
+	progress_begin(&run->progress, "undoing", list.count);
+	bool undone = undo_objects(&how, list.member, list.count) == 0;
+	progress_end(&run->progress);
+	free(list.member);
+	if (options->all && undone && !options->dry_run && !options->no_update_cache)
+		cache_remove(&run->root, run->cache_path);
 	print_summary(&run->table, options);
+}
+
+static void verify(struct run *run)
+{
+	struct rewrite how = rewrite_of(run);
+
+	gather_all(&run->gather);
+	scope_all(&run->table, &run->search);
+	for (size_t i = 0; i < run->table.count; i++) {
+		struct object *object = run->table.object[i];
+
+		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
+		object->slot = object->start;
+	}
+	for (size_t i = 0; i < run->table.count; i++)
+		if (run->table.object[i]->listed)
+			verify_object(&how, run->table.object[i], true, run->options.digest, stdout);
+}
+
+/* -r: one library to one address. */
+static void move(struct run *run)
+{
+	struct rewrite how = rewrite_of(run);
+
+	gather_all(&run->gather);
+	for (size_t i = 0; i < run->table.count; i++) {
+		struct object *object = run->table.object[i];
+
+		if (!object->listed)
+			continue;
+		if (object->kind != OBJECT_LIBRARY)
+			diag_error(object->path, "moving: only libraries can be moved");
+		else if (object->skip)
+			diag_error(object->path, "moving: it %s", object_skip_text(object->skip));
+		else if (run->options.reloc_address % object->align)
+			diag_error(object->path, "moving: its address has to be a multiple of 0x%llx",
+				   (unsigned long long)object->align);
+		else {
+			object->has_slot = true;
+			object->slot = run->options.reloc_address;
+			rewrite_objects(&how, &object, 1);
+		}
+	}
+	print_summary(&run->table, &run->options);
 }
 
 static void run_mode(struct run *run)
@@ -89,9 +271,15 @@ static void run_mode(struct run *run)
 		return;
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options);
-	switch (options->mode) {
-	case MODE_PRELINK: prelink(run); break;
-	default: break;
+	if (search_init(&run->search, &run->gather) == 0) {
+		switch (options->mode) {
+		case MODE_PRELINK: prelink(run); break;
+		case MODE_UNDO: undo(run); break;
+		case MODE_VERIFY: verify(run); break;
+		case MODE_RELOC_ONLY: move(run); break;
+		case MODE_PRINT: break;
+		}
+		search_release(&run->search);
 	}
 	gather_release(&run->gather);
 	object_table_release(&run->table);
@@ -112,5 +300,7 @@ int main(int argc, char **argv)
 		root_release(&run.root);
 	}
 	options_release(&run.options);
+	if (fflush(stdout) || ferror(stdout))
+		diag_errno(NULL, "writing to standard output");
 	return diag_failed() ? 1 : 0;
 }

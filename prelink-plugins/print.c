@@ -172,6 +172,26 @@ void print_summary(const struct object_table *table, const struct options *optio
 	}
 }
 
+int print_current(const struct cache *cache, const struct options *options)
+{
+	if (options->json || options->verbose)
+		return print_tables(cache, NULL, options);
+	size_t skipped = 0;
+	for (size_t i = 0; i < cache->object_count; i++)
+		skipped += cache->object[i].skip != SKIP_NOT;
+	printf("prelinked 0, unchanged %zu, skipped %zu%s\n", cache->object_count - skipped, skipped,
+	       skipped ? ":" : "");
+	for (uint32_t i = SKIP_NOT + 1; i <= SKIP_MISSING; i++) {
+		size_t n = 0;
+
+		for (size_t j = 0; j < cache->object_count; j++)
+			n += cache->object[j].skip == i;
+		if (n)
+			printf("%7zu  %s\n", n, object_skip_text((enum object_skip)i));
+	}
+	return 0;
+}
+
 /* --- as text --- */
 
 static void put_path(const struct cache *c, const struct cache_object *object)
@@ -355,12 +375,13 @@ static void draw(const struct progress *p, const char *path)
 	free(line);
 }
 
-void progress_step(struct progress *progress, const char *path)
+void progress_show(struct progress *progress, const char *path, size_t done)
 {
 	if (!progress->shown)
 		return;
 	pthread_mutex_lock(&progress->lock);
-	progress->done++;
+	if (done > progress->done)
+		progress->done = done;
 	long long time = now();
 	if (time >= progress->next) {
 		progress->next = time + DRAW_EVERY;

@@ -29,6 +29,9 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
  * skipped, by reason (which with -v).  Not with --json, where print_tables() says it. */
 void print_summary(const struct object_table *table, const struct options *options);
 
+/* The same of a run with -q that found nothing to do; and print_tables() where they were asked for. */
+int print_current(const struct cache *cache, const struct options *options);
+
 /* A bar on standard error, where that is a terminal; else nothing at all. */
 struct progress {
 	const char *what; /* "prelinking" */
@@ -39,8 +42,8 @@ struct progress {
 };
 
 void progress_begin(struct progress *progress, const char *what, size_t total);
-/* PATH is what is worked on now.  May be called from several threads. */
-void progress_step(struct progress *progress, const char *path);
+/* DONE of the total are done, PATH is the last of them.  May be called from several threads. */
+void progress_show(struct progress *progress, const char *path, size_t done);
 void progress_end(struct progress *progress);
 
 #endif
