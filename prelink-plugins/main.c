@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* prelink: the table of contents of the program.  Each pass is a file of its own with one entry point; each
  * says for itself what went wrong, passes over the object concerned, and goes on. */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/stat.h>
 
+#include "bind.h"
 #include "cache.h"
 #include "conf.h"
 #include "diag.h"
 #include "gather.h"
 #include "layout.h"
+#include "libsearch.h"
 #include "object.h"
 #include "options.h"
+#include "outfile.h"
 #include "print.h"
 #include "rewrite.h"
 #include "root.h"
 #include "scope.h"
-#include "search.h"
 #include "verify.h"
 
 /* What a run works on. */
@@ -28,6 +31,7 @@ struct run {
 	struct object_table table;
 	struct gather gather;
 	struct search search;
+	struct bind *bind;         /* NULL before the bind pass */
 	struct progress progress;
 };
 
@@ -53,10 +57,17 @@ static void show_progress(void *context, const struct object *object, size_t don
 	progress_show(&run->progress, object->path, done);
 }
 
+static int fill(void *context, const struct object *object, struct elf_image *image)
+{
+	const struct run *run = context;
+
+	return run->bind && bind_fill(run->bind, object, image) < 0 ? -1 : 0;
+}
+
 static struct rewrite rewrite_of(struct run *run)
 {
 	return (struct rewrite){ .root = &run->root, .dry_run = run->options.dry_run, .jobs = run->options.jobs,
-				 .context = run, .progress = show_progress };
+				 .context = run, .fill = fill, .progress = show_progress };
 }
 
 /* Objects of the table for which WANTED holds; the array is the caller's. */
@@ -85,6 +96,22 @@ static bool is_to_undo(const struct run *run, const struct object *object)
 }
 
 /* --- prelink --- */
+
+/* What the symbols of each library resolve to in its own scope. */
+static void bind(struct run *run)
+{
+	struct object_list list = select_objects(run, is_to_rewrite);
+
+	run->bind = bind_new(&run->root);
+	progress_begin(&run->progress, "binding", list.count);
+	for (size_t i = 0; i < list.count; i++) {
+		if (list.member[i]->kind == OBJECT_LIBRARY && bind_natural(run->bind, list.member[i]))
+			list.member[i]->outcome = OUTCOME_FAILED;
+		progress_show(&run->progress, list.member[i]->path, i + 1);
+	}
+	progress_end(&run->progress);
+	free(list.member);
+}
 
 static void rewrite(struct run *run)
 {
@@ -139,7 +166,10 @@ static void prelink(struct run *run)
 	/* Beyond this point no address changes; what has all it should have is passed over. */
 	cache_mark_unchanged(&run->old, &run->table, options);
 
-	/* Each object moved to its slot, bound, and put in place of the old file. */
+	/* What every relocation of a library resolves to. */
+	bind(run);
+
+	/* Each object moved to its slot, its values filled in, and put in place of the old file. */
 	rewrite(run);
 
 	/* Beyond this point no file changes. */
@@ -226,6 +256,7 @@ static void verify(struct run *run)
 		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
 		object->slot = object->start;
 	}
+	bind(run);
 	for (size_t i = 0; i < run->table.count; i++)
 		if (run->table.object[i]->listed)
 			verify_object(&how, run->table.object[i], true, run->options.digest, stdout);
@@ -279,6 +310,7 @@ static void run_mode(struct run *run)
 		case MODE_RELOC_ONLY: move(run); break;
 		case MODE_PRINT: break;
 		}
+		bind_free(run->bind);
 		search_release(&run->search);
 	}
 	gather_release(&run->gather);
