@@ -1,2 +1,10 @@
 # Tests of this area; one line each.
-TESTS +=
+TESTS += \
+	tests/search/machine.py
+
+# Prints the scopes that gather, search and scope find.
+check_PROGRAMS += tests/search/scopes
+tests_search_scopes_SOURCES = tests/search/scopes.c
+tests_search_scopes_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a \
+	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(NETTLE_LIBS)
+EXTRA_DIST += tests/search/oracle.py

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What ld.so itself says about the scope of a program, and what our driver says.
+
+ld.so is always run as a program, with the one to be examined as its argument, and never gets as far as
+handing over to it: so nothing of what is examined is executed.
+"""
+import concurrent.futures
+import fcntl
+import os
+import re
+import signal
+import struct
+import subprocess
+
+import harness
+
+DRIVER = os.path.join(harness.BUILD, "tests/search/scopes")
+F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
+
+
+def clean_environment(**more):
+    """Nothing that ld.so listens to, but MORE."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("LD_", "GLIBC_TUNABLES", "MALLOC_"))}
+    return {**kept, "LC_ALL": "C", **more}
+
+
+def dynamic_file(path):
+    """(kind, interpreter) of an ELF file of this machine's class: kind is "program", "library" or None."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+        if len(head) < 64 or head[:4] != b"\177ELF" or head[4] != struct.calcsize("P") // 4:
+            return None, None
+        if head[5] != 1:
+            return None, None
+        wide = head[4] == 2
+        e_type, machine = struct.unpack_from("<HH", head, 16)
+        if machine != (62 if wide else 3) or e_type not in (2, 3):
+            return None, None
+        offset, = struct.unpack_from("<Q" if wide else "<I", head, 32 if wide else 28)
+        size, count = struct.unpack_from("<HH", head, 54 if wide else 42)
+        interp = dynamic = None
+        for i in range(count):
+            file.seek(offset + i * size)
+            entry = file.read(size)
+            p_type, = struct.unpack_from("<I", entry)
+            if wide:
+                at, = struct.unpack_from("<Q", entry, 8)
+                length, = struct.unpack_from("<Q", entry, 32)
+            else:
+                at, = struct.unpack_from("<I", entry, 4)
+                length, = struct.unpack_from("<I", entry, 16)
+            if p_type == 3:
+                file.seek(at)
+                interp = file.read(length).split(b"\0")[0].decode()
+            elif p_type == 2 and length:
+                file.seek(at)
+                dynamic = file.read(length)
+        if dynamic is None:
+            return None, None
+        pairs = struct.iter_unpack("<QQ" if wide else "<II", dynamic[:len(dynamic) // 16 * 16])
+        tags = {}
+        for tag, value in pairs:
+            if tag == 0:
+                break
+            tags[tag] = value
+        pie = bool(tags.get(0x6ffffffb, 0) & 0x08000000)
+        if e_type == 2 or (interp and (pie or 21 in tags)):
+            return ("program", interp) if interp else (None, None)
+        return (None, None) if pie else ("library", interp)
+
+
+class Scope:
+    """Of one program or library: members (paths), missing (names), plugins [(path, host, members)]."""
+    def __init__(self, path, kind):
+        self.path, self.kind, self.members, self.missing, self.plugins = path, kind, [], [], []
+
+
+def driver(*arguments, status=0, prefix=()):
+    """What our driver prints for ARGUMENTS: {path: Scope}, and the totals line."""
+    done = harness.run([*prefix, DRIVER, *arguments], status=status)
+    scopes, members = {}, None
+    last = ""
+    for line in done.stdout.splitlines():
+        word, _, rest = line.partition(" ")
+        if word in ("program", "library"):
+            scope = scopes[rest] = Scope(rest, word)
+            members = scope.members
+        elif word == "member":
+            members.append(rest)
+        elif word == "missing":
+            scope.missing.append(rest)
+        elif word == "plugin":
+            path, _, host = rest.partition(" ")
+            members = []
+            scope.plugins.append((path, host, members))
+        else:
+            last = line
+    return scopes, last
+
+
+def trace(loader, path, *options, prefix=(), **environment):
+    """What LD_TRACE_LOADED_OBJECTS lists: (paths in the order of loading, names not found, all output)."""
+    done = subprocess.run([*prefix, loader, *options, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace",
+                          env=clean_environment(LD_TRACE_LOADED_OBJECTS="1", **environment))
+    found, missing = [], []
+    for line in done.stdout.splitlines():
+        match = re.fullmatch(r"\t(?:(.*) => )?(.*?)(?: \(0x[0-9a-f]+\))?", line)
+        if not match:
+            continue
+        name, where = match.groups()
+        if where == "not found":
+            missing.append(name)
+        elif where == "statically linked" or where.startswith("linux-vdso") or where.startswith("linux-gate"):
+            continue
+        else:
+            found.append(where)
+    return found, missing, done.stdout
+
+
+def scope(loader, path, *options, prefix=(), **environment):
+    """The start-up scope that LD_DEBUG=scopes prints, or None and the output where ld.so gave up.
+
+    LD_DEBUG=symbols follows it with so much text that ld.so, writing into a pipe of one page, still is
+    relocating its first object when we kill it."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, F_SETPIPE_SZ, 4096)
+    child = subprocess.Popen([*prefix, loader, *options, path], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=writing,
+                             env=clean_environment(LD_DEBUG="scopes,symbols", LD_BIND_NOW="1", **environment))
+    os.close(writing)
+    text = b""
+    try:
+        while b"symbol=" not in text.partition(b"Initial object scopes")[2]:
+            chunk = os.read(reading, 512)
+            if not chunk:
+                break
+            text += chunk
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        os.close(reading)
+    text = text.decode(errors="replace")
+    match = re.search(r"Initial object scopes\n.*?object=.*?\n\s+\d+:\s+scope 0: (.*?) *\n", text, re.S)
+    return (match.group(1).split() if match else None), text
+
+
+def in_parallel(function, items, workers=2):
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(function, items))
