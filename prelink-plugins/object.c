@@ -143,6 +143,7 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_OTHER_MACHINE] = "of a machine that is not supported",
 		[SKIP_LOADER] = "the dynamic linker itself",
 		[SKIP_MISSING] = "a dependency cannot be found",
+		[SKIP_NO_ROOM] = "its program headers cannot be given more room",
 	};
 
 	return (size_t)skip < sizeof text / sizeof *text && text[skip] ? text[skip] : "skipped";

@@ -41,6 +41,7 @@ enum object_skip {
 	SKIP_OTHER_MACHINE,  /* no table for its machine under arch/ */
 	SKIP_LOADER,         /* ld.so itself */
 	SKIP_MISSING,        /* a dependency cannot be found */
+	SKIP_NO_ROOM,        /* an executable whose headers cannot grow */
 };
 
 /* One DT_NEEDED, DT_FILTER or DT_AUXILIARY entry, in the order of the dynamic section. */

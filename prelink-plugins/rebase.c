@@ -566,6 +566,8 @@ static int check_range(struct walk *w)
 	}
 	if (!any)
 		return refuse(w, SKIP_MALFORMED, "no segment to load");
+	if (w->back) /* an executable that was given room in front reaches below 0 then */
+		return 0;
 	/* Modulo 2^64: an object that would start below 0 or end above MAX is out of range there. */
 	if (w->end > max || w->start + w->delta >= max || w->end - w->start > max - (w->start + w->delta))
 		return refuse(w, SKIP_LAYOUT_FULL, "its slot reaches beyond the address space");

@@ -321,48 +321,70 @@ static size_t align_up(uint64_t value, size_t alignment)
 	return (value + alignment - 1) / alignment * alignment;
 }
 
-/* Appends to the section name table two names, and to the section header table their sections; sets
- * the ELF header.  Returns the tail, with the two sections' contents left to the caller. */
-static unsigned char *make_tail(struct elf_image *moved, size_t headers_size, size_t record_size,
-				struct tail_layout *l)
+/* Adds NAME to the COUNT bytes of names at TEXT (which have room), and to TABLE the section. */
+static void put_section(struct elf_image *out, uint64_t *table, unsigned char *text, size_t *count,
+			const char *name, GElf_Shdr shdr)
 {
-	static const char names[] = UNDO_SECTION "\0" UNDO_OWN_SECTION;
-	const GElf_Shdr *old_names = &moved->shdr[moved->shstrndx];
-	size_t base = moved->size, step = elf_shdr_size(moved);
+	shdr.sh_name = (uint32_t)*count;
+	strcpy((char *)text + *count, name);
+	*count += strlen(name) + 1;
+	elf_put_shdr(out, *table, &shdr);
+	*table += elf_shdr_size(out);
+}
+
+/* Bytes of the names of all sections that are added. */
+static size_t new_names_size(const struct undo *undo)
+{
+	size_t size = sizeof UNDO_SECTION + sizeof UNDO_OWN_SECTION;
+
+	for (size_t i = 0; i < undo->section_count; i++)
+		size += strlen(undo->section[i].name) + 1;
+	return size;
+}
+
+/* Appends to the section name table and to the section header table what is added; sets the ELF header.
+ * Returns the tail, with the contents of the two undo sections left to the caller. */
+static unsigned char *make_tail(struct elf_image *moved, const struct undo *undo, size_t headers_size,
+				size_t record_size, struct tail_layout *l)
+{
+	const GElf_Shdr *names = &moved->shdr[moved->shstrndx];
+	size_t base = moved->size, step = elf_shdr_size(moved), shnum = moved->shnum + undo->section_count + 2;
+	size_t names_size = names->sh_size;
 
 	l->headers = align_up(base, 8) - base;
 	l->record = align_up(base + l->headers + headers_size, 8) - base;
 	l->names = l->record + record_size;
-	l->shdrs = align_up(base + l->names + old_names->sh_size + sizeof names, 8) - base;
-	l->end = l->shdrs + (moved->shnum + 2) * step;
+	l->shdrs = align_up(base + l->names + names_size + new_names_size(undo), 8) - base;
+	l->end = l->shdrs + shnum * step;
 
 	unsigned char *tail = xcalloc(l->end, 1);
 	struct elf_image out = { .data = tail, .is64 = moved->is64, .big_endian = moved->big_endian };
-	GElf_Shdr undo[2] = {
-		{ .sh_name = (uint32_t)old_names->sh_size, .sh_type = SHT_PROGBITS,
-		  .sh_offset = base + l->headers, .sh_size = headers_size, .sh_addralign = 8 },
-		{ .sh_name = (uint32_t)(old_names->sh_size + sizeof UNDO_SECTION), .sh_type = SHT_PROGBITS,
-		  .sh_offset = base + l->record, .sh_size = record_size, .sh_addralign = 8 },
-	};
+	uint64_t table = l->shdrs;
 
-	memcpy(tail + l->names, moved->data + old_names->sh_offset, old_names->sh_size);
-	memcpy(tail + l->names + old_names->sh_size, names, sizeof names);
-	for (size_t i = 0; i < moved->shnum; i++) {
+	memcpy(tail + l->names, moved->data + names->sh_offset, names_size);
+	for (size_t i = 0; i < moved->shnum; i++, table += step) {
 		GElf_Shdr s = moved->shdr[i];
 
 		if (i == moved->shstrndx) {
 			s.sh_offset = base + l->names;
-			s.sh_size += sizeof names;
+			s.sh_size += new_names_size(undo);
 		}
-		elf_put_shdr(&out, l->shdrs + i * step, &s);
+		elf_put_shdr(&out, table, &s);
 	}
-	for (size_t i = 0; i < 2; i++)
-		elf_put_shdr(&out, l->shdrs + (moved->shnum + i) * step, &undo[i]);
+	for (size_t i = 0; i < undo->section_count; i++)
+		put_section(&out, &table, tail + l->names, &names_size, undo->section[i].name,
+			    undo->section[i].shdr);
+	put_section(&out, &table, tail + l->names, &names_size, UNDO_SECTION,
+		    (GElf_Shdr){ .sh_type = SHT_PROGBITS, .sh_offset = base + l->headers,
+				 .sh_size = headers_size, .sh_addralign = 8 });
+	put_section(&out, &table, tail + l->names, &names_size, UNDO_OWN_SECTION,
+		    (GElf_Shdr){ .sh_type = SHT_PROGBITS, .sh_offset = base + l->record,
+				 .sh_size = record_size, .sh_addralign = 8 });
 
 	GElf_Ehdr ehdr = moved->ehdr;
 
 	ehdr.e_shoff = base + l->shdrs;
-	ehdr.e_shnum = (uint16_t)(moved->shnum + 2);
+	ehdr.e_shnum = (uint16_t)shnum;
 	elf_put_ehdr(moved, &ehdr);
 	return tail;
 }
@@ -397,7 +419,7 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 	struct tail_layout l;
 
 	/* Elsewhere counts go by e_shnum and e_phnum; .gnu.prelink_undo cannot have it otherwise. */
-	if (original->shnum == 0 || original->shstrndx == 0 || moved->shnum + 2 >= SHN_LORESERVE ||
+	if (original->shnum == 0 || original->shstrndx == 0 || moved->shnum + undo->section_count + 2 >= SHN_LORESERVE ||
 	    original->ehdr.e_shnum != original->shnum || original->ehdr.e_phnum != original->phnum)
 		return SKIP_NO_SECTIONS;
 	if (!moved->is64 && moved->size > UINT32_MAX / 2)
@@ -408,7 +430,7 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 	unsigned char *record = skip ? NULL : make_record(original, undo, &stream, &record_size);
 
 	if (record) {
-		*tail = make_tail(moved, headers_size, record_size, &l);
+		*tail = make_tail(moved, undo, headers_size, record_size, &l);
 		*tail_size = l.end;
 		memcpy(*tail + l.headers, headers, headers_size);
 		memcpy(*tail + l.record, record, record_size);

@@ -38,6 +38,12 @@
 #define UNDO_SECTION ".gnu.prelink_undo"
 #define UNDO_OWN_SECTION ".prelink.undo"
 
+/* A section that the writer added; its contents are in the image already. */
+struct undo_section {
+	const char *name; /* static */
+	GElf_Shdr shdr;   /* but for sh_name */
+};
+
 /* What the writer did. */
 struct undo {
 	const struct arch *arch;
@@ -45,6 +51,8 @@ struct undo {
 	uint64_t front;             /* bytes put in front; a multiple of the page size */
 	bool fill;                  /* RELATIVE words were filled in */
 	struct rebase_words words;  /* as rebase_image() gave them */
+	struct undo_section section[4]; /* to be added to the section header table */
+	size_t section_count;
 };
 
 /* True if IMAGE carries our record. */

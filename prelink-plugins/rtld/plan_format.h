@@ -26,7 +26,7 @@
 #include <link.h>
 #include <stdint.h>
 
-#define DT_PRELINK_PLAN 0x6050504c /* in the OS-specific range; ld.so passes over it */
+#define DT_PRELINK_PLAN DT_CONFIG /* an address tag that glibc passes over and eu-elflint knows */
 #define PLAN_SECTION ".prelink.plan"
 #define PLAN_MAGIC 0x314e4c50u     /* "PLN1": changes with every change of layout */
 #define PLAN_OBJECTS_MAX 4096      /* what the module has room to remember */
