@@ -246,28 +246,29 @@ static uint64_t align4(uint64_t value)
 	return (value + 3) & ~(uint64_t)3;
 }
 
-/* Reads the notes of OWNER and TYPE in section INDEX. */
+/* Reads the notes of OWNER and TYPE in section INDEX.  Padding counts from the section's start, wherever
+ * in the file that is. */
 static int read_section(const struct elf_image *image, size_t index, const char *owner, uint32_t type,
 			struct plugin_list *list)
 {
-	uint64_t at = image->shdr[index].sh_offset, end = at + image->shdr[index].sh_size;
+	uint64_t start = image->shdr[index].sh_offset, size = image->shdr[index].sh_size, at = 0;
 	char where[64];
 
 	snprintf(where, sizeof where, "note in section %zu", index);
-	while (end - at >= sizeof(Elf32_Nhdr)) {
-		uint64_t name = at + sizeof(Elf32_Nhdr), name_size = elf_get32(image, at);
-		uint64_t text = align4(name + name_size), text_size = elf_get32(image, at + 4);
+	while (size - at >= sizeof(Elf32_Nhdr)) {
+		uint64_t name = at + sizeof(Elf32_Nhdr), name_size = elf_get32(image, start + at);
+		uint64_t text = align4(name + name_size), text_size = elf_get32(image, start + at + 4);
+		const char *data = (const char *)image->data + start;
 
-		if (text > end || text_size > end - text)
+		if (text > size || text_size > size - text)
 			break;
-		if (elf_get32(image, at + 8) == type && name_size == strlen(owner) + 1 &&
-		    memcmp(image->data + name, owner, name_size) == 0 &&
-		    plugin_list_from_json(list, (const char *)image->data + text,
-					  strnlen((const char *)image->data + text, text_size), image->path, where))
+		if (elf_get32(image, start + at + 8) == type && name_size == strlen(owner) + 1 &&
+		    memcmp(data + name, owner, name_size) == 0 &&
+		    plugin_list_from_json(list, data + text, strnlen(data + text, text_size), image->path, where))
 			return -1;
-		at = align4(text + text_size) < end ? align4(text + text_size) : end;
+		at = align4(text + text_size) < size ? align4(text + text_size) : size;
 	}
-	if (at != end)
+	if (at != size)
 		return diag_error(image->path, "reading the %s: it says that it is larger than its section; the note "
 				  "is damaged (objcopy --remove-section=%s takes it out)", where,
 				  elf_image_section_name(image, index));

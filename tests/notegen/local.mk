@@ -1,2 +1,11 @@
 # Tests of this area; one line each.
-TESTS +=
+TESTS += \
+	tests/notegen/attributes.py \
+	tests/notegen/bad_input.py \
+	tests/notegen/bad_manifest.py \
+	tests/notegen/commands.py \
+	tests/notegen/killed.py \
+	tests/notegen/linkers.py \
+	tests/notegen/readers.py \
+	tests/notegen/round_trip.py
+EXTRA_DIST += tests/notegen/notes.py
