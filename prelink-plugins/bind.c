@@ -223,7 +223,6 @@ int searchlist_set(struct searchlist *list, struct bind *bind, const struct obje
 	}
 	if (++list->serial == 0) { /* wrapped: what lies there would look fresh */
 		memset(list->memo, 0, 2 * list->memo_size * sizeof *list->memo);
-		memset(list->unique, 0, list->memo_size * sizeof *list->unique);
 		list->serial = 1;
 	}
 	return result;
@@ -233,7 +232,6 @@ void searchlist_release(struct searchlist *list)
 {
 	free(list->member);
 	free(list->memo);
-	free(list->unique);
 	*list = (struct searchlist){ 0 };
 }
 
@@ -245,8 +243,6 @@ static void make_room(struct searchlist *list, uint32_t number)
 	size_t size = 2 * (size_t)number + 4096;
 	list->memo = xreallocarray(list->memo, 2 * size, sizeof *list->memo);
 	memset(list->memo + 2 * list->memo_size, 0, 2 * (size - list->memo_size) * sizeof *list->memo);
-	list->unique = xreallocarray(list->unique, size, sizeof *list->unique);
-	memset(list->unique + list->memo_size, 0, (size - list->memo_size) * sizeof *list->unique);
 	list->memo_size = size;
 }
 
@@ -329,21 +325,44 @@ static bool lookup_scope(struct lookup *lookup)
 	return lookup_in_self(lookup) || lookup_in(lookup, scope->global) || lookup_in(lookup, scope->local);
 }
 
+void unique_table_forget(struct unique_table *table)
+{
+	if (++table->serial == 0) {
+		memset(table->memo, 0, table->size * sizeof *table->memo);
+		table->serial = 1;
+	}
+}
+
+void unique_table_release(struct unique_table *table)
+{
+	free(table->memo);
+	*table = (struct unique_table){ 0 };
+}
+
+static struct memo *unique_place(struct unique_table *table, uint32_t number)
+{
+	if (number >= table->size) {
+		size_t size = 2 * (size_t)number + 4096;
+		table->memo = xreallocarray(table->memo, size, sizeof *table->memo);
+		memset(table->memo + table->size, 0, (size - table->size) * sizeof *table->memo);
+		table->size = size;
+		table->serial += table->serial == 0;
+	}
+	return &table->memo[number];
+}
+
 /* STB_GNU_UNIQUE: one definition of the name for the whole process, the first that anybody was bound to; a
  * COPY relocation makes the executable's copy that one.  glibc's do_lookup_unique. */
 static void lookup_unique(struct lookup *lookup, uint32_t reference)
 {
 	struct bind *bind = lookup->bind;
-	struct searchlist *process = lookup->scope->global ? lookup->scope->global : lookup->scope->local;
-	uint32_t number = number_of(bind, bind->wanted[lookup->number].name, NULL);
+	struct unique_table *table = lookup->scope->unique;
 	bool copy = lookup->class & SYMBOL_COPY;
-	struct memo *unique;
+	struct memo *unique = unique_place(table, number_of(bind, bind->wanted[lookup->number].name, NULL));
 
-	make_room(process, number);
-	unique = &process->unique[number];
-	if (unique->serial != process->serial) {
+	if (unique->serial != table->serial) {
 		const struct bind_object *owner = copy ? lookup->by : lookup->found.object;
-		*unique = (struct memo){ process->serial, owner->object->index,
+		*unique = (struct memo){ table->serial, owner->object->index,
 					 copy ? reference : lookup->found.symbol };
 	} else if (!copy) {
 		lookup->found.object = bind->object[unique->member];
@@ -431,7 +450,7 @@ static void resolve(struct bind *bind, struct bind_object *by, const struct bind
 	}
 	GElf_Sym sym;
 	symbols_get(&lookup.found.object->symbols, lookup.found.symbol, &sym);
-	if (GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE)
+	if (GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE && scope->unique)
 		lookup_unique(&lookup, binding->symbol);
 	if (binding->protected)
 		lookup_protected(&lookup, binding->symbol);

@@ -5,7 +5,7 @@
  *     struct searchlist main = { 0 };
  *     searchlist_set(&main, bind, &program->scope, program);
  *     for (i = program->scope.count; i-- > 0; )      // ld.so starts with the last one, too
- *             bind_object(bind, program->scope.member[i], &(struct bind_scope){ .global = &main }, &out);
+ *             bind_object(bind, program->scope.member[i], &scope, &out); // { .global = &main, .unique = ... }
  *
  * An object's tables are mapped and checked once, when it is first met, and stay until bind_free(): binding
  * it in a second program's scope costs no reading.  Every (name, version) that a relocation asks for has a
@@ -53,17 +53,27 @@ struct searchlist {
 	size_t count;
 	const struct object *executable; /* the program, whose own copies COPY relocations skip; or NULL */
 	struct memo *memo;           /* what was found, by number and class; see bind.c */
-	struct memo *unique;         /* STB_GNU_UNIQUE symbols of the process: ld.so's _ns_unique_sym_table */
-	size_t memo_size;            /* numbers that both have room for */
+	size_t memo_size;            /* numbers that it has room for */
 	uint32_t serial;             /* of the last searchlist_set(); marks what is remembered from before it */
 };
 
-/* Makes LIST the objects of OBJECTS, and forgets all answers and unique symbols.  EXECUTABLE is the program
+/* Makes LIST the objects of OBJECTS, and forgets all answers.  EXECUTABLE is the program
  * that is being started, NULL for a list that is not a program's start-up scope.  -1 after a message if a
  * member cannot be read (it is left out, as ld.so leaves out what it cannot find when tracing). */
 int searchlist_set(struct searchlist *list, struct bind *bind, const struct object_list *objects,
 		   const struct object *executable);
 void searchlist_release(struct searchlist *list);
+
+/* The STB_GNU_UNIQUE symbols that a process was bound to so far: ld.so's _ns_unique_sym_table.  Zeroed at first;
+ * unique_table_forget() for the next process. */
+struct unique_table {
+	struct memo *memo; /* by number of the name; owned */
+	size_t size;       /* numbers that it has room for */
+	uint32_t serial;
+};
+
+void unique_table_forget(struct unique_table *table);
+void unique_table_release(struct unique_table *table);
 
 /* Where an object's references are looked for: glibc's l_scope. */
 struct bind_scope {
@@ -71,6 +81,7 @@ struct bind_scope {
 	struct searchlist *local;  /* of what dlopen was asked for, and came with it: its closure; NULL for
 				      objects that are there from the start */
 	bool deepbind;             /* RTLD_DEEPBIND: local first, and no heed to DT_SYMBOLIC */
+	struct unique_table *unique; /* of the process; NULL: each lookup is the first one */
 };
 
 enum binding_result {

@@ -6,11 +6,13 @@
  *     N PATH...    a natural scope: like L, but nothing is global
  *     L PATH...    a dlopen's own scope; none: back to start-up objects
  *     D PATH...    the same, with RTLD_DEEPBIND
+ *     P            a new process: forget the unique symbols
  *     B PATH       bind this object, and print
  *     T PATH       bind it, print nothing
  *
- * Prints, for each lookup that ld.so would do, a line: object, address, symbol, version or nothing,
- * provider or "0" (weak, undefined) or "?" (undefined), "protected" or "normal"; tabs between. */
+ * Prints for each B the path, and then, for each lookup that ld.so would do, a line: address, symbol,
+ * version or nothing, provider or "0" (weak, undefined) or "?" (undefined), "protected" or "normal"; tabs
+ * between. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +51,7 @@ static void read_list(struct bind *bind, char *rest, struct object_list *list)
 
 static void print(const struct bind_object *by, const struct binding_list *list)
 {
+	puts(by->object->path);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct binding *binding = &list->item[i];
 		const char *version, *provider = "?";
@@ -59,8 +62,8 @@ static void print(const struct bind_object *by, const struct binding_list *list)
 			provider = binding->provider->object->path;
 		else if (binding->result == BINDING_ZERO)
 			provider = "0";
-		printf("%s\t0x%llx\t%s\t%s\t%s\t%s\n", by->object->path, (unsigned long long)binding->address,
-		       name, version ? version : "", provider, binding->protected ? "protected" : "normal");
+		printf("0x%llx\t%s\t%s\t%s\t%s\n", (unsigned long long)binding->address, name,
+		       version ? version : "", provider, binding->protected ? "protected" : "normal");
 	}
 }
 
@@ -68,7 +71,8 @@ int main(void)
 {
 	struct root root;
 	struct searchlist global = { 0 }, local = { 0 };
-	struct bind_scope scope = { 0 };
+	struct unique_table unique = { 0 };
+	struct bind_scope scope = { .unique = &unique };
 	struct object_list objects = { 0 };
 	struct binding_list list = { 0 };
 	char *line = NULL;
@@ -83,11 +87,14 @@ int main(void)
 		line[strcspn(line, "\n")] = 0;
 		char command = line[0];
 		read_list(bind, line + 1, &objects);
-		if (objects.count == 0) {
+		if (command == 'P') {
+			unique_table_forget(&unique);
+		} else if (objects.count == 0) {
 			scope.local = NULL;
 		} else if (command == 'G') {
 			searchlist_set(&global, bind, &objects, objects.member[0]);
-			scope = (struct bind_scope){ .global = &global };
+			scope.global = &global;
+			scope.local = NULL;
 		} else if (command == 'L' || command == 'D' || command == 'N') {
 			searchlist_set(&local, bind, &objects, NULL);
 			scope.local = &local;
@@ -101,6 +108,7 @@ int main(void)
 	binding_list_release(&list);
 	searchlist_release(&global);
 	searchlist_release(&local);
+	unique_table_release(&unique);
 	bind_free(bind);
 	for (size_t i = 0; i < table_count; i++) {
 		free(table[i]->path);

@@ -1,9 +1,12 @@
 # Tests of this area; one line each.
 TESTS += \
-	tests/bind/programs.py
+	tests/bind/programs.py \
+	tests/bind/plugins.py
 
-# Binds in scopes that a test spells out.
-check_PROGRAMS += tests/bind/bindings
+# Binds in scopes that a test spells out; opens plugins.
+check_PROGRAMS += tests/bind/bindings tests/bind/load
 tests_bind_bindings_SOURCES = tests/bind/bindings.c
 tests_bind_bindings_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a $(LIBELF_LIBS)
-EXTRA_DIST += tests/bind/oracle.py
+tests_bind_load_SOURCES = tests/bind/load.c
+tests_bind_load_LDADD = -ldl
+EXTRA_DIST += tests/bind/oracle.py tests/bind/shim.c

@@ -14,6 +14,8 @@ import tempfile
 from harness import BUILD, fail
 
 LINE = re.compile(rb"\s*\d+:\tbinding file (.*) \[\d+\] to (.*) \[\d+\]: (normal|protected) symbol `(.*)'(?: \[(.*)\])?$")
+VDSO = b"linux-vdso.so.1", b"linux-gate.so.1"
+MALLOC = ["calloc", "free", "malloc", "realloc"]  # what ld.so itself looks up, in the program's name
 Bound = collections.namedtuple("Bound", "symbol version provider how")
 
 
@@ -63,7 +65,7 @@ def parse_debug(data):
         match = LINE.match(line)
         if match:
             by, provider, how, symbol, version = match.groups()
-            if by != b"linux-vdso.so.1" and by != b"linux-gate.so.1":
+            if by not in VDSO:
                 yield by.decode(), Bound(symbol.decode(), (version or b"").decode(), provider.decode(),
                                          how.decode())
 
@@ -117,17 +119,20 @@ class Ours:
         self.lines.append("\t".join((command, *paths)))
 
     def run(self, path=None):
-        """[(object, address, Bound)] in the order asked for; provider "?" where nobody defines it."""
+        """[(object, [(address, Bound)])] for every "B", in that order; provider "?" where nobody defines it."""
         done = subprocess.run([path or os.path.join(BUILD, "tests/bind/bindings")],
                               input="\n".join(self.lines) + "\n", stdout=subprocess.PIPE, text=True,
                               errors="surrogateescape")
         if done.returncode != 0:
             fail(f"tests/bind/bindings: exit status {done.returncode} for {self.lines[:3]}")
-        rows = []
+        objects = []
         for line in done.stdout.splitlines():
-            by, address, symbol, version, provider, how = line.split("\t")
-            rows.append((by, int(address, 16), Bound(symbol, version, provider, how)))
-        return rows
+            if "\t" not in line:
+                objects.append((line, []))
+                continue
+            address, symbol, version, provider, how = line.split("\t")
+            objects[-1][1].append((int(address, 16), Bound(symbol, version, provider, how)))
+        return objects
 
 
 def ours_at_start(scope, loaders):
@@ -137,7 +142,7 @@ def ours_at_start(scope, loaders):
     for path in reversed(scope):
         if path not in loaders:
             ours.add("B", path)
-    return ours.run()
+    return [(by, address, bound) for by, rows in ours.run() for address, bound in rows]
 
 
 def found(rows):
@@ -160,3 +165,114 @@ def difference(wanted, seen):
             at = next(i for i in range(len(left)) if left[i] != right[i])
             problems.append(f"    the order differs from lookup {at} on: {left[at]} / {right[at]}")
     return "\n".join(problems[:40]) or None
+
+
+class Process:
+    """What ld.so did in one process, from LD_DEBUG=bindings,scopes,libs with LD_BIND_NOW=1: the objects that it
+    relocated, in that order, each with its scopes and its lookups.
+
+    A dlopen relocates, prints the scopes of its objects, then runs constructors ("calling init").  dlsym
+    prints bindings of its caller as well: only the first unbroken row is relocation, and only of objects
+    that come to their constructors afterwards."""
+
+    def __init__(self, data):
+        self.relocated = []     # [path, scopes, [Bound]], in the order of relocation
+        self.pending = {}       # path -> the same, until its constructors run
+        self.loaded = set()
+        self.program = None
+        self.last = None        # object of the row of bindings that goes on
+        self.scopes = None      # of the object whose scopes are being printed
+        for line in data.split(b"\n"):
+            self.line(line)
+
+    def line(self, line):
+        match = LINE.match(line)
+        if match and match.group(1) in VDSO:
+            return                  # IFUNC resolvers look into it, in the middle of a row
+        if match:
+            self.binding(*(part.decode() if part else "" for part in match.groups()))
+            return
+        text = line.decode(errors="surrogateescape").partition("\t")[2].strip()
+        if text.startswith("marking "):
+            return
+        if self.scopes is not None and text.startswith("scope "):
+            self.scopes.append(text.partition(": ")[2].split(" "))
+            return
+        self.last = self.scopes = None
+        if text.startswith("object=") and text.endswith(" [0]"):
+            path = text[7:-4]
+            if self.program is None:
+                self.program = path
+            if path not in self.loaded:
+                self.scopes = []
+                self.pending.setdefault(path, [path, None, None])[1] = self.scopes
+        elif text.startswith(("calling init: ", "initialize program: ")):
+            self.initialized(text.partition(": ")[2])
+        elif text.startswith("calling fini: ") and text.endswith(" [0]"):
+            self.loaded.discard(text[14:-4])
+        elif "error: symbol lookup error" in text or "error: version lookup error" in text:
+            for entry in self.pending.values():
+                entry[1] = None     # not to be compared
+            self.pending.clear()
+
+    def binding(self, by, provider, how, symbol, version):
+        bound = Bound(symbol, version, provider, how)
+        entry = self.pending.setdefault(by, [by, None, None]) if by not in self.loaded else None
+        if entry and entry[2] is None:
+            entry[2] = [bound]
+            self.relocated.append(entry)
+        elif entry and self.last == by and entry[2][-1] != bound:
+            entry[2].append(bound)
+        self.last = by
+
+    def initialized(self, path):
+        entry = self.pending.pop(path, None)
+        if entry:
+            self.loaded.add(path)
+            entry.append("done")
+
+    def done(self):
+        for entry in self.relocated:
+            if entry[0] == self.program and [bound.symbol for bound in entry[2][-4:]] == MALLOC:
+                del entry[2][-4:]
+        return [entry for entry in self.relocated if len(entry) == 4 and entry[1]]
+
+    def compare(self):
+        """(objects, bindings, problem) of the comparison with what we bind in the same scopes."""
+        ours, rows, last = Ours(), self.done(), None
+        for path, scopes, _, _ in rows:
+            main = next((i for i, scope in enumerate(scopes) if scope[0] == self.program), None)
+            if main is None:
+                fail(f"{path}: no scope starts with {self.program}: {scopes}")
+            if scopes[main] != last:
+                last = scopes[main]
+                ours.add("G", *last)
+            # A scope of its own in front is DT_SYMBOLIC's, or all that RTLD_DEEPBIND has for it.
+            if main + 1 < len(scopes):
+                ours.add("L", *scopes[main + 1])
+            elif main and path not in scopes[main]:
+                ours.add("D", *scopes[main - 1])
+            else:
+                ours.add("L")
+            ours.add("B", path)
+        problems = []
+        for (path, _, wanted, _), (again, bound) in zip(rows, ours.run() if rows else []):
+            assert path == again
+            seen = found((path, *one) for one in bound)
+            problem = difference({path: wanted}, seen)
+            if problem:
+                problems.append(problem)
+        return len(rows), sum(len(entry[2]) for entry in rows), "\n".join(problems[:8])
+
+
+def watch(command, environment=None, **keywords):
+    """Runs COMMAND; its Process (the first one's, not its children's) and what it printed."""
+    with tempfile.TemporaryDirectory() as directory:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL,
+                              env={"PATH": os.environ["PATH"], "HOME": directory, "LD_BIND_NOW": "1",
+                                   **(environment or {}), "LD_DEBUG": "bindings,scopes,libs",
+                                   "LD_DEBUG_OUTPUT": directory + "/d"}, **keywords) as process:
+            printed = process.communicate()[0]
+        with open(f"{directory}/d.{process.pid}", "rb") as file:
+            return Process(file.read()), printed.decode(errors="replace")
