@@ -139,23 +139,34 @@ static void manifest_release(struct manifest *manifest)
 	plugin_list_release(&manifest->plugins);
 }
 
-int manifest_parse(struct manifest_list *list, const char *file, const char *text, size_t length)
+static int parse_document(struct manifest_list *list, const struct yaml_text *yaml)
 {
-	struct manifest manifest = { .file = xstrdup(file) };
-	struct yaml_text yaml;
-	int result = yaml_text_load(&yaml, file, NULL, text, length);
+	struct manifest manifest = { .file = xstrdup(yaml->file) };
 
-	if (result == 0) {
-		result = read_document(&yaml, &manifest);
-		yaml_text_release(&yaml);
-	}
-	if (result) {
+	if (read_document(yaml, &manifest)) {
 		manifest_release(&manifest);
 		return -1;
 	}
 	list->manifest = xreallocarray(list->manifest, list->count + 1, sizeof *list->manifest);
 	list->manifest[list->count++] = manifest;
 	return 0;
+}
+
+int manifest_parse(struct manifest_list *list, const char *file, const char *text, size_t length)
+{
+	size_t before = list->count;
+	struct yaml_text yaml;
+	int result = 0, end;
+
+	for (int i = 0; (end = yaml_text_load_document(&yaml, file, text, length, i)) == 0; i++) {
+		if (parse_document(list, &yaml))
+			result = -1;
+		yaml_text_release(&yaml);
+	}
+	/* A file with an error in it counts for nothing. */
+	while ((end < 0 || result) && list->count > before)
+		manifest_release(&list->manifest[--list->count]);
+	return end < 0 ? -1 : result;
 }
 
 int manifest_read(struct manifest_list *list, const char *file)
@@ -195,10 +206,12 @@ int manifest_read_directory(struct manifest_list *list, const char *directory)
 		close(fd);
 	if (result == 0 && glob(pattern, 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++) {
+			size_t before = list->count;
+
 			if (manifest_read(list, found.gl_pathv[i]))
 				result = -1;
-			else
-				list->manifest[list->count - 1].collected = true;
+			for (; before < list->count; before++)
+				list->manifest[before].collected = true;
 		}
 	globfree(&found);
 	free(pattern);

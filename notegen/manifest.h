@@ -24,7 +24,8 @@ struct manifest_list {
 	size_t count;
 };
 
-/* Reads the manifest FILE and adds it to LIST.  0, or -1 after a message with file, line and column. */
+/* Reads the manifests in FILE, one or several YAML documents (at most YAML_DOCUMENTS_MAX), and adds them to
+ * LIST: all or none.  0, or -1 after a message with file, line and column. */
 int manifest_read(struct manifest_list *list, const char *file);
 
 /* The same for LENGTH bytes at TEXT, which came from FILE. */

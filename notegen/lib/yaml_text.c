@@ -71,8 +71,8 @@ static void start(yaml_parser_t *parser, const char *text, size_t length)
 	yaml_parser_set_input_string(parser, (const unsigned char *)text, length);
 }
 
-/* What is wrong with EVENT, at DEPTH levels, in document number DOCUMENTS; NULL if nothing is. */
-static const char *objection(const yaml_event_t *event, int depth, int documents)
+/* What is wrong with EVENT, at DEPTH levels; NULL if nothing is. */
+static const char *objection(const yaml_event_t *event, int depth)
 {
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
@@ -97,11 +97,12 @@ static const char *objection(const yaml_event_t *event, int depth, int documents
 		return "tags are not allowed";
 	if (depth > DEPTH_MAX)
 		return "nested too deeply";
-	return documents > 1 ? "only one document is allowed" : NULL;
+	return NULL;
 }
 
-/* Goes through the events, so that nothing that expands or nests without bound reaches the loader. */
-static int check_events(const struct yaml_text *yaml, const char *text, size_t length)
+/* Goes through the events, so that nothing that expands or nests without bound, and no more than MOST
+ * documents, reaches the loader. */
+static int check_events(const struct yaml_text *yaml, const char *text, size_t length, int most)
 {
 	yaml_parser_t parser;
 	int depth = 0, documents = 0, result = 0;
@@ -119,7 +120,9 @@ static int check_events(const struct yaml_text *yaml, const char *text, size_t l
 		depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
 		depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
 		end = event.type == YAML_STREAM_END_EVENT;
-		const char *why = objection(&event, depth, documents);
+		const char *why = objection(&event, depth);
+		if (!why && documents > most)
+			why = most == 1 ? "only one document is allowed" : "more than 64 documents";
 		if (why)
 			result = report(yaml, event.start_mark.line, event.start_mark.column, why);
 		yaml_event_delete(&event);
@@ -130,26 +133,43 @@ static int check_events(const struct yaml_text *yaml, const char *text, size_t l
 	return result;
 }
 
-int yaml_text_load(struct yaml_text *yaml, const char *file, const char *where, const char *text,
-		   size_t length)
+/* Loads document number INDEX of at most MOST; 1 where there is none. */
+static int load(struct yaml_text *yaml, const char *text, size_t length, int index, int most)
 {
 	yaml_parser_t parser;
 	int result = 0;
 
-	*yaml = (struct yaml_text){ .file = file, .where = where };
 	if (length > YAML_TEXT_MAX)
 		return report(yaml, 0, 0, "it is larger than 1 MB");
-	if (check_events(yaml, text, length))
+	if (check_events(yaml, text, length, most))
 		return -1;
 	start(&parser, text, length);
-	if (!yaml_parser_load(&parser, &yaml->document))
-		result = report_parser(yaml, &parser, text, length);
-	else if (!yaml_document_get_root_node(&yaml->document)) {
-		result = report(yaml, 0, 0, "it is empty");
-		yaml_text_release(yaml);
+	for (int i = 0; result == 0 && i <= index; i++) {
+		if (i > 0)
+			yaml_text_release(yaml);
+		if (!yaml_parser_load(&parser, &yaml->document)) {
+			result = report_parser(yaml, &parser, text, length);
+		} else if (!yaml_document_get_root_node(&yaml->document)) {
+			yaml_text_release(yaml);
+			result = 1;
+		}
 	}
 	yaml_parser_delete(&parser);
 	return result;
+}
+
+int yaml_text_load(struct yaml_text *yaml, const char *file, const char *where, const char *text,
+		   size_t length)
+{
+	*yaml = (struct yaml_text){ .file = file, .where = where };
+	return load(yaml, text, length, 0, 1);
+}
+
+int yaml_text_load_document(struct yaml_text *yaml, const char *file, const char *text, size_t length,
+			    int index)
+{
+	*yaml = (struct yaml_text){ .file = file };
+	return load(yaml, text, length, index, YAML_DOCUMENTS_MAX);
 }
 
 void yaml_text_release(struct yaml_text *yaml)

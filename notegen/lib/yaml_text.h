@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading YAML, and JSON as the part of YAML it is, that nobody vouches for: one document of at most
+/* Reading YAML, and JSON as the part of YAML it is, that nobody vouches for: documents of at most
  * YAML_TEXT_MAX bytes of UTF-8, nested a few levels deep, without anchors, aliases and tags.
  *
  *     struct yaml_text yaml;
@@ -20,6 +20,7 @@
 #include <yaml.h>
 
 #define YAML_TEXT_MAX (1u << 20)
+#define YAML_DOCUMENTS_MAX 64
 
 struct yaml_text {
 	const char *file;  /* for messages; the caller's */
@@ -31,6 +32,11 @@ struct yaml_text {
 int yaml_text_load(struct yaml_text *yaml, const char *file, const char *where, const char *text,
 		   size_t length);
 void yaml_text_release(struct yaml_text *yaml);
+
+/* The same for document number INDEX (from 0) of a file that may hold YAML_DOCUMENTS_MAX of them, with
+ * `---` between them.  1 where there is none of that number. */
+int yaml_text_load_document(struct yaml_text *yaml, const char *file, const char *text, size_t length,
+			    int index);
 
 /* The document's top node, never NULL. */
 const yaml_node_t *yaml_text_root(const struct yaml_text *yaml);
