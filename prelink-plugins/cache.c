@@ -130,14 +130,14 @@ static int read_whole(struct cache *cache, int fd)
 	return 0;
 }
 
-void cache_read(struct cache *cache, const struct root *root, const char *path, bool warn)
+int cache_read(struct cache *cache, const struct root *root, const char *path, bool must)
 {
 	const char *wrong = NULL;
 	int fd = root_open(root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 
 	*cache = (struct cache){ .strings = "", .strings_size = 1 };
-	if (fd < 0 && errno == ENOENT)
-		return;
+	if (fd < 0 && errno == ENOENT && !must)
+		return 0;
 	if (fd < 0 || read_whole(cache, fd))
 		wrong = strerror(errno);
 	if (!wrong)
@@ -147,15 +147,16 @@ void cache_read(struct cache *cache, const struct root *root, const char *path, 
 	if (fd >= 0)
 		close(fd);
 	if (!wrong)
-		return;
-	if (warn) {
-		char *outside = root_outside(root, path);
-
+		return 0;
+	char *outside = root_outside(root, path);
+	if (must)
+		diag_error(outside, "the cache is of no use: %s; prelink -a makes it anew", wrong);
+	else
 		diag_warn(outside, "the cache is of no use: %s; it will be made anew", wrong);
-		free(outside);
-	}
+	free(outside);
 	cache_release(cache);
 	*cache = (struct cache){ .strings = "", .strings_size = 1 };
+	return must ? -1 : 0;
 }
 
 void cache_release(struct cache *cache)
@@ -456,9 +457,12 @@ static struct cache_list add_plugins(struct builder *b, const struct object *obj
 	return result;
 }
 
-static struct cache_object describe(struct builder *b, const struct object *object, const struct root *root)
+static struct cache_object describe(struct builder *b, const struct object *object, const struct root *root,
+				    bool dry_run)
 {
-	bool rewritten = object->outcome == OUTCOME_PRELINKED;
+	/* A dry run leaves what is to move where it is. */
+	bool prelinked = dry_run ? object->prelinked && (!object->has_slot || object->slot == object->start) :
+				   object->prelinked || object->outcome == OUTCOME_PRELINKED;
 	struct cache_object record = {
 		.stamp = object->outcome == OUTCOME_NONE || object->outcome == OUTCOME_UNCHANGED ?
 				 stamp_of(&object->st) : stamp_now(root, object->path),
@@ -467,7 +471,7 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 		.kind = object->kind,
 		.skip = object->skip,
 		.flags = (object->has_slot ? CACHE_HAS_SLOT : 0) |
-			 (object->prelinked || rewritten ? CACHE_PRELINKED : 0) | (object->listed ? CACHE_LISTED : 0),
+			 (prelinked ? CACHE_PRELINKED : 0) | (object->listed ? CACHE_LISTED : 0),
 	};
 	if (object->has_slot) {
 		record.start = object->slot;
@@ -603,8 +607,9 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 		if (source[i].object)
 			b.index[source[i].object->index] = (uint32_t)i;
 	for (size_t i = 0; i < count; i++) {
-		struct cache_object record = source[i].object ? describe(&b, source[i].object, root) :
-								carry_over(&b, old, source[i].entry);
+		struct cache_object record =
+			source[i].object ? describe(&b, source[i].object, root, options->dry_run) :
+					   carry_over(&b, old, source[i].entry);
 
 		memcpy(b.object.data + i * sizeof record, &record, sizeof record);
 	}

@@ -77,9 +77,10 @@ static inline const char *cache_string(const struct cache *cache, uint32_t at)
 	return cache->strings + at;
 }
 
-/* Reads the cache file at PATH inside the root.  One that is not there is empty; one that is no good is
- * reported as a warning (WARN) and empty.  Never fails. */
-void cache_read(struct cache *cache, const struct root *root, const char *path, bool warn);
+/* Reads the cache file at PATH inside the root.  One that is not there is empty; so is, after a warning, one
+ * that is no good.  If it MUST be there both are errors.  0, or -1 after a message; CACHE can be used either
+ * way. */
+int cache_read(struct cache *cache, const struct root *root, const char *path, bool must);
 
 /* The entry of PATH, NULL where there is none. */
 const struct cache_object *cache_find(const struct cache *cache, const char *path);

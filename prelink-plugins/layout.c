@@ -256,24 +256,32 @@ static bool place_new(struct space *s, struct want *w)
 
 /* --- the passes over one machine --- */
 
-/* The slot that W had: where it lies now, or where the cache says that its forerunner lay.  0: none. */
-static GElf_Addr earlier_slot(const struct want *w, const struct cache *old)
+/* The slot that W had: where it lies now, or where the cache says that its forerunner lay; 0: none.  *GROWN
+ * if it takes more room than it had there. */
+static GElf_Addr earlier_slot(const struct want *w, const struct cache *old, bool *grown)
 {
+	const struct cache_object *entry = cache_find(old, w->object->path);
+
+	*grown = false;
 	if (w->object->prelinked && w->object->start)
 		return w->object->start;
-	const struct cache_object *entry = cache_find(old, w->object->path);
-	if (entry && (entry->flags & CACHE_HAS_SLOT) &&
-	    strcmp(cache_string(old, entry->machine), w->object->arch->name) == 0)
-		return entry->start;
-	return 0;
+	if (!entry || !(entry->flags & CACHE_HAS_SLOT) ||
+	    strcmp(cache_string(old, entry->machine), w->object->arch->name) != 0)
+		return 0;
+	*grown = w->object->end - w->object->start > entry->end - entry->start;
+	return entry->start;
 }
 
-static void keep_slot(struct space *s, struct want *w, const struct cache *old)
+/* Gives W the slot that it had, if that is free still; those that have GROWN have to wait for those that
+ * have not, so that they push nobody away. */
+static void keep_slot(struct space *s, struct want *w, const struct cache *old, bool grown)
 {
-	GElf_Addr slot = earlier_slot(w, old);
+	bool has_grown;
+	GElf_Addr slot = earlier_slot(w, old, &has_grown);
 
-	if (slot >= s->arch->slot_first && slot < s->arch->slot_end && slot % w->unit == 0 &&
-	    s->arch->slot_end - slot >= w->need && is_free(s, w->bit, slot, slot + w->need))
+	if (has_grown == grown && slot >= s->arch->slot_first && slot < s->arch->slot_end &&
+	    slot % w->unit == 0 && s->arch->slot_end - slot >= w->need &&
+	    is_free(s, w->bit, slot, slot + w->need))
 		place(s, w, slot);
 }
 
@@ -439,9 +447,10 @@ static void lay_out_machine(struct object_table *table, const struct arch *arch,
 
 	/* From here on want[] is in order of want, and no longer by bit. */
 	qsort(s.want, s.count, sizeof *s.want, compare_wants);
-	for (size_t i = 0; i < s.count && !options->force; i++)
-		if (wants_slot(s.want[i].object))
-			keep_slot(&s, &s.want[i], old);
+	for (int grown = 0; grown <= 1 && !options->force; grown++)
+		for (size_t i = 0; i < s.count; i++)
+			if (wants_slot(s.want[i].object))
+				keep_slot(&s, &s.want[i], old, grown);
 	for (size_t i = 0; i < s.count; i++)
 		if (wants_slot(s.want[i].object) && !s.want[i].placed && !place_new(&s, &s.want[i]))
 			report_full(&s, &s.want[i]);

@@ -292,13 +292,11 @@ static void move(struct run *run)
 static void run_mode(struct run *run)
 {
 	const struct options *options = &run->options;
+	bool print = options->mode == MODE_PRINT;
 
-	cache_read(&run->old, &run->root, run->cache_path, options->mode == MODE_PRELINK);
-	if (options->mode == MODE_PRINT) {
+	if (cache_read(&run->old, &run->root, run->cache_path, print) == 0 && print)
 		print_tables(&run->old, NULL, options);
-		return;
-	}
-	if (conf_read(&run->conf, &run->root, options))
+	if (print || conf_read(&run->conf, &run->root, options))
 		return;
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options);

@@ -148,10 +148,10 @@ void print_summary(const struct object_table *table, const struct options *optio
 
 	if (options->json)
 		return;
+	if (options->dry_run)
+		printf("would have ");
 	if (options->mode == MODE_UNDO)
 		printf("undone %zu", undone);
-	else if (options->dry_run)
-		printf("looked at %zu", table->count - counts.skipped);
 	else
 		printf("prelinked %zu, unchanged %zu", counts.outcome[OUTCOME_PRELINKED],
 		       counts.outcome[OUTCOME_UNCHANGED]);

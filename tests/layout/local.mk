@@ -1,5 +1,9 @@
 # Tests of this area; one line each.
 TESTS += \
 	tests/layout/conf.py \
-	tests/layout/options.py
+	tests/layout/damage.py \
+	tests/layout/options.py \
+	tests/layout/overlap.py \
+	tests/layout/scarce.py \
+	tests/layout/stability.py
 EXTRA_DIST += tests/layout/check.py tests/layout/graph.py

@@ -24,7 +24,7 @@ expect("--undo" in prelink("--usage").stdout, "--usage does not list --undo")
 accepted = [
     ["-a", "-n"], ["--all", "--dry-run"], ["-anv"], ["-anvv"], ["-anm"], ["-an", "--conserve-memory"],
     ["-anR"], ["-an", "--random"], ["-anN"], ["-an", "--no-update-cache"], ["-anf"], ["-an", "--force"],
-    ["-anq"], ["-an", "--quick"], ["-an", "-c", "/etc/prelink.conf"], ["-an", "--config-file=/etc/prelink.conf"],
+    ["-anq"], ["-an", "--quick"], ["-a"], ["-an", "-c", "/etc/prelink.conf"], ["-an", "--config-file=/etc/prelink.conf"],
     ["-an", "-C", "/etc/c"], ["-an", "--cache-file=/etc/c"], ["-p"], ["--print-cache"], ["-anl"],
     ["-an", "--one-file-system"], ["-anh"], ["-an", "--dereference"], ["-an", "-b", "/x"],
     ["-an", "--black-list=/x"], ["-an", "--dynamic-linker=/lib/ld.so"], ["-an", "--ld-library-path=/a:/b"],

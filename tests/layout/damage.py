@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The cache: a damaged or foreign one is reported and made anew, never trusted, never fatal."""
+import os
+import random
+import struct
+import zlib
+
+import graph
+from check import Layout
+from harness import expect, expect_equal, prelink, read, scratch, write
+
+root = graph.Root(scratch()).random(11, 60, 15, 20)
+CACHE = root.path + "/etc/prelink.cache"
+common = ["--root", root.path, "--with-plugins"]
+prelink(*common, "-a")
+prelink(*common, "-a")
+good = read(CACHE)
+table = prelink(*common, "-p", "--json").stdout
+slots = Layout(table, root.path).slot
+rng = random.Random(1)
+LONG = bool(os.environ.get("LONG"))
+
+HEADER = 64
+
+
+def resealed(data):
+    """DATA with its own size and checksum in the header: only what it says is wrong."""
+    data = bytearray(data)
+    struct.pack_into("<Q", data, 32, len(data))
+    struct.pack_into("<I", data, 24, zlib.crc32(data[28:]))
+    return bytes(data)
+
+
+expect_equal(resealed(good), good, "the header is not where this test thinks it is")
+cases = [("empty", b""), ("text", b"# nothing\n"), ("one byte more", good + b"\0"),
+         ("another magic", b"P" + good[1:]), ("a classic prelink.cache", b"prelink-ELF0.4.0" + good[16:])]
+for size in [1, 15, 16, 17, 63, 64, 65, 100, len(good) // 2, len(good) - 1]:
+    cases.append((f"cut to {size} bytes", good[:size]))
+for _ in range(40):
+    at = rng.randrange(len(good))
+    cases.append((f"a bit flipped at {at}", good[:at] + bytes([good[at] ^ 1 << rng.randrange(8)]) + good[at + 1:]))
+version = bytearray(good)
+struct.pack_into("<I", version, 16, 99)
+cases.append(("another version", resealed(version)))
+order = bytearray(good)
+struct.pack_into(">I", order, 20, 0x01020304)
+cases.append(("another byte order", resealed(order)))
+
+for what, data in cases:
+    write(CACHE, data)
+    shown = prelink(*common, "-p", "--json", status=1)
+    expect("prelink.cache" in shown.stderr and shown.stderr.count("\n") == 1, f"-p, {what}: {shown.stderr!r}")
+    done = prelink(*common, "-aq")
+    expect(CACHE in done.stderr and done.stderr.count("\n") == 1, f"{what}: no message, or several: {done.stderr!r}")
+    now = prelink(*common, "-p", "--json").stdout
+    expect(now == table, f"{what}: the cache that was made anew differs")
+
+# Right checksum, wrong contents: every field of every record, and the counts, take their turn.
+crafted = 0
+for at in list(range(28, HEADER, 4)) + [rng.randrange(HEADER, len(good) - 4) // 4 * 4 for _ in range(400 if LONG else 30)]:
+    for value in (0xffffffff, 0x7fffffff, 0):
+        data = bytearray(good)
+        struct.pack_into("<I", data, at, value)
+        if at >= 40:
+            data = bytearray(resealed(data))
+        write(CACHE, bytes(data))
+        for options in (["-p", "-v"], ["-p", "--json"], ["-anq", "-m"], ["-un", "/usr/bin/prog0"]):
+            done = prelink(*common, *options, status=None)
+            expect(done.returncode in (0, 1), f"{options}, {value:#x} at {at}: exit status {done.returncode}")
+        crafted += 1
+write(CACHE, good)
+
+# Believed only while the files are what they were.
+layout = Layout(prelink(*common, "-an", "--json").stdout, root.path)
+expect_equal(layout.slot, slots, "slots with the good cache")
+victim = f"{graph.LIBDIR}/libl3.so"
+original = read(root.path + victim)
+write(root.path + victim, original)                     # same bytes, other times
+done = prelink(*common, "-aq")
+expect("unchanged 0" not in done.stdout, f"everything was done again: {done.stdout}")
+stale = prelink(*common, "-aq").stdout
+expect(stale.startswith("prelinked 0"), f"the next -q still has something to do: {stale}")
+root.library("l3", 123456)                              # another file under the name
+layout = Layout(prelink(*common, "-aq", "--json").stdout, root.path)
+layout.check()
+expect(layout.document["summary"]["prelinked"] >= 1, "-q did not see a changed library")
+root.library("late", 10, directory="/usr/lib/plugins")  # a new file in a directory that was read
+layout = Layout(prelink(*common, "-aq", "--json").stdout, root.path)
+expect("/usr/lib/plugins/liblate.so" in layout.slot, "-q did not see a new library")
+
+# A cache that cannot be written or read is said, and hurts nothing else.
+os.unlink(CACHE)
+os.mkdir(CACHE)
+done = prelink(*common, "-a", status=1)
+expect(CACHE in done.stderr, f"a directory in the cache's place is not named: {done.stderr!r}")
+os.rmdir(CACHE)
+prelink(*common, "-aN")
+expect(not os.path.exists(CACHE), "-N wrote a cache")
+prelink(*common, "-a", "-C", "/etc/other.cache")
+expect(os.path.exists(root.path + "/etc/other.cache") and not os.path.exists(CACHE), "-C did not name the cache")
+print(f"{len(cases)} damaged caches reported and made anew, {crafted} crafted ones survived")
