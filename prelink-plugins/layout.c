@@ -415,6 +415,8 @@ static void space_init(struct space *s, const struct object_table *table, const 
 			align = PAGE_MIN;
 		/* For more than a page of alignment, ld.so takes that much more and gives it back later. */
 		uint64_t extra = align > PAGE_MIN ? (size >= align ? align : 2 * align - size) : 0;
+		if (arch->huge_page && size + extra >= arch->huge_page)
+			extra += arch->huge_page;
 
 		s->want[s->count] = (struct want){ .object = object, .bit = s->count, .first_user = SIZE_MAX,
 						   .unit = align > s->page ? align : s->page,

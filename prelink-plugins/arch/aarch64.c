@@ -58,6 +58,7 @@ const struct arch arch_aarch64 = {
 	.slot_first = 0x3000000000,
 	.slot_end = 0x4000000000,
 	.page_max = 65536,
+	.huge_page = 0x200000,
 	.rela = true,
 	.r_relative = R_AARCH64_RELATIVE,
 	.r_irelative = R_AARCH64_IRELATIVE,

@@ -43,6 +43,9 @@ struct arch {
 	/* Slots: addresses are handed out in [slot_first, slot_end), multiples of page_max. */
 	GElf_Addr slot_first, slot_end;
 	uint64_t page_max;    /* bytes; the largest page size the psABI allows for */
+	uint64_t huge_page;   /* bytes; the unit to which Linux aligns large files (thp_get_unmapped_area):
+				 a mapping of at least that size gets the address it asks for only where that
+				 much is free behind it as well.  0 where it does not */
 
 	/* Relocation types, as in <elf.h>. */
 	bool rela;            /* dynamic relocations carry addends (else they lie in place) */

@@ -85,6 +85,7 @@ const struct arch arch_x86_64 = {
 	.slot_first = 0x3000000000,
 	.slot_end = 0x4000000000,
 	.page_max = 4096,
+	.huge_page = 0x200000,
 	.rela = true,
 	.r_relative = R_X86_64_RELATIVE,
 	.r_irelative = R_X86_64_IRELATIVE,
