@@ -9,8 +9,11 @@ AM_TESTS_ENVIRONMENT = \
 	PYTHONPATH='$(abs_top_srcdir)/tests/lib'; export PYTHONPATH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 EXTRA_DIST += $(TESTS) \
+	tests/bench/prelink \
+	tests/demo \
 	tests/install-packages \
 	tests/lib/build.sh \
+	tests/lib/demo.py \
 	tests/lib/harness.py \
 	tests/lib/process.py \
 	tests/lib/scratch_root.py \

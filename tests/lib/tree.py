@@ -14,13 +14,15 @@ def _digest(path):
     return digest.hexdigest()
 
 
-def snapshot(root, content=True):
-    """{path inside ROOT: {property: value}} of everything below it.
+def snapshot(root, content=True, without=()):
+    """{path inside ROOT: {property: value}} of everything below it, but for the directories WITHOUT.
 
     The time of a directory is left out (whoever replaces a file in it changes that), and so is ctime, which nobody
     can set.  `link` is the first name of the same inode, so hard links are compared as groups."""
     found, first = {}, {}
     for base, directories, files in os.walk(os.fsencode(root)):
+        directories[:] = [name for name in directories
+                          if os.fsdecode(os.path.relpath(os.path.join(base, name), os.fsencode(root))) not in without]
         for name in sorted(directories + files):
             path = os.path.join(base, name)
             inside = os.fsdecode(os.path.relpath(path, os.fsencode(root)))

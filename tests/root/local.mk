@@ -1,2 +1,7 @@
-# Tests of this area; one line each.
-TESTS +=
+# Whole roots: real programs of the distribution, prelinked, started, killed half way, taken back.
+TESTS += \
+	tests/root/dirty_i386.py \
+	tests/root/disk_full.py \
+	tests/root/killed.py \
+	tests/root/programs.py \
+	tests/root/round_trip.py
