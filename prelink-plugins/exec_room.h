@@ -25,8 +25,8 @@
  *     exec_room_tag(&room, DT_PRELINK_PLAN, address);
  *     exec_room_end(&room);
  *
- * Tags that are to be undone by exec_room's own means have to be known to dynamic_tag_kind() (rebase.h),
- * and to eu-elflint: one of those that <elf.h> names.
+ * Tags have to be known to dynamic_tag_kind() (rebase.h), or a PIE could not be moved back, and should be to
+ * eu-elflint: those that <elf.h> names.
  *
  * Whatever is done here is in the undo record: nothing of it need be undone otherwise. */
 #ifndef EXEC_ROOM_H
@@ -38,7 +38,7 @@
 struct exec_want {
 	uint64_t bytes;    /* in all sections, padding for their alignment included */
 	size_t strings;    /* bytes of strings for .dynstr, their NULs included */
-	unsigned int tags; /* entries of the dynamic section; the stamp's two are found room for by themselves */
+	unsigned int tags; /* entries of the dynamic section */
 	bool tls;          /* raise the alignment of PT_TLS to 4096, adding one where there is none: this gives
 			      static TLS that start-up libraries can take (see exec_room_make()) */
 };

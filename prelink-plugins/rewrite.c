@@ -75,7 +75,7 @@ static uint64_t stamp_time(const struct object *object)
 
 /* Puts DT_GNU_PRELINKED and DT_CHECKSUM (its value comes with the undo record) into IMAGE's dynamic
  * section: over the same tags, or into two spare entries after the last.  What a spare one holds but
- * for its tag means nothing.  Without room the object goes unstamped. */
+ * for its tag means nothing.  Without room the object goes unstamped.  Only libraries are known by a stamp. */
 static int stamp(struct elf_image *image, uint64_t time)
 {
 	const int64_t tags[2] = { DT_GNU_PRELINKED, DT_CHECKSUM };
@@ -183,7 +183,7 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 		skip = rewrite->program(rewrite->context, object, &out->image, &undo, changed);
 	else
 		*changed = false;
-	if (!skip && *changed && stamp(&out->image, stamp_time(object)))
+	if (!skip && object->kind == OBJECT_LIBRARY && stamp(&out->image, stamp_time(object)))
 		skip = SKIP_MALFORMED;
 	if (!skip && *changed)
 		skip = undo_append(&out->image, original, &undo, fd, &out->tail, &out->tail_size);

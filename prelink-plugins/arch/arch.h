@@ -56,6 +56,8 @@ struct arch {
 	 * d_un is none; each ends with 0.  An object with any other is left alone. */
 	const int64_t *address_tags, *value_tags;
 
+	bool tls_below;       /* thread variables lie below the thread pointer (TLS variant II) */
+
 	/* What ld.so of this machine looks for; see ldso.h. */
 	const char *interpreter;      /* the psABI's, as in PT_INTERP */
 	const char *multiarch;        /* Debian's triplet: "x86_64-linux-gnu" */

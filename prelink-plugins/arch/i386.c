@@ -79,6 +79,7 @@ const struct arch arch_i386 = {
 	.reloc_kind = reloc_kind,
 	.address_tags = no_tags,
 	.value_tags = no_tags,
+	.tls_below = true,
 	.interpreter = "/lib/ld-linux.so.2",
 	.multiarch = "i386-linux-gnu",
 	.lib = "lib",

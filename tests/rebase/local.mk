@@ -1,7 +1,8 @@
 # Tests of this area; one line each.
 TESTS += \
 	tests/rebase/round_trip.py \
-	tests/rebase/linkers.py
+	tests/rebase/linkers.py \
+	tests/rebase/executables.py
 
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter

@@ -4,6 +4,8 @@
  * answers each with one line, "ok" or why not:
  *
  *     move IN OUT ADDRESS     IN, a library, moved to ADDRESS (hexadecimal), as OUT
+ *     grow IN OUT TAGS        IN, an executable, given room for a section of 5000 bytes, a string, TAGS
+ *                             (hexadecimal) dynamic entries and, where possible, larger static TLS
  *     undo IN OUT             the original of IN as OUT
  *
  * IN that is prelinked already is undone in memory first.  OUT gets IN's mode and times. */
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "exec_room.h"
 #include "rewrite.h"
 
 static const char *const skip_names[] = {
@@ -21,7 +24,7 @@ static const char *const skip_names[] = {
 	[SKIP_DEBUG_INFO] = "debug info", [SKIP_RELOCATION] = "relocation", [SKIP_TRAILING_DATA] = "trailing data",
 	[SKIP_NO_SECTIONS] = "no sections", [SKIP_LAYOUT_FULL] = "layout full", [SKIP_BLACKLISTED] = "blacklisted",
 	[SKIP_MALFORMED] = "malformed", [SKIP_OTHER_MACHINE] = "other machine", [SKIP_LOADER] = "loader",
-	[SKIP_MISSING] = "missing",
+	[SKIP_MISSING] = "missing", [SKIP_NO_ROOM] = "no room",
 };
 
 static int write_file(const char *path, const struct stat *st, const struct elf_image *image,
@@ -38,12 +41,48 @@ static int write_file(const char *path, const struct stat *st, const struct elf_
 	return good ? 0 : -1;
 }
 
-static void move(const char *out_path, uint64_t address, const struct stat *st,
-		 const struct elf_image *present, int fd)
+/* The program hook: something of everything.  CONTEXT points at the number of tags. */
+static enum object_skip grow(void *context, const struct object *object, struct elf_image *image,
+			     struct undo *undo, bool *changed)
 {
-	struct object object = { .path = (char *)(uintptr_t)present->path, .st = *st, .kind = OBJECT_LIBRARY,
-				 .has_slot = true, .slot = address };
-	struct rewrite rewrite = { .dry_run = true };
+	static const char text[] = "a string for .dynstr";
+	static unsigned char content[5000];
+	const unsigned int *tags = context;
+	struct exec_want want = { .bytes = sizeof content + 64, .strings = sizeof text, .tags = *tags, .tls = true };
+	struct exec_room room;
+	const char *why = NULL;
+
+	memset(content, 0xa5, sizeof content);
+	enum object_skip skip = exec_room_make(&room, image, undo, &want, &why);
+
+	*changed = true;
+	if (skip) {
+		printf("(%s) ", why ? why : "");
+		return skip;
+	}
+	GElf_Addr address = exec_room_section(&room, ".prelink.test", SHT_PROGBITS, 64, content, sizeof content);
+	uint64_t index = exec_room_string(&room, text);
+
+	if (!address || !index || exec_room_tag(&room, DT_CONFIG, address))
+		return SKIP_OTHER_MACHINE; /* cannot be: we asked for the room */
+	for (unsigned int i = 1; i < *tags; i++)
+		if (exec_room_tag(&room, DT_FEATURE_1, index))
+			return SKIP_OTHER_MACHINE;
+	if (!room.tls_raised)
+		printf("(no TLS: %s) ", room.tls_why);
+	(void)object;
+	return exec_room_end(&room) ? SKIP_MALFORMED : SKIP_NOT;
+}
+
+/* ADDRESS is a slot, or for executables the number of tags. */
+static void rewrite(bool library, const char *out_path, uint64_t address, const struct stat *st,
+		    const struct elf_image *present, int fd)
+{
+	struct object object = { .path = (char *)(uintptr_t)present->path, .st = *st,
+				 .kind = library ? OBJECT_LIBRARY : OBJECT_EXEC,
+				 .has_slot = library, .slot = address };
+	unsigned int tags = (unsigned int)address;
+	struct rewrite run = { .dry_run = true, .program = grow, .context = &tags };
 	struct elf_image original;
 	struct rewritten out;
 	const char *why;
@@ -53,7 +92,7 @@ static void move(const char *out_path, uint64_t address, const struct stat *st,
 		puts("failed");
 		return;
 	}
-	enum object_skip skip = rewrite_image(&rewrite, &object, &original, fd, &out, &changed, &why);
+	enum object_skip skip = rewrite_image(&run, &object, &original, fd, &out, &changed, &why);
 	if (skip) {
 		printf("skipped: %s: %s\n", skip_names[skip], why ? why : "");
 	} else if (write_file(out_path, st, &out.image, out.tail, out.tail_size)) {
@@ -81,8 +120,8 @@ static void command(char *line)
 	if (fd < 0 || fstat(fd, &st) || elf_image_open(&present, fd, in) != ELF_IMAGE_OK) {
 		puts("unreadable");
 	} else {
-		if (strcmp(verb, "move") == 0 && address)
-			move(out, strtoull(address, NULL, 16), &st, &present, fd);
+		if ((strcmp(verb, "move") == 0 || strcmp(verb, "grow") == 0) && address)
+			rewrite(*verb == 'm', out, strtoull(address, NULL, 16), &st, &present, fd);
 		else if (strcmp(verb, "undo") == 0)
 			puts(!undo_present(&present) ? "not prelinked" :
 			     undo_image(&present) || write_file(out, &st, &present, NULL, 0) ? "failed" : "ok");
