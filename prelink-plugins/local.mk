@@ -17,6 +17,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/layout.c prelink-plugins/layout.h \
 	prelink-plugins/cache.c prelink-plugins/cache.h \
 	prelink-plugins/print.c prelink-plugins/print.h \
+	prelink-plugins/report.c prelink-plugins/report.h \
 	prelink-plugins/dynamic.c prelink-plugins/dynamic.h \
 	prelink-plugins/object.c prelink-plugins/object.h \
 	prelink-plugins/gather.c prelink-plugins/gather.h \
@@ -35,3 +36,13 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/exec_room.c prelink-plugins/exec_room.h \
 	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
 	prelink-plugins/arch/x86_64.c prelink-plugins/arch/i386.c prelink-plugins/arch/aarch64.c
+nodist_prelink_plugins_libprelink_a_SOURCES = prelink-plugins/report_page.c
+
+# The report's page as a C string.
+prelink-plugins/report_page.c: $(srcdir)/prelink-plugins/report.html
+	$(AM_V_GEN)$(MKDIR_P) prelink-plugins && { \
+	echo 'extern const char report_page[];'; echo 'const char report_page[] ='; \
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $(srcdir)/prelink-plugins/report.html; \
+	echo ';'; } >$@.new && mv $@.new $@
+CLEANFILES += prelink-plugins/report_page.c
+EXTRA_DIST += prelink-plugins/report.html

@@ -16,6 +16,7 @@
 #include "options.h"
 #include "outfile.h"
 #include "print.h"
+#include "report.h"
 #include "rewrite.h"
 #include "root.h"
 #include "scope.h"
@@ -292,11 +293,15 @@ static void move(struct run *run)
 static void run_mode(struct run *run)
 {
 	const struct options *options = &run->options;
-	bool print = options->mode == MODE_PRINT;
+	bool print = options->mode == MODE_PRINT, report = options->mode == MODE_REPORT;
 
-	if (cache_read(&run->old, &run->root, run->cache_path, print) == 0 && print)
-		print_tables(&run->old, NULL, options);
-	if (print || conf_read(&run->conf, &run->root, options))
+	if (cache_read(&run->old, &run->root, run->cache_path, print || report) == 0) {
+		if (print)
+			print_tables(&run->old, NULL, options);
+		if (report)
+			report_write(&run->old, &run->root, options->report);
+	}
+	if (print || report || conf_read(&run->conf, &run->root, options))
 		return;
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options);
@@ -306,7 +311,7 @@ static void run_mode(struct run *run)
 		case MODE_UNDO: undo(run); break;
 		case MODE_VERIFY: verify(run); break;
 		case MODE_RELOC_ONLY: move(run); break;
-		case MODE_PRINT: break;
+		case MODE_PRINT: case MODE_REPORT: break;
 		}
 		bind_free(run->bind);
 		search_release(&run->search);

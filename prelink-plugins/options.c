@@ -32,6 +32,7 @@ enum {
 	OPT_ROOT,
 	OPT_SEED,
 	OPT_JSON,
+	OPT_REPORT,
 };
 
 static const struct argp_option option_table[] = {
@@ -41,6 +42,7 @@ static const struct argp_option option_table[] = {
 	{ "verify", 'y', 0, 0, "Check one FILE, print its original", 0 },
 	{ "print-cache", 'p', 0, 0, "Print what the cache says", 0 },
 	{ "reloc-only", 'r', "ADDRESS", 0, "Only move a library there", 0 },
+	{ "report", OPT_REPORT, "FILE", 0, "The cache as an HTML page", 0 },
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
 
 	{ 0, 0, 0, 0, "How:", 2 },
@@ -90,7 +92,7 @@ static uint64_t number(const char *text, uint64_t max, const char *what, struct 
 static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
 {
 	if (options->mode != MODE_PRELINK && options->mode != mode)
-		argp_error(state, "only one of -u, -y, -p and -r can be done at a time");
+		argp_error(state, "only one of -u, -y, -p, -r and --report can be done at a time");
 	options->mode = mode;
 }
 
@@ -112,7 +114,7 @@ static void add_to_blacklist(struct options *options, const char *path)
 /* What one option alone cannot tell. */
 static void check(const struct options *o, struct argp_state *state)
 {
-	bool print = o->mode == MODE_PRINT;
+	bool print = o->mode == MODE_PRINT || o->mode == MODE_REPORT;
 
 	if (!o->all && !print && !o->file_count)
 		argp_error(state, "name a FILE, or give -a");
@@ -121,7 +123,7 @@ static void check(const struct options *o, struct argp_state *state)
 	if (o->all && (o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY))
 		argp_error(state, "-a goes with prelinking and -u only");
 	if (print && o->file_count)
-		argp_error(state, "-p prints the whole cache: no FILE with it");
+		argp_error(state, "-p and --report show the whole cache: no FILE with them");
 	if ((o->mode == MODE_RELOC_ONLY || o->undo_output) && o->file_count != 1)
 		argp_error(state, "-r and -o take one FILE");
 	if (o->mode == MODE_VERIFY && o->digest == DIGEST_NONE && o->file_count != 1)
@@ -144,6 +146,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'r':
 		set_mode(o, MODE_RELOC_ONLY, state);
 		o->reloc_address = number(argument, UINT64_MAX, "-r", state);
+		break;
+	case OPT_REPORT:
+		set_mode(o, MODE_REPORT, state);
+		o->report = argument;
 		break;
 	case 'n': o->dry_run = true; break;
 	case OPT_WITH_PLUGINS: o->with_plugins = true; break;

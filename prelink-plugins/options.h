@@ -10,13 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What to do; at most one of -u, -y, -p and -r may be given. */
+/* What to do; at most one of -u, -y, -p, -r and --report may be given. */
 enum mode {
 	MODE_PRELINK,    /* the default: lay out, bind, rewrite */
 	MODE_UNDO,       /* -u */
 	MODE_VERIFY,     /* -y, --md5, --sha, --sha256 */
 	MODE_PRINT,      /* -p */
 	MODE_RELOC_ONLY, /* -r: move given libraries to an address, and nothing else */
+	MODE_REPORT,     /* --report: what the cache says as an HTML page */
 };
 
 /* What verify prints of the original. */
@@ -47,6 +48,7 @@ struct options {
 	const char *conf;        /* -c: as given, for root_inside(); /etc/prelink.conf by default */
 	const char *cache;       /* -C: the same; /etc/prelink.cache by default */
 	const char *undo_output; /* -o: as given, NULL where absent; never inside the root */
+	const char *report;      /* --report: the page's file, as given; never inside the root */
 	const char *dynamic_linker;  /* --dynamic-linker: path inside the root; NULL: what each program says */
 	const char *ld_library_path; /* --ld-library-path: list as in LD_LIBRARY_PATH; NULL: none */
 	const char **blacklist;  /* -b: as given; owned array */
