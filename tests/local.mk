@@ -26,6 +26,7 @@ include tests/notegen/local.mk
 include tests/search/local.mk
 include tests/layout/local.mk
 include tests/rebase/local.mk
+include tests/report/local.mk
 include tests/root/local.mk
 include tests/bind/local.mk
 include tests/rtld/local.mk
