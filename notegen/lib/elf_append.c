@@ -33,9 +33,15 @@ static uint64_t align_up(uint64_t value, uint64_t align)
 	return (value + align - 1) & ~(align - 1);
 }
 
+/* True if what S says of offset and size was checked, and means bytes of the file. */
+static bool is_in_file(const GElf_Shdr *s)
+{
+	return s->sh_type != SHT_NOBITS && s->sh_type != SHT_NULL;
+}
+
 static bool has_file_bytes(const GElf_Shdr *s)
 {
-	return s->sh_type != SHT_NOBITS && s->sh_type != SHT_NULL && s->sh_size != 0;
+	return is_in_file(s) && s->sh_size != 0;
 }
 
 struct range {
@@ -116,6 +122,11 @@ static int check_suitable(const struct elf_image *image)
 	if (image->shdr[image->shstrndx].sh_flags & SHF_ALLOC)
 		return diag_error(image->path, "adding a section: the section name table is part of the program's "
 				  "memory and cannot grow; left alone");
+	/* A name beyond the end of the table would begin to say something when the table grows. */
+	for (size_t i = 0; i < image->shnum; i++)
+		if (image->shdr[i].sh_name >= image->shdr[image->shstrndx].sh_size)
+			return diag_error(image->path, "adding a section: the name of section %zu lies outside of the "
+					  "name table; left alone, the file is damaged", i);
 	return check_overlap(image) ? -1 : check_trailing(image);
 }
 
@@ -254,7 +265,7 @@ static int restore(struct elf_image *image, size_t index, struct elf_append *app
 	uint64_t size;
 	int result = 0;
 
-	if (s->sh_type == SHT_NOBITS || !read_record(image, index, &size, &ehdr))
+	if (!is_in_file(s) || !read_record(image, index, &size, &ehdr))
 		return 0;
 	memcpy(head, image->data, elf_ehdr_size(image));
 	elf_put_ehdr(image, &ehdr);
@@ -314,7 +325,8 @@ static uint64_t movable(const struct elf_image *image, const GElf_Shdr *s)
 	uint64_t align = TABLE_ALIGN;
 
 	for (size_t i = 0; i < image->phnum; i++)
-		if (image->phdr[i].p_filesz && image->phdr[i].p_offset + image->phdr[i].p_filesz > s->sh_offset)
+		if (image->phdr[i].p_type != PT_NULL && image->phdr[i].p_filesz &&
+		    image->phdr[i].p_offset + image->phdr[i].p_filesz > s->sh_offset)
 			return 0;
 	if (image->phnum && image->ehdr.e_phoff > s->sh_offset)
 		return 0;
@@ -368,7 +380,7 @@ static int cut_out(const struct elf_image *image, size_t index, struct elf_appen
 
 	if (check_overlap(image) || check_trailing(image))
 		return -1;
-	if (s.sh_flags & SHF_ALLOC || index == image->shstrndx || s.sh_type == SHT_NOBITS)
+	if (s.sh_flags & SHF_ALLOC || index == image->shstrndx || !is_in_file(&s))
 		return diag_error(image->path, "removing section %zu (%s): it is not one that was added; left alone",
 				  index, elf_image_section_name(image, index));
 

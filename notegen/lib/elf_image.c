@@ -446,7 +446,7 @@ bool elf_image_offset(const struct elf_image *image, GElf_Addr address, uint64_t
 	for (size_t i = 0; i < image->phnum; i++) {
 		const GElf_Phdr *p = &image->phdr[i];
 
-		if (p->p_type != PT_LOAD || address < p->p_vaddr)
+		if (p->p_type != PT_LOAD || p->p_filesz == 0 || address < p->p_vaddr)
 			continue;
 		uint64_t inside = address - p->p_vaddr;
 		if (inside <= p->p_filesz && size <= p->p_filesz - inside) {
@@ -499,9 +499,12 @@ uint64_t elf_image_extent(const struct elf_image *image)
 		end = image->ehdr.e_phoff + image->phnum * elf_phdr_size(image);
 	if (image->shnum && end < image->ehdr.e_shoff + image->shnum * elf_shdr_size(image))
 		end = image->ehdr.e_shoff + image->shnum * elf_shdr_size(image);
-	for (size_t i = 0; i < image->phnum; i++)
-		if (image->phdr[i].p_filesz && end < image->phdr[i].p_offset + image->phdr[i].p_filesz)
-			end = image->phdr[i].p_offset + image->phdr[i].p_filesz;
+	for (size_t i = 0; i < image->phnum; i++) {
+		const GElf_Phdr *p = &image->phdr[i];
+
+		if (p->p_type != PT_NULL && p->p_filesz && end < p->p_offset + p->p_filesz)
+			end = p->p_offset + p->p_filesz;
+	}
 	for (size_t i = 1; i < image->shnum; i++) {
 		const GElf_Shdr *s = &image->shdr[i];
 

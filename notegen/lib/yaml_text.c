@@ -249,6 +249,23 @@ static bool is_plain_value(const char *text)
 	return *end == '\0';
 }
 
+/* True if a character that is no text starts at C (UTF-8, of which libyaml made sure): a control
+ * character (C0, DEL, C1), a line separator (U+2028, U+2029), a byte order mark or U+FFFE, U+FFFF.  Some of
+ * them an escape can name, but a reader of what we write would take them for something else. */
+static bool is_control(const unsigned char *c)
+{
+	switch (c[0]) {
+	case 0xc2:
+		return c[1] < 0xa0;
+	case 0xe2:
+		return c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9);
+	case 0xef:
+		return (c[1] == 0xbb && c[2] == 0xbf) || (c[1] == 0xbf && c[2] >= 0xbe);
+	default:
+		return c[0] < 0x20 || c[0] == 0x7f;
+	}
+}
+
 const char *yaml_text_string(const struct yaml_text *yaml, const yaml_node_t *node, const char *what)
 {
 	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
@@ -261,7 +278,7 @@ const char *yaml_text_string(const struct yaml_text *yaml, const yaml_node_t *no
 	else if (text[0] == '\0')
 		why = "is empty";
 	for (size_t i = 0; !why && i < node->data.scalar.length; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+		if (is_control((const unsigned char *)text + i))
 			why = "holds a control character";
 	if (why)
 		yaml_text_error(yaml, node, "%s %s", what, why);
