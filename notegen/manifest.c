@@ -156,17 +156,22 @@ int manifest_parse(struct manifest_list *list, const char *file, const char *tex
 {
 	size_t before = list->count;
 	struct yaml_text yaml;
-	int result = 0, end;
+	int result = 0, more;
 
-	for (int i = 0; (end = yaml_text_load_document(&yaml, file, text, length, i)) == 0; i++) {
+	if (yaml_text_load_stream(&yaml, file, NULL, text, length, MANIFEST_DOCUMENTS_MAX))
+		return -1;
+	do {
 		if (parse_document(list, &yaml))
 			result = -1;
-		yaml_text_release(&yaml);
-	}
+		more = yaml_text_next(&yaml);
+	} while (more > 0);
+	if (more < 0)
+		result = -1;
+	yaml_text_release(&yaml);
 	/* A file with an error in it counts for nothing. */
-	while ((end < 0 || result) && list->count > before)
+	while (result && list->count > before)
 		manifest_release(&list->manifest[--list->count]);
-	return end < 0 ? -1 : result;
+	return result;
 }
 
 int manifest_read(struct manifest_list *list, const char *file)

@@ -10,6 +10,9 @@
 
 #define MANIFEST_VERSION 1
 
+/* Manifests in one file. */
+#define MANIFEST_DOCUMENTS_MAX 64
+
 struct manifest {
 	char *file;        /* its name, as given; owned */
 	bool collected;    /* from a directory of manifests: of applications that need not be installed */

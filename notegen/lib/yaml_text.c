@@ -122,7 +122,7 @@ static int check_events(const struct yaml_text *yaml, const char *text, size_t l
 		end = event.type == YAML_STREAM_END_EVENT;
 		const char *why = objection(&event, depth);
 		if (!why && documents > most)
-			why = most == 1 ? "only one document is allowed" : "more than 64 documents";
+			why = most == 1 ? "only one document is allowed" : "too many documents";
 		if (why)
 			result = report(yaml, event.start_mark.line, event.start_mark.column, why);
 		yaml_event_delete(&event);
@@ -133,48 +133,46 @@ static int check_events(const struct yaml_text *yaml, const char *text, size_t l
 	return result;
 }
 
-/* Loads document number INDEX of at most MOST; 1 where there is none. */
-static int load(struct yaml_text *yaml, const char *text, size_t length, int index, int most)
+/* Loads the document that comes next: 1, 0 where there is none, or -1 after a message. */
+static int load_document(struct yaml_text *yaml)
 {
-	yaml_parser_t parser;
-	int result = 0;
+	if (!yaml_parser_load(&yaml->parser, &yaml->document))
+		return report_parser(yaml, &yaml->parser, "", 0);
+	return yaml_document_get_root_node(&yaml->document) != NULL;
+}
 
+int yaml_text_load_stream(struct yaml_text *yaml, const char *file, const char *where, const char *text,
+			  size_t length, int most)
+{
+	*yaml = (struct yaml_text){ .file = file, .where = where };
 	if (length > YAML_TEXT_MAX)
 		return report(yaml, 0, 0, "it is larger than 1 MB");
 	if (check_events(yaml, text, length, most))
 		return -1;
-	start(&parser, text, length);
-	for (int i = 0; result == 0 && i <= index; i++) {
-		if (i > 0)
-			yaml_text_release(yaml);
-		if (!yaml_parser_load(&parser, &yaml->document)) {
-			result = report_parser(yaml, &parser, text, length);
-		} else if (!yaml_document_get_root_node(&yaml->document)) {
-			yaml_text_release(yaml);
-			result = 1;
-		}
-	}
-	yaml_parser_delete(&parser);
-	return result;
+	start(&yaml->parser, text, length);
+	/* That there is a document is something that check_events() has seen to. */
+	if (load_document(yaml) > 0)
+		return 0;
+	yaml_text_release(yaml);
+	return -1;
 }
 
 int yaml_text_load(struct yaml_text *yaml, const char *file, const char *where, const char *text,
 		   size_t length)
 {
-	*yaml = (struct yaml_text){ .file = file, .where = where };
-	return load(yaml, text, length, 0, 1);
+	return yaml_text_load_stream(yaml, file, where, text, length, 1);
 }
 
-int yaml_text_load_document(struct yaml_text *yaml, const char *file, const char *text, size_t length,
-			    int index)
+int yaml_text_next(struct yaml_text *yaml)
 {
-	*yaml = (struct yaml_text){ .file = file };
-	return load(yaml, text, length, index, YAML_DOCUMENTS_MAX);
+	yaml_document_delete(&yaml->document);
+	return load_document(yaml);
 }
 
 void yaml_text_release(struct yaml_text *yaml)
 {
 	yaml_document_delete(&yaml->document);
+	yaml_parser_delete(&yaml->parser);
 }
 
 /* libyaml's accessors take no const. */

@@ -20,12 +20,12 @@
 #include <yaml.h>
 
 #define YAML_TEXT_MAX (1u << 20)
-#define YAML_DOCUMENTS_MAX 64
 
 struct yaml_text {
 	const char *file;  /* for messages; the caller's */
 	const char *where; /* the same; NULL where the file is the text */
-	yaml_document_t document;
+	yaml_parser_t parser;
+	yaml_document_t document; /* the one that is read now */
 };
 
 /* Parses the LENGTH bytes at TEXT.  0, or -1 after a message; then there is nothing to release. */
@@ -33,10 +33,11 @@ int yaml_text_load(struct yaml_text *yaml, const char *file, const char *where, 
 		   size_t length);
 void yaml_text_release(struct yaml_text *yaml);
 
-/* The same for document number INDEX (from 0) of a file that may hold YAML_DOCUMENTS_MAX of them, with
- * `---` between them.  1 where there is none of that number. */
-int yaml_text_load_document(struct yaml_text *yaml, const char *file, const char *text, size_t length,
-			    int index);
+/* The same for a text of up to MOST documents, with `---` between them.  The first is loaded;
+ * yaml_text_next() goes on to the next one: 1, 0 where there is none, or -1 after a message. */
+int yaml_text_load_stream(struct yaml_text *yaml, const char *file, const char *where, const char *text,
+			  size_t length, int most);
+int yaml_text_next(struct yaml_text *yaml);
 
 /* The document's top node, never NULL. */
 const yaml_node_t *yaml_text_root(const struct yaml_text *yaml);

@@ -10,9 +10,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct manifest_list list = { 0 };
 
 	if (manifest_parse(&list, "fuzz.yaml", (const char *)data, size) == 0) {
-		const struct manifest *manifest = &list.manifest[0];
+		const struct manifest *manifest = &list.manifest[list.count - 1];
 
-		REQUIRE(list.count == 1 && manifest->application[0] && manifest->host_count > 0);
+		REQUIRE(list.count >= 1 && list.count <= MANIFEST_DOCUMENTS_MAX);
+		REQUIRE(manifest->application[0] && manifest->host_count > 0);
 		REQUIRE(manifest->plugins.count > 0 && manifest->plugins.count <= PLUGIN_LIST_MAX);
 		for (size_t i = 0; i < manifest->host_count; i++)
 			REQUIRE(pattern_check(manifest->host[i]) == NULL);

@@ -65,7 +65,7 @@ TABLE = [
     (changed("feature: one", "\tfeature: one"), "6:5", "cannot start any token"),
     (changed("feature: one", "feature: {a"), "7:9", "did not find expected"),
     (GOOD + "---\n" + GOOD + "---\n[]\n", "17:1", "the manifest has to be"),
-    (GOOD + ("---\n" + GOOD) * 64, "512:1", "more than 64 documents"),
+    (GOOD + ("---\n" + GOOD) * 64, "512:1", "too many documents"),
     (changed("demo", "d\xff").encode("latin-1"), "2:15", "UTF-8"),
     (b"\xff\xfe" + GOOD.encode("utf-16-le"), "1:1", "UTF-8"),
     (GOOD + "# " + "x" * (1 << 20) + "\n", "1:1", "larger than 1 MB"),
