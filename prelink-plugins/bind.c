@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -19,6 +20,7 @@ struct bind {
 	const struct root *root;
 	struct bind_object **object; /* by object->index; NULL where not met, &unusable where not readable */
 	size_t object_count;
+	uint64_t resident;           /* bytes of files mapped since the last bind_rest(): at most that is in memory */
 	struct wanted *wanted;       /* by number; 0 is unused */
 	uint32_t wanted_count, wanted_room;
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
@@ -33,6 +35,9 @@ struct memo {
 	uint32_t member; /* 1 + index in the searchlist; in the unique table, object->index */
 	uint32_t symbol; /* 0: nobody defines it */
 };
+
+/* Of a whole system's libraries, only the tables of a few are in use at a time. */
+enum { RESIDENT_MAX = 64 << 20 };
 
 static struct bind_object unusable;
 
@@ -69,6 +74,16 @@ void bind_free(struct bind *bind)
 	free(bind->wanted);
 	free(bind->bucket);
 	free(bind);
+}
+
+void bind_rest(struct bind *bind)
+{
+	for (size_t i = 0; i < bind->object_count; i++) {
+		const struct bind_object *object = bind->object[i];
+		if (object && object != &unusable && object->image.mapped)
+			madvise(object->image.data, object->image.size, MADV_DONTNEED);
+	}
+	bind->resident = 0;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -133,6 +148,9 @@ struct bind_object *bind_open(struct bind *bind, struct object *object)
 			   (opened->dynamic.flags_1 & DF_1_NOW);
 	opened->name = xcalloc(opened->symbols.count + 1, sizeof *opened->name);
 	*place = opened;
+	bind->resident += opened->image.size;
+	if (bind->resident > RESIDENT_MAX)
+		bind_rest(bind);
 	return opened;
 }
 

@@ -42,6 +42,9 @@ struct bind;
 struct bind *bind_new(const struct root *root);
 void bind_free(struct bind *bind);
 
+/* Lets go of the memory that the tables take, which are read again when they are needed. */
+void bind_rest(struct bind *bind);
+
 /* OBJECT's tables, mapped on the first call and owned by BIND.  NULL after a message where they cannot be
  * read, or are not what gather saw (object->st, where that is set); said once for each object. */
 struct bind_object *bind_open(struct bind *bind, struct object *object);

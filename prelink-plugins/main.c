@@ -111,6 +111,7 @@ static void bind(struct run *run)
 		progress_show(&run->progress, list.member[i]->path, i + 1);
 	}
 	progress_end(&run->progress);
+	bind_rest(run->bind);
 	free(list.member);
 }
 
