@@ -28,6 +28,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/scope.c prelink-plugins/scope.h \
 	prelink-plugins/symbols.c prelink-plugins/symbols.h \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
+	prelink-plugins/bindings.c prelink-plugins/bindings.h \
 	prelink-plugins/universe.c prelink-plugins/universe.h \
 	prelink-plugins/rebase.c prelink-plugins/rebase.h \
 	prelink-plugins/undo.c prelink-plugins/undo.h \

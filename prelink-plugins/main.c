@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "bind.h"
+#include "bindings.h"
 #include "cache.h"
 #include "conf.h"
 #include "diag.h"
@@ -264,6 +265,15 @@ static void verify(struct run *run)
 			verify_object(&how, run->table.object[i], true, run->options.digest, stdout);
 }
 
+/* --bindings: what the symbols of each program resolve to when it starts. */
+static void show_bindings(struct run *run)
+{
+	gather_all(&run->gather);
+	scope_all(&run->table, &run->search);
+	run->bind = bind_new(&run->root);
+	bindings_print(run->bind, &run->table, run->options.json);
+}
+
 /* -r: one library to one address. */
 static void move(struct run *run)
 {
@@ -312,6 +322,7 @@ static void run_mode(struct run *run)
 		case MODE_UNDO: undo(run); break;
 		case MODE_VERIFY: verify(run); break;
 		case MODE_RELOC_ONLY: move(run); break;
+		case MODE_BINDINGS: show_bindings(run); break;
 		case MODE_PRINT: case MODE_REPORT: break;
 		}
 		bind_free(run->bind);

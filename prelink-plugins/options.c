@@ -33,6 +33,7 @@ enum {
 	OPT_SEED,
 	OPT_JSON,
 	OPT_REPORT,
+	OPT_BINDINGS,
 };
 
 static const struct argp_option option_table[] = {
@@ -43,6 +44,7 @@ static const struct argp_option option_table[] = {
 	{ "print-cache", 'p', 0, 0, "Print what the cache says", 0 },
 	{ "reloc-only", 'r', "ADDRESS", 0, "Only move a library there", 0 },
 	{ "report", OPT_REPORT, "FILE", 0, "The cache as an HTML page", 0 },
+	{ "bindings", OPT_BINDINGS, 0, 0, "Print what binds to what", 0 },
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
 
 	{ 0, 0, 0, 0, "How:", 2 },
@@ -73,7 +75,7 @@ static const struct argp_option option_table[] = {
 
 	{ 0, 0, 0, 0, "Output:", 4 },
 	{ "verbose", 'v', 0, 0, "Say more; twice: even more", 0 },
-	{ "json", OPT_JSON, 0, 0, "Tables of -p, -n, -v as JSON", 0 },
+	{ "json", OPT_JSON, 0, 0, "Tables, bindings as JSON", 0 },
 	{ 0, 0, 0, 0, 0, 0 },
 };
 
@@ -92,7 +94,7 @@ static uint64_t number(const char *text, uint64_t max, const char *what, struct 
 static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
 {
 	if (options->mode != MODE_PRELINK && options->mode != mode)
-		argp_error(state, "only one of -u, -y, -p, -r and --report can be done at a time");
+		argp_error(state, "only one of -u, -y, -p, -r, --report and --bindings can be done at a time");
 	options->mode = mode;
 }
 
@@ -120,7 +122,7 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "name a FILE, or give -a");
 	if (o->all && o->file_count)
 		argp_error(state, "-a takes all that prelink.conf names: no FILE with it");
-	if (o->all && (o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY))
+	if (o->all && (o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
 		argp_error(state, "-a goes with prelinking and -u only");
 	if (print && o->file_count)
 		argp_error(state, "-p and --report show the whole cache: no FILE with them");
@@ -143,6 +145,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'u': set_mode(o, MODE_UNDO, state); break;
 	case 'y': set_mode(o, MODE_VERIFY, state); break;
 	case 'p': set_mode(o, MODE_PRINT, state); break;
+	case OPT_BINDINGS: set_mode(o, MODE_BINDINGS, state); break;
 	case 'r':
 		set_mode(o, MODE_RELOC_ONLY, state);
 		o->reloc_address = number(argument, UINT64_MAX, "-r", state);

@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What to do; at most one of -u, -y, -p, -r and --report may be given. */
+/* What to do; at most one of -u, -y, -p, -r, --report and --bindings may be given. */
 enum mode {
 	MODE_PRELINK,    /* the default: lay out, bind, rewrite */
 	MODE_UNDO,       /* -u */
 	MODE_VERIFY,     /* -y, --md5, --sha, --sha256 */
 	MODE_PRINT,      /* -p */
+	MODE_BINDINGS,   /* --bindings: what a program's symbols resolve to */
 	MODE_RELOC_ONLY, /* -r: move given libraries to an address, and nothing else */
 	MODE_REPORT,     /* --report: what the cache says as an HTML page */
 };

@@ -5,13 +5,14 @@ ld.so says it with LD_DEBUG=bindings, one line for each lookup.  Consecutive ref
 same symbol are one lookup for it, so both sides have repetitions folded; but for that, the order counts too.
 """
 import collections
+import functools
 import os
 import re
 import struct
 import subprocess
 import tempfile
 
-from harness import BUILD, fail
+from harness import BUILD, fail, prelink
 
 LINE = re.compile(rb"\s*\d+:\tbinding file (.*) \[\d+\] to (.*) \[\d+\]: (normal|protected) symbol `(.*)'(?: \[(.*)\])?$")
 VDSO = b"linux-vdso.so.1", b"linux-gate.so.1"
@@ -135,18 +136,28 @@ class Ours:
         return objects
 
 
-def ours_at_start(scope, loaders):
-    """Our side of trace(): every object of SCOPE but ld.so (LOADERS), the last first as ld.so does."""
-    ours = Ours()
-    ours.add("G", *scope)
-    for path in reversed(scope):
-        if path not in loaders:
-            ours.add("B", path)
-    return [(by, address, bound) for by, rows in ours.run() for address, bound in rows]
+@functools.lru_cache(None)
+def real(path):
+    return os.path.realpath(path)
+
+
+def with_real_paths(bindings):
+    """{object: [Bound]} with every path free of symbolic links, as prelink prints them."""
+    return {real(by): [bound._replace(provider=real(bound.provider)) for bound in row]
+            for by, row in bindings.items()}
+
+
+def ours_at_start(program):
+    """Our side of trace(): prelink --bindings, as [(object, address, Bound)]."""
+    rows = []
+    for line in prelink("--bindings", program, errors="surrogateescape").stdout.split("\n")[:-1]:
+        by, address, symbol, version, provider = line.split("\t")
+        rows.append((by, int(address, 16), Bound(symbol, "" if version == "-" else version, provider, None)))
+    return rows
 
 
 def found(rows):
-    return fold((by, bound) for by, _, bound in rows if bound.provider not in ("?", "0"))
+    return fold((by, bound) for by, _, bound in rows if bound.provider not in ("?", "0", "-"))
 
 
 def difference(wanted, seen):

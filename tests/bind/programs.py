@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""At start-up we bind what ld.so binds: programs of /usr/bin and /usr/sbin, every one with LONG=1."""
+"""At start-up we bind what ld.so binds (prelink --bindings): programs of /usr/bin and /usr/sbin, every one with LONG=1."""
 import concurrent.futures
 import os
 import sys
@@ -20,11 +20,12 @@ def compare(program):
     if traced is None:
         return program, 0, 0, "not traced", None
     scope, wanted, missing, undefined = traced
-    loaders = {path for path in scope if os.path.basename(path).startswith("ld-linux")}
-    rows = oracle.ours_at_start(scope, loaders)
+    wanted = {by: [bound._replace(how=None) for bound in row]
+              for by, row in oracle.with_real_paths(wanted).items()}
+    rows = oracle.ours_at_start(program)
     problem = oracle.difference(wanted, oracle.found(rows))
     # ld.so names a symbol that nobody has once for each lookup; which ones counts, not how often.
-    lacking = {(symbol.decode(), version.decode(), by.decode()) for symbol, version, by in undefined}
+    lacking = {(symbol.decode(), version.decode(), oracle.real(by.decode())) for symbol, version, by in undefined}
     ours = {(bound.symbol, bound.version, by) for by, _, bound in rows if bound.provider == "?"}
     if not problem and lacking != ours:
         problem = f"undefined symbols: ld.so {sorted(lacking - ours)[:4]}, we {sorted(ours - lacking)[:4]}"

@@ -30,7 +30,7 @@ accepted = [
     ["-an", "--black-list=/x"], ["-an", "--dynamic-linker=/lib/ld.so"], ["-an", "--ld-library-path=/a:/b"],
     ["-an", "--libs-only"], ["-an", "--layout-page-size=0x10000"], ["-un", lib], ["--undo", "-n", lib],
     ["-an", "--with-plugins"], ["-an", "--seed", "7"], ["-an", "-j", "1"], ["-an", "--jobs=3"],
-    ["-an", "--json"], ["-n", lib],
+    ["-an", "--json"], ["-n", lib], ["--bindings", lib], ["--bindings", "--json", lib],
 ]
 for arguments in accepted:
     done = prelink(*where, *arguments)
@@ -42,6 +42,7 @@ refused = [
     ["-y", lib, lib], ["--md5", "--sha", lib], ["-aqf"], ["-a", "-j", "0"], ["-a", "-j", "x"],
     ["-a", "--layout-page-size=3000"], ["-a", "--layout-page-size=0"], ["-a", "--seed=x"],
     ["-a", "--seed", "99999999999999999999999"], ["--no-such-option"], ["-Z"], ["-a", "--root"],
+    ["--bindings"], ["-a", "--bindings"], ["-u", "--bindings", lib],
 ]
 before = sorted(os.listdir(root.path + "/etc"))
 for arguments in refused:
