@@ -208,7 +208,10 @@ static void undo_elsewhere(struct run *run, const struct object *object)
 	if ((fd = object_open(&run->root, object, &present)) >= 0) {
 		if (original_init(&original, &present, fd) == 0) {
 			if (!run->options.dry_run && outfile_begin(&out, &everywhere, path, NULL) == 0) {
-				fchmod(out.fd, object->st.st_mode & 0777);
+				struct timespec times[2] = { object->st.st_atim, object->st.st_mtim };
+
+				if (fchmod(out.fd, object->st.st_mode & 0777) || futimens(out.fd, times))
+					diag_warn(path, "its mode and times are not those of the original");
 				if (outfile_write(&out, original.data, original.size) == 0)
 					outfile_commit(&out);
 				else
@@ -347,7 +350,7 @@ int main(int argc, char **argv)
 		root_release(&run.root);
 	}
 	options_release(&run.options);
-	if (fflush(stdout) || ferror(stdout))
+	if ((fflush(stdout) || ferror(stdout)) && !diag_failed())
 		diag_errno(NULL, "writing to standard output");
 	return diag_failed() ? 1 : 0;
 }
