@@ -457,6 +457,16 @@ static struct cache_list add_plugins(struct builder *b, const struct object *obj
 	return result;
 }
 
+/* What a later run has to find to pass over OBJECT: all 0, which no file has, where it failed. */
+static struct cache_stamp stamp_left(const struct object *object, const struct root *root)
+{
+	if (object->outcome == OUTCOME_FAILED)
+		return (struct cache_stamp){ 0 };
+	if (object->outcome == OUTCOME_NONE || object->outcome == OUTCOME_UNCHANGED)
+		return stamp_of(&object->st);
+	return stamp_now(root, object->path);
+}
+
 static struct cache_object describe(struct builder *b, const struct object *object, const struct root *root,
 				    bool dry_run)
 {
@@ -464,8 +474,7 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 	bool prelinked = dry_run ? object->prelinked && (!object->has_slot || object->slot == object->start) :
 				   object->prelinked || object->outcome == OUTCOME_PRELINKED;
 	struct cache_object record = {
-		.stamp = object->outcome == OUTCOME_NONE || object->outcome == OUTCOME_UNCHANGED ?
-				 stamp_of(&object->st) : stamp_now(root, object->path),
+		.stamp = stamp_left(object, root),
 		.path = add_string(b, object->path),
 		.machine = add_string(b, object->arch ? object->arch->name : NULL),
 		.kind = object->kind,

@@ -3,6 +3,7 @@
  * says for itself what went wrong, passes over the object concerned, and goes on. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "bind.h"
@@ -39,9 +40,31 @@ struct run {
 
 /* --- what the passes are given --- */
 
-/* Everything besides the objects that the result depends on: -q looks at these. */
+/* The directory of PATH, or of the part before its first special character if it is a pattern. */
+static void add_directory(struct path_list *list, const char *path)
+{
+	char *directory = xstrndup(path, strcspn(path, "*?[{\\"));
+	char *slash = strrchr(directory, '/');
+
+	if (slash) {
+		slash[slash == directory] = '\0';
+		path_list_add(list, directory);
+	}
+	free(directory);
+}
+
+/* Everything besides the objects that the result depends on, for -q: directories that were walked, that have
+ * something in them which was found or may match a note, and files that say where to look. */
 static void collect_inputs(const struct run *run, struct path_list *inputs)
 {
+	for (size_t i = 0; i < run->table.count; i++) {
+		const struct object *object = run->table.object[i];
+
+		add_directory(inputs, object->path);
+		for (size_t j = 0; j < object->plugins.count; j++)
+			if (object->plugins.entry[j].path)
+				add_directory(inputs, object->plugins.entry[j].path);
+	}
 	for (size_t i = 0; i < run->gather.directories.count; i++)
 		path_list_add(inputs, run->gather.directories.path[i]);
 	for (size_t i = 0; i < run->conf.file_count; i++)

@@ -318,10 +318,14 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 			json_array_append_new(objects, object_json(cache, &cache->object[i], mark));
 		free(mark);
 		set(document, "objects", objects);
+		if (table && options->random)
+			set(document, "seed", json_address(options->seed));
 		if (table)
 			set(document, "summary", summary_json(table));
 		return json_print(document, stdout);
 	}
+	if (table && options->random)
+		printf("Random slots: --seed 0x%" PRIx64 " gives the same again\n", options->seed);
 	put_slots(cache);
 	put_legend(cache);
 	put_programs(cache, options->verbose >= (table ? 2 : 1));
