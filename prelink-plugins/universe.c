@@ -274,7 +274,7 @@ static void decide_protected(struct universe *u, struct bind_object *by, struct 
 static void decide_plugin_side(struct universe *u, struct bind_object *by, struct binding *binding,
 			       struct decision *decision, bool *deepbind_differs)
 {
-	struct definition found = { 0 };
+	struct definition found = { 0 }, other = { 0 };
 
 	if (binding->result != BINDING_OPEN || binding->kind == RELOC_COPY) {
 		take_target(decision, by, binding);
@@ -296,8 +296,8 @@ static void decide_plugin_side(struct universe *u, struct bind_object *by, struc
 		take_target(decision, by, binding);
 		if (binding->sym_bind == STB_GNU_UNIQUE && decision->kind != DECISION_RESIDUAL)
 			decide_unique(u, false, binding, decision);
-	} else if (searchlist_next(u->bind, &u->others, number, class, &found)) {
-		decide_among_plugins(u, by, binding, number, found, decision);
+	} else if (searchlist_next(u->bind, &u->others, number, class, &other)) {
+		decide_among_plugins(u, by, binding, number, other, decision);
 	} else {
 		binding->result = binding->weak ? BINDING_ZERO : BINDING_UNDEFINED;
 		take_target(decision, by, binding);
