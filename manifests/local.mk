@@ -26,3 +26,4 @@ dist_manifests_DATA = \
 	manifests/tcl.yaml \
 	manifests/vlc.yaml \
 	manifests/xine-lib.yaml
+EXTRA_DIST += manifests/README

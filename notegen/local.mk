@@ -24,3 +24,5 @@ notegen_notegen_SOURCES = \
 	notegen/remove.c \
 	notegen/show.c
 notegen_notegen_LDADD = notegen/lib/libnote.a $(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
+
+dist_man_MANS += notegen/notegen.1 notegen/plugin-manifest.5
