@@ -263,7 +263,8 @@ static int copy_data(struct outfile *out, int from, uint64_t end)
 {
 	while (out->size < end) {
 		off_t in = (off_t)out->size, to = in;
-		ssize_t done = copy_file_range(from, &in, out->fd, &to, end - out->size, 0);
+		uint64_t left = end - out->size;
+		ssize_t done = copy_file_range(from, &in, out->fd, &to, left < FLUSH_BYTES ? left : FLUSH_BYTES, 0);
 
 		if (done < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
 			done = copy_by_hand(out, from, end - out->size);
@@ -274,8 +275,8 @@ static int copy_data(struct outfile *out, int from, uint64_t end)
 		if (done == 0)
 			return refuse(out, "it became shorter while it was being read; left alone, run again");
 		out->size += (uint64_t)done;
+		flush(out); /* the disk works while we copy on */
 	}
-	flush(out);
 	return 0;
 }
 

@@ -3,10 +3,11 @@
 """What the commands do: which files get which entries, what is said, what --root keeps in."""
 import json
 import os
+import re
 import shutil
 
 import notes
-from harness import compile_c, expect, expect_equal, notegen, read, run, scratch, write
+from harness import SOURCE, compile_c, expect, expect_equal, notegen, read, run, scratch, write
 
 ONE, TWO = notes.ENTRIES
 
@@ -139,6 +140,16 @@ def check_show(directory, original):
     expect_equal(len(notegen("show", name, status=1).stderr.splitlines()), 1, "lines about a name with a newline")
 
 
+def check_examples(directory):
+    """The examples of manifests/README are manifests."""
+    text = read(os.path.join(SOURCE, "manifests/README")).decode()
+    examples = re.findall(r"(?:^       .*\n|^\n(?=       ))+", text[text.index("Three examples"):], re.M)
+    expect_equal(len(examples), 3, "examples in manifests/README")
+    for number, example in enumerate(examples):
+        write(f"{directory}/example{number}.yaml", re.sub(r"^       ", "", example, flags=re.M))
+        notegen("check", f"{directory}/example{number}.yaml")
+
+
 def check_usage(directory):
     for arguments in [[], ["unknown"], ["--unknown"], ["show"], ["remove"], ["check"], ["add", "--unknown"],
                       ["show", "--manifest", "x", "y"]]:
@@ -159,6 +170,7 @@ def main():
     check_strict(directory, original)
     check_root(directory, original)
     check_show(directory, original)
+    check_examples(directory)
     check_usage(directory)
     print("merging, selection, -n, --strict, --root, show, usage")
 

@@ -7,5 +7,6 @@ TESTS += \
 	tests/notegen/killed.py \
 	tests/notegen/linkers.py \
 	tests/notegen/readers.py \
-	tests/notegen/round_trip.py
+	tests/notegen/round_trip.py \
+	tests/notegen/sanitized.py
 EXTRA_DIST += tests/notegen/notes.py
