@@ -17,6 +17,7 @@
 #include "object.h"
 #include "options.h"
 #include "outfile.h"
+#include "plan.h"
 #include "print.h"
 #include "report.h"
 #include "rewrite.h"
@@ -35,6 +36,7 @@ struct run {
 	struct gather gather;
 	struct search search;
 	struct bind *bind;         /* NULL before the bind pass */
+	struct planner planner;    /* set up with it */
 	struct progress progress;
 };
 
@@ -89,6 +91,43 @@ static int fill(void *context, const struct object *object, struct elf_image *im
 	return run->bind && bind_fill(run->bind, object, image) < 0 ? -1 : 0;
 }
 
+/* Where programs find the run-time module, inside the root. */
+#define MODULE PKGLIBDIR "/prelink-rtld.so"
+
+/* The program hook: a plan, where the program is better off with one. */
+static enum object_skip attach_plan(void *context, const struct object *object, struct elf_image *image,
+				    struct undo *undo, bool *changed)
+{
+	struct run *run = context;
+	enum object_skip skip = SKIP_NOT;
+	const char *why = NULL;
+	struct plan *plan = plan_make(&run->planner, run->table.object[object->index], &why);
+
+	if (plan && !plan_pays(plan))
+		why = "the run-time module would cost more than it saves";
+	else if (plan)
+		skip = plan_attach(plan, MODULE, image, undo, &why);
+	if (run->options.verbose && plan)
+		plan_print(plan, object->path, stdout);
+	if (run->options.verbose && why)
+		printf("%s: no plan: %s\n", object->path, why);
+	plan_free(plan);
+	*changed = !why;
+	return why ? SKIP_NOT : skip;
+}
+
+/* The same when verifying: with the plan that the file carries. */
+static enum object_skip replay_plan(void *context, const struct object *object, struct elf_image *image,
+				    struct undo *undo, bool *changed)
+{
+	struct run *run = context;
+	const char *why;
+	enum object_skip skip = plan_replay(&run->planner, run->table.object[object->index], image, undo, &why);
+
+	*changed = !why;
+	return skip;
+}
+
 static struct rewrite rewrite_of(struct run *run)
 {
 	return (struct rewrite){ .root = &run->root, .dry_run = run->options.dry_run, .jobs = run->options.jobs,
@@ -122,12 +161,23 @@ static bool is_to_undo(const struct run *run, const struct object *object)
 
 /* --- prelink --- */
 
+static bool is_library_to_rewrite(const struct run *run, const struct object *object)
+{
+	return is_to_rewrite(run, object) && object->kind == OBJECT_LIBRARY;
+}
+
+static bool is_program_to_rewrite(const struct run *run, const struct object *object)
+{
+	return is_to_rewrite(run, object) && object->kind != OBJECT_LIBRARY;
+}
+
 /* What the symbols of each library resolve to in its own scope. */
 static void bind(struct run *run)
 {
 	struct object_list list = select_objects(run, is_to_rewrite);
 
 	run->bind = bind_new(&run->root);
+	plan_init(&run->planner, &run->root, run->bind);
 	progress_begin(&run->progress, "binding", list.count);
 	for (size_t i = 0; i < list.count; i++) {
 		if (list.member[i]->kind == OBJECT_LIBRARY && bind_natural(run->bind, list.member[i]))
@@ -141,12 +191,30 @@ static void bind(struct run *run)
 
 static void rewrite(struct run *run)
 {
-	struct object_list list = select_objects(run, is_to_rewrite);
+	struct object_list list = select_objects(run, is_library_to_rewrite);
 	struct rewrite how = rewrite_of(run);
 
 	progress_begin(&run->progress, "prelinking", list.count);
 	rewrite_objects(&how, list.member, list.count);
 	progress_end(&run->progress);
+	free(list.member);
+}
+
+/* Programs come when the libraries are what they will be: a plan names them by checksum. */
+static void plan(struct run *run)
+{
+	struct object_list list = select_objects(run, is_program_to_rewrite);
+	struct rewrite how = rewrite_of(run);
+	struct stat st;
+
+	if (list.count && !run->options.dry_run && root_stat(&run->root, MODULE, &st)) {
+		diag_warn(MODULE, "the run-time module is not installed there: programs go without a plan");
+	} else if (!run->options.dry_run) {
+		how.program = attach_plan;
+		progress_begin(&run->progress, "planning", list.count);
+		rewrite_objects(&how, list.member, list.count);
+		progress_end(&run->progress);
+	}
 	free(list.member);
 }
 
@@ -197,6 +265,11 @@ static void prelink(struct run *run)
 
 	/* Each object moved to its slot, its values filled in, and put in place of the old file. */
 	rewrite(run);
+
+	/* Beyond this point no library changes. */
+
+	/* What each program's run time has still to do, written into the program. */
+	plan(run);
 
 	/* Beyond this point no file changes. */
 	conclude(run);
@@ -277,6 +350,8 @@ static void verify(struct run *run)
 {
 	struct rewrite how = rewrite_of(run);
 
+	how.program = replay_plan;
+
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
 	for (size_t i = 0; i < run->table.count; i++) {
@@ -351,6 +426,8 @@ static void run_mode(struct run *run)
 		case MODE_BINDINGS: show_bindings(run); break;
 		case MODE_PRINT: case MODE_REPORT: break;
 		}
+		if (run->bind)
+			plan_release(&run->planner);
 		bind_free(run->bind);
 		search_release(&run->search);
 	}

@@ -11,7 +11,7 @@
  *
  * Objects:
  *   [0]               the program
- *   [1]               ld.so
+ *   [1]               ld.so, of which PLAN_UNPLACED is always true
  *   [2, startup)      the other objects of the start-up scope, in the order in which ld.so maps them
  *   [startup, count)  everything that the program's plugins can bring in: first, by ascending `dynamic`,
  *                     what has a slot, then from `unplaced` on what has none
@@ -62,19 +62,22 @@ enum plan_way {
 
 enum plan_flag {
 	PLAN_SYMBOLIC = 1, /* DT_SYMBOLIC: ld.so puts the object itself first in its scope */
-	PLAN_LAZY = 2,     /* leaves JUMP_SLOTs to lazy binding */
+	PLAN_LAZY = 2,     /* at start-up, its JUMP_SLOTs are left to lazy binding */
 	PLAN_UNPLACED = 4, /* has no slot */
+	PLAN_KEEP_PLT = 8, /* with RTLD_NOW dlopen may have to fail on its lazy calls: DT_JMPREL stays with ld.so */
+	PLAN_NOT_DEEPBIND = 16, /* with RTLD_DEEPBIND it would bind otherwise */
 };
 
 struct plan_object {
-	ElfW(Addr) dynamic;        /* address of its dynamic section; 0 for the program and ld.so */
+	ElfW(Addr) dynamic;        /* address of its dynamic section; 0 for the program */
 	uint32_t identity[2];      /* DT_CHECKSUM and DT_GNU_PRELINKED; of an object without slot, the first
 				      8 bytes of its build-id */
 	uint16_t way;              /* enum plan_way */
 	uint16_t flags;            /* enum plan_flag, or-ed */
 	uint32_t note;             /* of an object without slot: address of the build-id, inside its first page */
 	struct plan_table closure; /* uint32_t: indices, ascending, of the objects from `startup` on that are
-				      in its dependency closure, itself included; empty at start-up */
+				      in its dependency closure, itself included; empty at start-up, and
+				      where the closure is not all in the plan */
 	struct plan_table value;   /* struct plan_value */
 	struct plan_table fixup;   /* struct plan_fixup */
 	struct plan_table residual; /* ElfW(Rela): relocations in ld.so's own form, R_*_IRELATIVE among them

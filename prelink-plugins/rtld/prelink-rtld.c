@@ -278,7 +278,8 @@ static void make_full(struct object *object)
 	info[DT_RELA] = &object->table;
 	info[DT_RELASZ] = &object->size;
 	/* _dl_fixup() goes by DT_JMPREL alone, so lazy calls still find their records. */
-	if (info[DT_PLTRELSZ] && !((planned->flags & PLAN_LAZY) && lazy_calls_need_pltrelsz()))
+	if (info[DT_PLTRELSZ] && !(planned->flags & PLAN_KEEP_PLT) &&
+	    !((planned->flags & PLAN_LAZY) && lazy_calls_need_pltrelsz()))
 		info[DT_PLTRELSZ] = &zero;
 }
 
@@ -336,10 +337,12 @@ static bool is_planned(const struct link_map *map, const struct plan_object *pla
 {
 	if ((ElfW(Addr))map->l_ld != map->l_addr + planned->dynamic)
 		return false;
-	const uint32_t *identity = tags->identity;
+	const uint32_t *identity;
 	if (planned->flags & PLAN_UNPLACED) /* its first page is mapped, whatever file it is */
 		identity = (const uint32_t *)(map->l_addr + planned->note);
-	else if (map->l_addr != 0)
+	else if (map->l_addr == 0)
+		identity = tags->identity;
+	else
 		return false;
 	return identity[0] == planned->identity[0] && identity[1] == planned->identity[1];
 }
@@ -357,8 +360,10 @@ static uint32_t find_planned(const struct link_map *map, const struct tags *tags
 		else
 			high = middle;
 	}
-	if (low < plan->unplaced && is_planned(map, &objects[low], tags))
-		return low;
+	/* Of a group of which only one is loaded at a time, several may share a slot. */
+	for (; low < plan->unplaced && objects[low].dynamic == dynamic; low++)
+		if (is_planned(map, &objects[low], tags))
+			return low;
 	for (low = plan->unplaced; low < plan->object.count; low++)
 		if (is_planned(map, &objects[low], tags))
 			return low;
@@ -411,13 +416,13 @@ static bool usual_scope(struct link_map *map, const struct plan_object *planned)
 {
 	struct r_scope_elem **scope = *(struct r_scope_elem ***)((char *)map + scope_offset);
 
-	if (scope[0] == global)
+	if (scope[0] == global || !(planned->flags & PLAN_NOT_DEEPBIND))
 		return true;
 	return (planned->flags & PLAN_SYMBOLIC) && scope[1] == global && scope[0]->r_nlist == 1 &&
 	       scope[0]->r_list[0] == map;
 }
 
-/* True if nothing unknown was added to the global scope by RTLD_GLOBAL. */
+/* True if RTLD_GLOBAL added nothing to the global scope but objects of the plan. */
 static bool global_scope_known(void)
 {
 	for (uint32_t i = plan->scope; i < global->r_nlist; i++) {
@@ -463,7 +468,9 @@ static void open_by_dlopen(struct object *object, const struct tags *tags)
 	} else {
 		batch_missing--;
 	}
-	if (!startup_full)
+	if (planned->closure.count == 0)
+		batch_why = "what it needs is not all in the plan";
+	else if (!startup_full)
 		batch_why = "the start-up scope is not the planned one";
 	else if (spoiled)
 		batch_why = "an object that is not in the plan has the name of one that is";
@@ -632,6 +639,8 @@ static void open_loader(struct link_map *map)
 	loader = map;
 	loader_object.map = map;
 	loaded[PLAN_LOADER] = &loader_object;
+	if (plan && !is_planned(map, &objects[PLAN_LOADER], NULL))
+		plan = NULL;
 	const uintptr_t *word = loader_pointer("__libc_stack_end");
 	if (!word) {
 		off = true;

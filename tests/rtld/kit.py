@@ -16,12 +16,12 @@ LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 
 NULL, PLTRELSZ, STRTAB, SYMTAB, RELA, RELASZ, SONAME, SYMBOLIC, JMPREL = 0, 2, 5, 6, 7, 8, 14, 16, 23
 FLAGS, RELACOUNT, FLAGS_1 = 30, 0x6ffffff9, 0x6ffffffb
-PRELINKED, CHECKSUM, PLAN = 0x6ffffdf5, 0x6ffffdf8, 0x6050504c
+PRELINKED, CHECKSUM, PLAN = 0x6ffffdf5, 0x6ffffdf8, 0x6ffffefa
 R_64, R_COPY, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_IRELATIVE = 1, 5, 6, 7, 8, 37
 PROGRAM, LOADER_INDEX, FIRST = 0, 1, 2
 HEADER, RECORD = 40, 56  # bytes: struct plan_header, struct plan_object
 LEAVE, WAY_RELA, WAY_JMPREL = 0, 1, 2
-F_SYMBOLIC, F_LAZY, F_UNPLACED = 1, 2, 4
+F_SYMBOLIC, F_LAZY, F_UNPLACED, F_KEEP_PLT, F_NOT_DEEPBIND = 1, 2, 4, 8, 16
 
 PLACEHOLDER = r'''
 __attribute__((section(".prelink.plan"), aligned(8), used)) const char prelink_plan_room[65536] = { 1 };
@@ -194,7 +194,7 @@ def plan(program_path, startup, plugins=(), closures=None, tamper=None):
             way = LEAVE if own.lazy else WAY_JMPREL
         for where, info, addend in own.relocations if way else []:
             kind, symbol = info & 0xffffffff, info >> 32
-            if kind == R_RELATIVE or (kind == R_JUMP_SLOT and own.lazy):
+            if kind == R_RELATIVE or (kind == R_JUMP_SLOT and own.lazy and number < first):
                 continue
             if kind not in (R_64, R_GLOB_DAT, R_JUMP_SLOT):
                 residual.append((where, info, addend))
@@ -220,14 +220,14 @@ def plan(program_path, startup, plugins=(), closures=None, tamper=None):
                 fixups.append((where, value + addend, index[target.path]))
         closure = sorted(index[p] for p in closures.get(own.path, [own.path])) if number >= first else []
         flags = (F_SYMBOLIC if SYMBOLIC in own.entry or own.entry.get(FLAGS, 0) & 2 else 0) | \
-            (F_LAZY if own.lazy else 0)
-        identity = (0, 0) if number < FIRST else own.identity()
+            (F_LAZY if own.lazy else 0) | F_NOT_DEEPBIND
+        identity = (0, 0) if number == PROGRAM else own.identity()
         note = 0
-        if number >= FIRST and PRELINKED not in own.entry:
+        if number != PROGRAM and PRELINKED not in own.entry:
             flags |= F_UNPLACED
             note = own.note
         records.append(struct.pack(
-            "<QIIHHI8I", 0 if number < FIRST else own.dynamic, *identity, way, flags, note,
+            "<QIIHHI8I", 0 if number == PROGRAM else own.dynamic, *identity, way, flags, note,
             *writer.add(tables_at, *(struct.pack("<I", i) for i in closure)),
             *writer.add(tables_at, *(struct.pack("<QQ", *v) for v in values)),
             *writer.add(tables_at, *(struct.pack("<QQII", *f, 0) for f in fixups)),

@@ -45,6 +45,10 @@ int a_fun(int), helper(int);
 size_t (*length)(const char *) = strlen;
 int plug(int x) { return a_fun(x) + helper(x) + *place + length("four"); }
 """, 0x3000200000, ["-Wl,-z,now", f"-Wl,-rpath,{here}", path("libhelp.so")])
+kit.library(path("lazy.so"), """
+int a_fun(int), helper(int), puts(const char *);
+int lazy(int x) { puts("lazy"); return a_fun(x) - helper(x); }
+""", 0x3000400000, ["-Wl,-z,lazy", f"-Wl,-rpath,{here}", path("libhelp.so")])
 kit.library(path("stranger.so"), "int stranger; int helper(int x) { return -x; }")
 MAIN = """
 #define _GNU_SOURCE
@@ -59,7 +63,7 @@ static int load(const char *name, int mode)
 		printf("%%s\\n", dlerror());
 		return -1;
 	}
-	int (*plug)(int) = (int (*)(int))dlsym(handle, "plug");
+	int (*plug)(int) = (int (*)(int))dlsym(handle, strstr(name, "lazy") ? "lazy" : "plug");
 	printf("%%d\\n", plug ? plug(4) : 0);
 	fflush(stdout);
 	dlclose(handle);
@@ -77,6 +81,8 @@ int main(int argc, char **argv)
 			dlmopen(LM_ID_NEWLM, "%(here)s/libhelp.so", RTLD_NOW);
 		else if (strchr(argv[i], 'f'))
 			printf("%%s\\n", dlopen("%(here)s/broken.so", mode) ? "loaded" : "refused");
+		else if (strchr(argv[i], 'z'))
+			load("%(here)s/lazy.so", mode);
 		else
 			load("%(here)s/plug.so", mode);
 	}
@@ -86,8 +92,8 @@ int main(int argc, char **argv)
 kit.library(path("broken.so"), "int undefined_everywhere(void); int x(void) { return undefined_everywhere(); }", None,
             ["-Wl,-z,now", f"-Wl,-rpath,{here}", path("libhelp.so")])
 STARTUP = [path("liba.so"), path("libb.so"), kit.LIBC]
-PLUGINS = [path("plug.so"), path("libhelp.so")]
-CLOSURES = {path("plug.so"): PLUGINS}
+PLUGINS = [path("plug.so"), path("lazy.so"), path("libhelp.so")]
+CLOSURES = {path("plug.so"): [path("plug.so"), path("libhelp.so")], path("lazy.so"): [path("lazy.so"), path("libhelp.so")]}
 LINK = [f"-L{here}", f"-Wl,-rpath,{here}", "-Wl,--no-as-needed", "-la", "-lb"]
 
 
@@ -140,6 +146,8 @@ for name, flags in (("pie-now", ["-Wl,-z,now"]), ("pie-lazy", ["-Wl,-z,lazy"]),
     programs.append(program)
     check(f"{name}: start-up, dlopen, dlclose, again", {**FULL, **plug("full", "full")}, program, "l", "l")
     check(f"{name}: RTLD_GLOBAL", {**FULL, **plug("full", "full")}, program, "g", "l")
+
+    check(f"{name}: lazy calls, RTLD_LAZY and RTLD_NOW", {**FULL, "lazy.so": ["full", "full"]}, program, "z", "zg")
 
 program = programs[0]
 check("RTLD_DEEPBIND", {**FULL, **plug("relative only", "full")}, program, "d", "l")

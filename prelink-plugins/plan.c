@@ -1,0 +1,776 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Deciding what is left to do at run time; see plan.h and rtld/plan_format.h. */
+#include "plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "exec_room.h"
+#include "rtld/plan_format.h"
+
+#define NO_INDEX UINT32_MAX
+
+/* The cost model: nanoseconds.  tests/bench/runtime/constants measures them. */
+enum {
+	NS_MODULE = 30000, /* mapping an audit module and asking it for its functions */
+	NS_OBJECT = 150,   /* one la_objopen() */
+	NS_VALUE = 1,      /* one word written by the module */
+	NS_RELATIVE = 1,   /* one RELATIVE relocation */
+	NS_LOOKUP = 300,   /* one symbol looked up */
+	NS_PAGE = 600,     /* one copy-on-write fault */
+	PLUGIN_SHARE = 16, /* of all its plugins, a run of the program loads one in so many */
+};
+
+/* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS after
+ * the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
+#define STATIC_TLS_MAX 1024 /* bytes */
+
+/* An object's file as it is now, after rewriting: what a program will map. */
+struct placed {
+	struct elf_image image;
+	struct dynamic dynamic;
+	GElf_Addr start;      /* p_vaddr of the first PT_LOAD */
+	bool slot;            /* rewritten, and at the slot that layout gave it */
+	uint32_t identity[2]; /* see struct plan_object */
+	uint32_t note;        /* likewise */
+	bool known;           /* has an identity */
+};
+
+static struct placed unusable;
+
+static GElf_Addr first_address(const struct elf_image *image)
+{
+	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
+
+	return load ? load->p_vaddr : 0;
+}
+
+/* Finds the build-id: its first 8 bytes, and where they are.  The module can look there only in the first
+ * page of the object, which is mapped whatever object it is. */
+static bool find_build_id(struct placed *placed)
+{
+	const struct elf_image *image = &placed->image;
+
+	for (size_t i = 0; i < image->phnum; i++) {
+		const GElf_Phdr *phdr = &image->phdr[i];
+		if (phdr->p_type != PT_NOTE)
+			continue;
+		for (uint64_t at = 0; phdr->p_filesz >= 24 && at <= phdr->p_filesz - 24;) {
+			uint64_t note = phdr->p_offset + at;
+			uint64_t name = elf_get32(image, note), size = elf_get32(image, note + 4);
+			if (elf_get32(image, note + 8) == NT_GNU_BUILD_ID && name == 4 && size >= 8 &&
+			    memcmp(image->data + note + 12, "GNU", 4) == 0) {
+				GElf_Addr address = phdr->p_vaddr + at + 16;
+				memcpy(placed->identity, image->data + note + 16, 8);
+				placed->note = (uint32_t)address;
+				return address < 4096 - 8 && placed->start == 0;
+			}
+			at += 12 + ((name + 3) & ~3ull) + ((size + 3) & ~3ull);
+		}
+	}
+	return false;
+}
+
+static int read_placed(const struct root *root, struct object *object, struct placed *placed)
+{
+	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return diag_errno(object->path, "reading it for a plan");
+	enum elf_image_status status = elf_image_open(&placed->image, fd, object->path);
+	close(fd);
+	if (status == ELF_IMAGE_NOT_ELF)
+		return diag_error(object->path, "reading it for a plan: it is no ELF file any more; run prelink again");
+	if (status)
+		return -1;
+	if (dynamic_init(&placed->dynamic, &placed->image)) {
+		elf_image_release(&placed->image);
+		return -1;
+	}
+	placed->start = first_address(&placed->image);
+	placed->slot = object->has_slot && placed->start == object->slot && placed->dynamic.gnu_prelinked &&
+		       placed->dynamic.checksum && undo_present(&placed->image);
+	if (placed->slot) {
+		placed->identity[0] = (uint32_t)placed->dynamic.checksum;
+		placed->identity[1] = (uint32_t)placed->dynamic.gnu_prelinked;
+		placed->known = true;
+	} else {
+		placed->known = find_build_id(placed);
+	}
+	return 0;
+}
+
+/* OBJECT's file as it is now; NULL after a message, said once. */
+static struct placed *placed_open(struct planner *planner, struct object *object)
+{
+	if (object->index >= planner->placed_count) {
+		size_t count = 2 * object->index + 64;
+		planner->placed = xreallocarray(planner->placed, count, sizeof *planner->placed);
+		memset(planner->placed + planner->placed_count, 0,
+		       (count - planner->placed_count) * sizeof *planner->placed);
+		planner->placed_count = count;
+	}
+	struct placed **place = &planner->placed[object->index];
+	if (!*place) {
+		struct placed *placed = xcalloc(1, sizeof *placed);
+		*place = placed;
+		if (read_placed(planner->root, object, placed)) {
+			free(placed);
+			*place = &unusable;
+		}
+	}
+	return *place == &unusable ? NULL : *place;
+}
+
+void plan_init(struct planner *planner, const struct root *root, struct bind *bind)
+{
+	*planner = (struct planner){ .root = root, .bind = bind };
+	pthread_mutex_init(&planner->lock, NULL);
+}
+
+void plan_release(struct planner *planner)
+{
+	for (size_t i = 0; i < planner->placed_count; i++)
+		if (planner->placed[i] && planner->placed[i] != &unusable) {
+			elf_image_release(&planner->placed[i]->image);
+			free(planner->placed[i]);
+		}
+	free(planner->placed);
+	decision_list_release(&planner->decisions);
+	pthread_mutex_destroy(&planner->lock);
+	*planner = (struct planner){ 0 };
+}
+
+/* Plans. */
+
+/* Records of one kind, growing. */
+struct records {
+	void *item;
+	size_t count, room;
+};
+
+/* One object in the making. */
+struct draft {
+	struct object *object;
+	const struct bind_object *by;
+	struct placed *placed;
+	int64_t moved;                     /* bytes: from universe.h's addresses of it to those in the plan */
+	enum plan_way way;
+	unsigned flags;                    /* enum plan_flag */
+	struct records closure;            /* uint32_t */
+	struct records value, fixup, residual; /* as in plan_format.h; addresses of a PIE as in the original */
+};
+
+struct plan {
+	struct draft *draft;  /* by index in the plan */
+	size_t count, startup, unplaced;
+	uint32_t scope;
+	uint32_t *index;      /* by object->index: index in the plan, or NO_INDEX */
+	size_t index_count;
+	struct records name;  /* uint32_t */
+	struct plan_estimate estimate;
+};
+
+static void *records_add(struct records *records, size_t size)
+{
+	if (records->count == records->room) {
+		records->room = records->room ? 2 * records->room : 16;
+		records->item = xreallocarray(records->item, records->room, size);
+	}
+	return (char *)records->item + size * records->count++;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct draft *draft = &plan->draft[i];
+		free(draft->closure.item);
+		free(draft->value.item);
+		free(draft->fixup.item);
+		free(draft->residual.item);
+	}
+	free(plan->draft);
+	free(plan->index);
+	free(plan->name.item);
+	free(plan);
+}
+
+const struct plan_estimate *plan_estimate(const struct plan *plan)
+{
+	return &plan->estimate;
+}
+
+static uint32_t index_of(const struct plan *plan, const struct object *object)
+{
+	return object->index < plan->index_count ? plan->index[object->index] : NO_INDEX;
+}
+
+static void add_object(struct plan *plan, struct object *object)
+{
+	if (object->index >= plan->index_count) {
+		size_t count = 2 * object->index + 64;
+		plan->index = xreallocarray(plan->index, count, sizeof *plan->index);
+		for (size_t i = plan->index_count; i < count; i++)
+			plan->index[i] = NO_INDEX;
+		plan->index_count = count;
+	}
+	if (plan->index[object->index] != NO_INDEX)
+		return;
+	plan->index[object->index] = (uint32_t)plan->count;
+	plan->draft = xreallocarray(plan->draft, plan->count + 1, sizeof *plan->draft);
+	plan->draft[plan->count++] = (struct draft){ .object = object };
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct draft *left = a, *right = b;
+
+	if (left->placed->slot != right->placed->slot)
+		return left->placed->slot ? -1 : 1;
+	if (left->placed->dynamic.address != right->placed->dynamic.address)
+		return left->placed->dynamic.address < right->placed->dynamic.address ? -1 : 1;
+	return strcmp(left->object->path, right->object->path);
+}
+
+/* Looks at every file that the plan is about, as it is now.  What could not be rewritten has lost its slot.
+ * NULL, or why there can be no plan. */
+static const char *open_drafts(struct planner *planner, struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct draft *draft = &plan->draft[i];
+		draft->placed = placed_open(planner, draft->object);
+		if (!draft->placed)
+			return "a file of it could not be read";
+		if (i == PLAN_PROGRAM)
+			continue;
+		if (!draft->placed->known)
+			return "a library of it has neither a slot nor a build-id";
+		draft->object->has_slot = draft->placed->slot;
+	}
+	return NULL;
+}
+
+static const char *collect_startup(struct plan *plan, struct object *program)
+{
+	if (!program->loader)
+		return "its ld.so is not there";
+	add_object(plan, program);
+	add_object(plan, program->loader);
+	for (size_t i = 0; i < program->scope.count; i++)
+		add_object(plan, program->scope.member[i]);
+	plan->startup = plan->count;
+	plan->scope = (uint32_t)program->scope.count;
+	for (size_t i = 0; i < plan->startup; i++)
+		for (size_t j = 0; j < plan->draft[i].object->needed_count; j++)
+			if (plan->draft[i].object->needed[j].tag != DT_NEEDED)
+				return "DT_FILTER or DT_AUXILIARY in its start-up scope";
+	return NULL;
+}
+
+static void collect_plugins(struct plan *plan, const struct object *program)
+{
+	for (size_t i = 0; i < program->plugin_count; i++)
+		for (size_t j = 0; j < program->plugin[i].scope.count; j++)
+			add_object(plan, program->plugin[i].scope.member[j]);
+}
+
+/* Brings the plugin side into the format's order. */
+static void sort_plugins(struct plan *plan)
+{
+	qsort(plan->draft + plan->startup, plan->count - plan->startup, sizeof *plan->draft, by_address);
+	plan->unplaced = plan->startup;
+	for (size_t i = plan->startup; i < plan->count; i++) {
+		plan->index[plan->draft[i].object->index] = (uint32_t)i;
+		plan->unplaced += plan->draft[i].placed->slot;
+	}
+}
+
+/* RELATIVE records of DT_RELA. */
+static size_t count_relative(const struct bind_object *by)
+{
+	size_t count = 0;
+
+	for (uint64_t at = 0; at + sizeof(Elf64_Rela) <= by->dynamic.rela.size; at += sizeof(Elf64_Rela)) {
+		GElf_Rela reloc;
+		elf_get_rel(&by->image, by->dynamic.rela.offset + at, true, &reloc);
+		count += GELF_R_TYPE(reloc.r_info) == by->object->arch->r_relative;
+	}
+	return count;
+}
+
+/* Way and flags of an object. */
+static void classify(struct plan *plan, struct draft *draft, const struct decision_list *list)
+{
+	const struct dynamic *dynamic = &draft->by->dynamic;
+	bool textrel = dynamic->has[DT_TEXTREL] || (dynamic->value[DT_FLAGS] & DF_TEXTREL);
+	bool now = draft->by->bind_now;
+
+	draft->flags = (draft->by->symbolic ? PLAN_SYMBOLIC : 0) | (now ? 0 : PLAN_LAZY) |
+		       (list->keep_plt ? PLAN_KEEP_PLT : 0) | (list->deepbind_differs ? PLAN_NOT_DEEPBIND : 0);
+	if (draft != &plan->draft[PLAN_PROGRAM])
+		draft->way = draft->placed->slot && !textrel ? PLAN_RELA : PLAN_LEAVE;
+	else if (textrel || dynamic->rel.size || dynamic->relacount != count_relative(draft->by))
+		draft->way = PLAN_LEAVE;
+	else if (now)
+		draft->way = PLAN_JMPREL;
+	else /* a lazy one needs its DT_JMPREL, and DT_RELA cannot hold both */
+		draft->way = dynamic->relacount == 0 ? PLAN_RELA : PLAN_LEAVE;
+	if (!draft->placed->slot && draft != &plan->draft[PLAN_PROGRAM])
+		draft->flags |= PLAN_UNPLACED;
+}
+
+static void add_value(struct draft *draft, GElf_Addr address, GElf_Addr value)
+{
+	*(struct plan_value *)records_add(&draft->value, sizeof(struct plan_value)) =
+		(struct plan_value){ address, value };
+}
+
+static void add_fixup(struct draft *draft, GElf_Addr address, GElf_Addr offset, uint32_t object)
+{
+	*(struct plan_fixup *)records_add(&draft->fixup, sizeof(struct plan_fixup)) =
+		(struct plan_fixup){ address, offset, object, 0 };
+}
+
+static void add_residual(struct draft *draft, GElf_Addr address, uint64_t info, int64_t addend)
+{
+	*(Elf64_Rela *)records_add(&draft->residual, sizeof(Elf64_Rela)) =
+		(Elf64_Rela){ .r_offset = address, .r_info = info, .r_addend = addend };
+}
+
+/* The relocation as it is in the object. */
+static void add_own(struct draft *draft, GElf_Addr address, const struct decision *decision)
+{
+	add_residual(draft, address, GELF_R_INFO((uint64_t)decision->symbol, decision->type), decision->addend);
+}
+
+/* The result of the resolver goes to ADDRESS: ld.so calls it, but need not look it up.  An IRELATIVE record's
+ * addend is relative to the load bias of the object that the record is for, which is 0 but for the program's. */
+static void add_resolver(struct draft *draft, GElf_Addr address, const struct decision *decision)
+{
+	bool unbiased = draft->placed->slot || draft->object->kind == OBJECT_EXEC;
+	bool own = decision->base == draft->object;
+
+	if (decision->reloc == RELOC_IRELATIVE)
+		add_residual(draft, address, GELF_R_INFO(0ull, decision->type), decision->value + draft->moved);
+	else if ((unbiased && !decision->base) || own)
+		add_residual(draft, address, GELF_R_INFO(0ull, draft->object->arch->r_irelative),
+			     decision->value + (own ? draft->moved : 0));
+	else
+		add_own(draft, address, decision);
+}
+
+/* Lazy calls of start-up stay at their stubs.  A plugin may be loaded with RTLD_NOW, and then ld.so sets up
+ * nothing that a stub could call: all of its calls are bound, or all left to ld.so. */
+static enum decision_kind kind_now(const struct draft *draft, const struct decision *decision, bool startup)
+{
+	if (decision->kind == DECISION_LAZY && (startup || (draft->flags & PLAN_KEEP_PLT)))
+		return DECISION_DONE;
+	/* Rare, and RTLD_GLOBAL is not: better looked up than that the whole object goes without its plan. */
+	if (decision->ungrown)
+		return DECISION_RESIDUAL;
+	return decision->kind == DECISION_LAZY ? decision->then : decision->kind;
+}
+
+/* Enters what DECISION, which comes to KIND, leaves to do at run time. */
+static void enter(struct plan *plan, struct draft *draft, const struct decision *decision, enum decision_kind kind)
+{
+	GElf_Addr address = decision->address + draft->moved;
+	uint32_t base;
+
+	switch (kind) {
+	case DECISION_DONE:
+	case DECISION_LAZY:
+		break;
+	case DECISION_VALUE:
+		add_value(draft, address, decision->value);
+		break;
+	case DECISION_FIXUP:
+		base = index_of(plan, decision->base);
+		if (base == NO_INDEX)
+			add_own(draft, address, decision);
+		else
+			add_fixup(draft, address, decision->value + plan->draft[base].moved, base);
+		break;
+	case DECISION_IFUNC:
+		add_resolver(draft, address, decision);
+		break;
+	case DECISION_RESIDUAL:
+		add_own(draft, address, decision);
+		break;
+	}
+}
+
+static void count_savings(struct plan *plan, const struct draft *draft, const struct decision_list *list)
+{
+	struct plan_estimate *estimate = &plan->estimate;
+	size_t looked_up = list->kinds[DECISION_DONE] + list->kinds[DECISION_VALUE] + list->kinds[DECISION_FIXUP] +
+			   list->kinds[DECISION_IFUNC];
+	size_t relative = draft == plan->draft ? 0 : list->relative;
+	size_t pages = list->pages_before - list->pages_after;
+
+	if (draft->way == PLAN_LEAVE)
+		return;
+	*(list->startup ? &estimate->saved : &estimate->plugins_saved) +=
+		(int64_t)(relative * NS_RELATIVE + looked_up * NS_LOOKUP + pages * NS_PAGE);
+	if (list->startup)
+		estimate->cost += (int64_t)((draft->value.count + draft->fixup.count) * NS_VALUE);
+	estimate->relative += relative;
+	estimate->lookups += looked_up;
+	estimate->pages += pages;
+	estimate->values += draft->value.count;
+	estimate->fixups += draft->fixup.count;
+	estimate->residual += draft->residual.count;
+}
+
+static int decide_all(struct planner *planner, struct plan *plan, struct universe *universe)
+{
+	struct decision_list *list = &planner->decisions;
+
+	/* Start-up first, in its own order: universe.h asks for it. */
+	for (size_t i = 0; i < plan->count; i++) {
+		struct draft *draft = &plan->draft[i];
+		if (i == PLAN_LOADER) {
+			draft->flags = PLAN_UNPLACED;
+			continue;
+		}
+		if (universe_decide(universe, draft->object, list))
+			return -1;
+		draft->by = list->object;
+		if (i == PLAN_PROGRAM && draft->object->kind == OBJECT_PIE)
+			draft->moved = -undo_delta(&draft->by->image);
+		classify(plan, draft, list);
+		for (size_t j = 0; draft->way != PLAN_LEAVE && j < list->count; j++)
+			enter(plan, draft, &list->item[j],
+			      kind_now(draft, &list->item[j], list->startup));
+		count_savings(plan, draft, list);
+	}
+	return 0;
+}
+
+/* The closure of OBJECT when dlopen is asked for it: as the program's notes lead to it, else its own. */
+static const struct object_list *closure_of(const struct object *program, const struct object *object)
+{
+	for (size_t i = 0; i < program->plugin_count; i++)
+		if (program->plugin[i].plugin == object)
+			return &program->plugin[i].scope;
+	return &object->scope;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* Enters CLOSURE's objects beyond the start-up scope, or nothing where one of them is not in the plan. */
+static void enter_closure(const struct plan *plan, struct draft *draft, const struct object_list *closure)
+{
+	for (size_t i = 0; i < closure->count; i++) {
+		uint32_t index = index_of(plan, closure->member[i]);
+		if (index == NO_INDEX) {
+			draft->closure.count = 0;
+			return;
+		}
+		if (index >= plan->startup)
+			*(uint32_t *)records_add(&draft->closure, sizeof(uint32_t)) = index;
+	}
+	if (draft->closure.count)
+		qsort(draft->closure.item, draft->closure.count, sizeof(uint32_t), by_number);
+}
+
+/* Names by which ld.so may take an unknown object for one of the plan's. */
+static void collect_names(struct plan *plan)
+{
+	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->count; i++) {
+		const struct object *object = plan->draft[i].object;
+		if (object->soname)
+			*(uint32_t *)records_add(&plan->name, sizeof(uint32_t)) = plan_hash(object->soname);
+		for (size_t j = 0; j < object->names.count; j++)
+			*(uint32_t *)records_add(&plan->name, sizeof(uint32_t)) =
+				plan_hash(strrchr(object->names.path[j], '/') + 1);
+	}
+	if (plan->name.count)
+		qsort(plan->name.item, plan->name.count, sizeof(uint32_t), by_number);
+}
+
+/* Bytes of static TLS that the start-up libraries take, as _dl_determine_tlsoffset() packs them at worst. */
+static uint64_t static_tls(const struct plan *plan)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = PLAN_LOADER; i < plan->startup; i++) {
+		const GElf_Phdr *tls = elf_image_find_phdr(&plan->draft[i].placed->image, PT_TLS);
+		if (tls)
+			bytes += tls->p_memsz + (tls->p_align ? tls->p_align - 1 : 0);
+	}
+	return bytes;
+}
+
+static const char *make(struct planner *planner, struct plan *plan, struct object *program)
+{
+	struct universe universe;
+	const char *why = collect_startup(plan, program);
+
+	if (why)
+		return why;
+	collect_plugins(plan, program);
+	if (plan->count > PLAN_OBJECTS_MAX)
+		return "more libraries and plugins than the run-time module has room for";
+	why = open_drafts(planner, plan);
+	if (why)
+		return why;
+	sort_plugins(plan);
+	if (universe_init(&universe, planner->bind, program))
+		return "its symbols could not be bound";
+	int result = decide_all(planner, plan, &universe);
+	universe_release(&universe);
+	if (result)
+		return "its symbols could not be bound";
+	for (size_t i = plan->startup; i < plan->count; i++)
+		enter_closure(plan, &plan->draft[i], closure_of(program, plan->draft[i].object));
+	collect_names(plan);
+	plan->estimate.objects = plan->startup;
+	plan->estimate.plugin_objects = plan->count - plan->startup;
+	plan->estimate.size = plan_size(plan);
+	plan->estimate.static_tls = static_tls(plan);
+	plan->estimate.cost += NS_MODULE + (int64_t)plan->startup * NS_OBJECT;
+	return NULL;
+}
+
+struct plan *plan_make(struct planner *planner, struct object *program, const char **why)
+{
+	struct plan *plan = xcalloc(1, sizeof *plan);
+
+	pthread_mutex_lock(&planner->lock);
+	*why = make(planner, plan, program);
+	pthread_mutex_unlock(&planner->lock);
+	if (!*why)
+		return plan;
+	plan_free(plan);
+	return NULL;
+}
+
+/* Encoding: the header, the objects, and then each object's tables and the names. */
+
+static uint64_t padded(uint64_t size)
+{
+	return (size + 7) & ~7ull;
+}
+
+uint64_t plan_size(const struct plan *plan)
+{
+	uint64_t size = padded(sizeof(struct plan_header)) + plan->count * sizeof(struct plan_object);
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct draft *draft = &plan->draft[i];
+		size += padded(draft->closure.count * sizeof(uint32_t)) +
+			draft->value.count * sizeof(struct plan_value) +
+			draft->fixup.count * sizeof(struct plan_fixup) +
+			draft->residual.count * sizeof(Elf64_Rela);
+	}
+	return size + padded(plan->name.count * sizeof(uint32_t));
+}
+
+/* Where the next table goes. */
+struct output {
+	unsigned char *start;
+	uint64_t used;
+};
+
+static struct plan_table put_table(struct output *output, const struct records *records, size_t size)
+{
+	struct plan_table table = { (uint32_t)output->used, (uint32_t)records->count };
+
+	if (records->count)
+		memcpy(output->start + output->used, records->item, records->count * size);
+	output->used += padded(records->count * size);
+	return table;
+}
+
+/* Moves the addresses of the program that OBJECT's tables, just put, name. */
+static void move_program(const struct output *output, const struct plan_object *object, bool program, uint32_t irelative,
+			 uint64_t front)
+{
+	struct plan_value *value = (struct plan_value *)(output->start + object->value.offset);
+	struct plan_fixup *fixup = (struct plan_fixup *)(output->start + object->fixup.offset);
+	Elf64_Rela *residual = (Elf64_Rela *)(output->start + object->residual.offset);
+
+	for (uint32_t i = 0; i < object->fixup.count; i++) {
+		if (fixup[i].object == PLAN_PROGRAM)
+			fixup[i].offset += front;
+		if (program)
+			fixup[i].address += front;
+	}
+	for (uint32_t i = 0; program && i < object->value.count; i++)
+		value[i].address += front;
+	for (uint32_t i = 0; program && i < object->residual.count; i++) {
+		residual[i].r_offset += front;
+		if (ELF64_R_TYPE(residual[i].r_info) == irelative)
+			residual[i].r_addend += front;
+	}
+}
+
+void plan_encode(const struct plan *plan, uint64_t front, void *out)
+{
+	struct output output = { out, padded(sizeof(struct plan_header)) };
+	struct plan_object *object = (struct plan_object *)(output.start + output.used);
+	struct plan_header header = { .magic = PLAN_MAGIC, .size = (uint32_t)plan_size(plan),
+				      .object = { (uint32_t)output.used, (uint32_t)plan->count },
+				      .startup = (uint32_t)plan->startup, .unplaced = (uint32_t)plan->unplaced,
+				      .scope = plan->scope };
+
+	memset(out, 0, plan_size(plan));
+	output.used += plan->count * sizeof *object;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct draft *draft = &plan->draft[i];
+		object[i] = (struct plan_object){
+			.dynamic = i == PLAN_PROGRAM ? 0 : draft->placed->dynamic.address,
+			.way = draft->way,
+			.flags = draft->flags,
+			.closure = put_table(&output, &draft->closure, sizeof(uint32_t)),
+			.value = put_table(&output, &draft->value, sizeof(struct plan_value)),
+			.fixup = put_table(&output, &draft->fixup, sizeof(struct plan_fixup)),
+			.residual = put_table(&output, &draft->residual, sizeof(Elf64_Rela)),
+		};
+		if (i != PLAN_PROGRAM) {
+			memcpy(object[i].identity, draft->placed->identity, sizeof object[i].identity);
+			object[i].note = draft->placed->slot ? 0 : draft->placed->note;
+		}
+		move_program(&output, &object[i], i == PLAN_PROGRAM, draft->object->arch->r_irelative, front);
+	}
+	header.name = put_table(&output, &plan->name, sizeof(uint32_t));
+	memcpy(out, &header, sizeof header);
+}
+
+void plan_print(const struct plan *plan, const char *path, FILE *out)
+{
+	const struct plan_estimate *estimate = &plan->estimate;
+
+	fprintf(out, "%s: plan of %zu + %zu objects, %llu bytes: spares %zu relative relocations, %zu lookups, %zu "
+		"pages; leaves %zu values, %zu fixups, %zu relocations; saves %lld us and costs %lld us at start, "
+		"saves %lld us on all its plugins\n", path, estimate->objects, estimate->plugin_objects,
+		(unsigned long long)estimate->size, estimate->relative, estimate->lookups, estimate->pages,
+		estimate->values, estimate->fixups, estimate->residual, (long long)estimate->saved / 1000,
+		(long long)estimate->cost / 1000, (long long)estimate->plugins_saved / 1000);
+}
+
+bool plan_pays(const struct plan *plan)
+{
+	const struct plan_estimate *estimate = &plan->estimate;
+
+	return estimate->saved + estimate->plugins_saved / PLUGIN_SHARE > estimate->cost;
+}
+
+/* True if the program asks for audit modules of its own. */
+static bool is_audited(const struct placed *program)
+{
+	for (size_t i = 0; i < program->dynamic.count; i++) {
+		GElf_Dyn entry;
+		dynamic_entry(&program->dynamic, &program->image, i, &entry);
+		if (entry.d_tag == DT_DEPAUDIT)
+			return true;
+		if (entry.d_tag == DT_AUDIT && !undo_present(&program->image))
+			return true;
+	}
+	return false;
+}
+
+/* Why PLAN's program must do without it whatever it saves; NULL where it may have it. */
+static const char *obstacle(const struct plan *plan)
+{
+	const struct draft *program = &plan->draft[PLAN_PROGRAM];
+
+	if (sizeof(ElfW(Addr)) != 8 || !program->object->is64 || program->object->big_endian ||
+	    program->object->arch->machine != EM_X86_64)
+		return "there is no run-time module for its machine";
+	if (is_audited(program->placed))
+		return "it has an audit module of its own";
+	if (plan->estimate.static_tls > STATIC_TLS_MAX)
+		return "its libraries need more static thread-local storage than an audit module leaves";
+	return NULL;
+}
+
+/* Makes the room that SIZE bytes of plan and the name MODULE take. */
+static enum object_skip make_room(struct exec_room *room, struct elf_image *image, struct undo *undo, uint64_t size,
+				  const char *module, const char **why)
+{
+	struct exec_want want = { .bytes = size + 8, .strings = strlen(module) + 1, .tags = 2, .tls = true };
+	enum object_skip skip = exec_room_make(room, image, undo, &want, why);
+
+	if (!skip && !room->tls_raised)
+		*why = room->tls_why;
+	return skip;
+}
+
+static enum object_skip fill_room(struct exec_room *room, const void *bytes, uint64_t size, const char *module,
+				  const char **why)
+{
+	GElf_Addr address = exec_room_section(room, PLAN_SECTION, SHT_PROGBITS, 8, bytes, size);
+	uint64_t name = exec_room_string(room, module);
+
+	if (address && name && exec_room_tag(room, DT_AUDIT, name) == 0 &&
+	    exec_room_tag(room, DT_PRELINK_PLAN, address) == 0 && exec_room_end(room) == 0)
+		return SKIP_NOT;
+	*why = "there is not enough room for the plan";
+	return SKIP_MALFORMED;
+}
+
+enum object_skip plan_attach(const struct plan *plan, const char *module, struct elf_image *image,
+			     struct undo *undo, const char **why)
+{
+	uint64_t size = plan_size(plan);
+	struct exec_room room;
+
+	*why = obstacle(plan);
+	if (*why)
+		return SKIP_NOT;
+	enum object_skip skip = make_room(&room, image, undo, size, module, why);
+	if (skip || *why)
+		return skip;
+	void *bytes = xmalloc(size);
+	plan_encode(plan, room.shift, bytes);
+	skip = fill_room(&room, bytes, size, module, why);
+	free(bytes);
+	return skip;
+}
+
+/* The string of the dynamic section's entry TAG; NULL where there is none. */
+static const char *dynamic_name(const struct placed *placed, int64_t tag)
+{
+	for (size_t i = 0; i < placed->dynamic.count; i++) {
+		GElf_Dyn entry;
+		dynamic_entry(&placed->dynamic, &placed->image, i, &entry);
+		if (entry.d_tag == tag)
+			return dynamic_string(&placed->dynamic, &placed->image, entry.d_un.d_val);
+	}
+	return NULL;
+}
+
+enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
+			     struct undo *undo, const char **why)
+{
+	struct exec_room room;
+
+	*why = "it carries no plan";
+	pthread_mutex_lock(&planner->lock);
+	const struct placed *present = placed_open(planner, program);
+	pthread_mutex_unlock(&planner->lock);
+	size_t section = present ? elf_image_find_section(&present->image, PLAN_SECTION) : 0;
+	const char *module = section ? dynamic_name(present, DT_AUDIT) : NULL;
+	if (!module)
+		return SKIP_NOT;
+	*why = NULL;
+	const GElf_Shdr *shdr = &present->image.shdr[section];
+	if (shdr->sh_type == SHT_NOBITS)
+		return SKIP_MALFORMED;
+	enum object_skip skip = make_room(&room, image, undo, shdr->sh_size, module, why);
+	if (skip || *why)
+		return skip;
+	return fill_room(&room, present->image.data + shdr->sh_offset, shdr->sh_size, module, why);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The plan of a program: what universe.h decided, brought into the form of rtld/plan_format.h.
+ *
+ *     plan_init(&planner, root, bind);
+ *     rewrite_objects() on all libraries and plugins          // a plan names the very files, by checksum
+ *     for each program: plan = plan_make(...); room for plan_size(plan) bytes; plan_encode(plan, ...);
+ *     plan_release(&planner);
+ *
+ * plan_make() and plan_free() may be called by several threads; they take turns. */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stdio.h>
+
+#include "undo.h"
+#include "universe.h"
+
+struct placed;
+
+/* Set by plan_init(); released by plan_release().  ROOT and BIND outlive it. */
+struct planner {
+	const struct root *root;
+	struct bind *bind;
+	pthread_mutex_t lock;
+	struct placed **placed;        /* by object->index: its file as it is now; NULL where not looked at */
+	size_t placed_count;
+	struct decision_list decisions; /* reused */
+};
+
+void plan_init(struct planner *planner, const struct root *root, struct bind *bind);
+void plan_release(struct planner *planner);
+
+/* What a plan saves and costs, at start-up and by one load of each plugin. */
+struct plan_estimate {
+	size_t objects, plugin_objects;  /* of the start-up scope; beyond it */
+	size_t relative;                 /* RELATIVE relocations that ld.so need not apply */
+	size_t lookups;                  /* symbols that it need not look up */
+	size_t pages;                    /* that are not written */
+	size_t values, fixups, residual; /* left to do: words written by the module, and by ld.so */
+	uint64_t static_tls;             /* bytes of the start-up libraries' thread-local storage */
+	uint64_t size;                   /* bytes of the plan */
+	int64_t saved, cost;             /* nanoseconds at start-up, by the constants of plan.c */
+	int64_t plugins_saved;           /* nanoseconds, by loading each plugin once */
+};
+
+struct plan; /* of one program */
+
+/* Makes the plan of PROGRAM.  NULL where it cannot have one: WHY (static) then says why, and a message was
+ * printed only if something failed. */
+struct plan *plan_make(struct planner *planner, struct object *program, const char **why);
+void plan_free(struct plan *plan);
+const struct plan_estimate *plan_estimate(const struct plan *plan);
+
+/* Bytes of the plan as it goes into the file. */
+uint64_t plan_size(const struct plan *plan);
+/* Writes these bytes at OUT.  FRONT is how far (bytes) everything that was there before in a
+ * position-independent program has moved away from its original address; 0 for others. */
+void plan_encode(const struct plan *plan, uint64_t front, void *out);
+
+/* Whether the program is better off with the plan and the module than without. */
+bool plan_pays(const struct plan *plan);
+
+/* Puts the plan into IMAGE, a copy of the program's original, with DT_AUDIT naming MODULE (an absolute path) and
+ * DT_PRELINK_PLAN the plan, and notes in UNDO what that takes.  SKIP_NOT, or why not; WHY (static) says more, and
+ * is NULL where the plan is in. */
+enum object_skip plan_attach(const struct plan *plan, const char *module, struct elf_image *image,
+			     struct undo *undo, const char **why);
+
+/* The same with the plan and the module's name that PROGRAM's file carries now: for verifying it. */
+enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
+			     struct undo *undo, const char **why);
+
+/* Writes to OUT, in one line, what PLAN would do for the program at PATH. */
+void plan_print(const struct plan *plan, const char *path, FILE *out);
+
+#endif
