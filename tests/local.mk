@@ -31,5 +31,6 @@ include tests/report/local.mk
 include tests/root/local.mk
 include tests/bind/local.mk
 include tests/rtld/local.mk
+include tests/manifests/local.mk
 include tests/packaging/local.mk
 include tests/fuzz/local.mk
