@@ -98,13 +98,17 @@ static int read_manifests(struct add *add)
 /* Fills the table of hosts, and tells the patterns that match nothing. */
 static int find_hosts(struct add *add)
 {
-	enum unmatched unmatched = add->strict ? UNMATCHED_ERROR : UNMATCHED_WARNING;
-	/* Who names files means these, not whatever else the manifests describe. */
-	enum unmatched hosts_unmatched = add->elf_count ? UNMATCHED_SILENT : unmatched;
+	enum unmatched hosts_unmatched, unmatched;
 	int result = 0;
 
 	for (size_t i = 0; i < add->manifests.count; i++) {
 		const struct manifest *manifest = &add->manifests.manifest[i];
+
+		/* Of what a directory of manifests describes, any part may not be installed. */
+		unmatched = add->strict ? UNMATCHED_ERROR : manifest->collected ? UNMATCHED_SILENT : UNMATCHED_WARNING;
+		/* Who names files means these, not whatever else the manifests describe. */
+		hosts_unmatched = add->elf_count ? UNMATCHED_SILENT : unmatched;
+
 		int found = hosts_find(&add->root, manifest, hosts_unmatched, &add->hosts);
 
 		if (found < 0 || (found > 0 && hosts_expand_plugins(&add->root, manifest, unmatched) < 0))
