@@ -1,1 +1,71 @@
-# What is installed from here.
+# Build hooks, packaging glue and what keeps a system prelinked.  What belongs to one distribution is installed
+# below $(pkgdatadir), from where its packaging (debian/, rpm/, gentoo/) puts it in place.
+bin_SCRIPTS = ebuild-helpers/add-plugin-note
+dist_bin_SCRIPTS = \
+	ebuild-helpers/interpreters/perl-plugin-manifest \
+	ebuild-helpers/interpreters/php-plugin-manifest \
+	ebuild-helpers/interpreters/python-plugin-manifest \
+	ebuild-helpers/interpreters/ruby-plugin-manifest
+dist_pkglibexec_SCRIPTS = ebuild-helpers/keep-fresh/prelink-maintain
+
+keepfreshdir = $(pkgdatadir)/keep-fresh
+dist_keepfresh_DATA = \
+	ebuild-helpers/keep-fresh/prelink.default \
+	ebuild-helpers/keep-fresh/prelink.timer
+nodist_keepfresh_DATA = \
+	ebuild-helpers/keep-fresh/90prelink \
+	ebuild-helpers/keep-fresh/prelink.cron \
+	ebuild-helpers/keep-fresh/prelink.service
+
+gentoodir = $(pkgdatadir)/gentoo
+dist_gentoo_DATA = \
+	ebuild-helpers/gentoo/plugin-note.bashrc \
+	ebuild-helpers/gentoo/plugin-note.eclass
+rpmdir = $(pkgdatadir)/rpm
+dist_rpm_SCRIPTS = ebuild-helpers/rpm/brp-plugin-note
+nodist_rpm_DATA = ebuild-helpers/rpm/macros.plugin-note
+debhelperdir = $(pkgdatadir)/debhelper
+dist_debhelper_SCRIPTS = ebuild-helpers/debhelper/dh_plugin_note
+dist_debhelper_DATA = ebuild-helpers/debhelper/plugin_note.pm
+
+dist_man_MANS += \
+	ebuild-helpers/add-plugin-note.1 \
+	ebuild-helpers/debhelper/dh_plugin_note.1 \
+	ebuild-helpers/interpreters/perl-plugin-manifest.1 \
+	ebuild-helpers/interpreters/php-plugin-manifest.1 \
+	ebuild-helpers/interpreters/python-plugin-manifest.1 \
+	ebuild-helpers/interpreters/ruby-plugin-manifest.1 \
+	ebuild-helpers/keep-fresh/prelink-maintain.8
+
+# Scripts and units that name installed files.
+substituted = \
+	ebuild-helpers/add-plugin-note \
+	ebuild-helpers/keep-fresh/90prelink \
+	ebuild-helpers/keep-fresh/prelink.cron \
+	ebuild-helpers/keep-fresh/prelink.service \
+	ebuild-helpers/rpm/macros.plugin-note
+$(substituted): Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed \
+		-e 's|@bindir[@]|$(bindir)|g' -e 's|@sbindir[@]|$(sbindir)|g' \
+		-e 's|@pkgdatadir[@]|$(pkgdatadir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
+		$(srcdir)/$@.in >$@.new && chmod 755 $@.new && mv $@.new $@
+ebuild-helpers/add-plugin-note: $(srcdir)/ebuild-helpers/add-plugin-note.in
+ebuild-helpers/keep-fresh/90prelink: $(srcdir)/ebuild-helpers/keep-fresh/90prelink.in
+ebuild-helpers/keep-fresh/prelink.cron: $(srcdir)/ebuild-helpers/keep-fresh/prelink.cron.in
+ebuild-helpers/keep-fresh/prelink.service: $(srcdir)/ebuild-helpers/keep-fresh/prelink.service.in
+ebuild-helpers/rpm/macros.plugin-note: $(srcdir)/ebuild-helpers/rpm/macros.plugin-note.in
+CLEANFILES += $(substituted)
+
+EXTRA_DIST += $(substituted:=.in) \
+	ebuild-helpers/debian/build \
+	ebuild-helpers/debian/changelog \
+	ebuild-helpers/debian/control \
+	ebuild-helpers/debian/copyright \
+	ebuild-helpers/debian/dh-plugin-note.install \
+	ebuild-helpers/debian/prelink-plugins.postinst \
+	ebuild-helpers/debian/prelink-plugins.postrm \
+	ebuild-helpers/debian/prelink-plugins.prerm \
+	ebuild-helpers/debian/prelink-plugins.triggers \
+	ebuild-helpers/debian/rules \
+	ebuild-helpers/debian/source/format \
+	ebuild-helpers/rpm/prelink-plugins.spec

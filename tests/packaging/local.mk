@@ -1,2 +1,5 @@
 # Tests of this area; one line each.
-TESTS +=
+TESTS += \
+	tests/packaging/add_plugin_note.py \
+	tests/packaging/interpreters.py \
+	tests/packaging/keep_fresh.py
