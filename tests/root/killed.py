@@ -50,15 +50,17 @@ for moment in range(moments):
     child.send_signal(signal.SIGKILL)
     child.wait()
     done = 0
-    for path, content in contents(root).items():
-        if path in pristine:
-            expect(content in (pristine[path], new[path]),
-                   f"seed {seed}, moment {moment}: {path} is neither its old nor its new self")
-            done += content != pristine[path]
+    now = contents(root)
+    for path in pristine:
+        expect(path in now, f"seed {seed}, moment {moment}: {path} is gone")
+        expect(now[path] in (pristine[path], new[path]),
+               f"seed {seed}, moment {moment}: {path} is neither its old nor its new self")
+        done += now[path] != pristine[path]
     half_way += 0 < done < work
     prelink_all(root)
     expect_no_temporaries(root)
-    lines = [path for path, content in contents(root).items() if content != new[path]]
+    now = contents(root)
+    lines = sorted(path for path in now.keys() | new.keys() if now.get(path) != new.get(path))
     expect(not lines, f"seed {seed}, moment {moment}: the next run did not finish the work: {lines[:5]}")
 undo_all(root)
 lines = [line for line in differences(old, snapshot(root)) if not line.startswith("etc/prelink.cache:")]
