@@ -1,5 +1,6 @@
 # Tests of this area; one line each.
 TESTS += \
+	tests/bind/semantics.py \
 	tests/bind/programs.py \
 	tests/bind/plugins.py \
 	tests/bind/orders.py
