@@ -119,9 +119,10 @@ enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag)
 	case DT_FINI: case DT_REL: case DT_JMPREL: case DT_INIT_ARRAY: case DT_FINI_ARRAY:
 	case DT_PREINIT_ARRAY: case DT_SYMTAB_SHNDX: case DT_RELR: case DT_VERSYM: case DT_VERDEF:
 	case DT_VERNEED:
+	case DT_SYMBOLIC: /* nobody reads the value, but eu-elflint takes it for an address */
 		return TAG_ADDRESS;
 	case DT_NULL: case DT_NEEDED: case DT_PLTRELSZ: case DT_RELASZ: case DT_RELAENT: case DT_STRSZ:
-	case DT_SYMENT: case DT_SONAME: case DT_RPATH: case DT_SYMBOLIC: case DT_RELSZ: case DT_RELENT:
+	case DT_SYMENT: case DT_SONAME: case DT_RPATH: case DT_RELSZ: case DT_RELENT:
 	case DT_PLTREL: case DT_TEXTREL: case DT_BIND_NOW: case DT_INIT_ARRAYSZ: case DT_FINI_ARRAYSZ:
 	case DT_RUNPATH: case DT_FLAGS: case DT_PREINIT_ARRAYSZ: case DT_RELRSZ: case DT_RELRENT:
 	case DT_RELACOUNT: case DT_RELCOUNT: case DT_FLAGS_1: case DT_VERDEFNUM: case DT_VERNEEDNUM:
@@ -165,16 +166,20 @@ static int move_dynamic(struct walk *w)
 	return 0;
 }
 
-static bool symbol_moves(const GElf_Sym *symbol)
+/* True if SYMBOL is an address in the object.  LOADED: of the dynamic symbol table, where ld.so asks for no
+ * section; a symbol of .symtab may lie in one that is not loaded. */
+static bool symbol_moves(const struct elf_image *image, const GElf_Sym *symbol, bool loaded)
 {
 	if (GELF_ST_TYPE(symbol->st_info) == STT_TLS)
 		return false; /* an offset into the TLS block */
 	if (symbol->st_shndx == SHN_UNDEF)
 		return symbol->st_value != 0; /* the PLT entry of an undefined function */
-	return symbol->st_shndx < SHN_LORESERVE || symbol->st_shndx == SHN_XINDEX;
+	if (symbol->st_shndx >= SHN_LORESERVE)
+		return symbol->st_shndx == SHN_XINDEX;
+	return loaded || symbol->st_shndx >= image->shnum || image->shdr[symbol->st_shndx].sh_flags & SHF_ALLOC;
 }
 
-static int move_symbols(struct walk *w, uint64_t offset, uint64_t count)
+static int move_symbols(struct walk *w, uint64_t offset, uint64_t count, bool loaded)
 {
 	size_t step = elf_sym_size(w->image);
 
@@ -184,7 +189,7 @@ static int move_symbols(struct walk *w, uint64_t offset, uint64_t count)
 		GElf_Sym symbol;
 
 		elf_get_sym(w->image, offset + i * step, &symbol);
-		if (!symbol_moves(&symbol))
+		if (!symbol_moves(w->image, &symbol, loaded))
 			continue;
 		symbol.st_value += w->delta;
 		elf_put_sym(w->image, offset + i * step, &symbol);
@@ -205,7 +210,7 @@ static int move_symbol_tables(struct walk *w)
 		if (s->sh_type == SHT_DYNSYM && count && s->sh_offset == offset && s->sh_size / step > count)
 			count = s->sh_size / step;
 	}
-	if (move_symbols(w, offset, count))
+	if (move_symbols(w, offset, count, true))
 		return -1;
 	for (size_t i = 1; i < w->image->shnum; i++) {
 		const GElf_Shdr *s = &w->image->shdr[i];
@@ -214,7 +219,7 @@ static int move_symbol_tables(struct walk *w)
 			continue;
 		if (s->sh_entsize != step)
 			return refuse(w, SKIP_MALFORMED, "the symbol table has entries of an unknown size");
-		if (move_symbols(w, s->sh_offset, s->sh_size / step))
+		if (move_symbols(w, s->sh_offset, s->sh_size / step, false))
 			return -1;
 	}
 	return 0;

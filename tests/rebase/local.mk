@@ -2,10 +2,13 @@
 TESTS += \
 	tests/rebase/round_trip.py \
 	tests/rebase/linkers.py \
-	tests/rebase/executables.py
+	tests/rebase/executables.py \
+	tests/rebase/readers.py \
+	tests/rebase/hostile.py
 
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter
 tests_rebase_rewriter_SOURCES = tests/rebase/rewriter.c
 tests_rebase_rewriter_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a \
 	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(NETTLE_LIBS)
+EXTRA_DIST += tests/rebase/rewriting.py

@@ -2,7 +2,7 @@
 """Driving tests/rebase/rewriter, and the fixtures that several tests here start from."""
 import os
 import subprocess
-import sys
+import tempfile
 
 from harness import BUILD, compile_c, expect, fail, read, run, scratch
 
@@ -14,8 +14,13 @@ class Rewriter:
     """One rewriter process; commands go in, answers come out, in step."""
 
     def __init__(self):
+        self.errors = tempfile.TemporaryFile("w+", errors="backslashreplace")
         self.process = subprocess.Popen([REWRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, errors="backslashreplace")
+                                        stderr=self.errors, text=True, errors="backslashreplace")
+
+    def said(self):
+        self.errors.seek(0)
+        return self.errors.read()
 
     def ask(self, *fields):
         try:
@@ -25,7 +30,7 @@ class Rewriter:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            fail(f"rewriter died at {fields}:\n{self.process.stderr.read()}")
+            fail(f"rewriter died at {fields}:\n{self.said()}")
         return answer.strip()
 
     def move(self, source, target, address):
@@ -37,8 +42,9 @@ class Rewriter:
     def close(self):
         """Ends it, and returns what it said on standard error."""
         self.process.stdin.close()
-        said = self.process.stderr.read()
-        expect(self.process.wait() == 0, f"rewriter: exit status {self.process.returncode}\n{said}")
+        self.process.wait()
+        said = self.said()
+        expect(self.process.returncode == 0, f"rewriter: exit status {self.process.returncode}\n{said}")
         return said
 
 
@@ -84,8 +90,8 @@ static __thread int thread_hidden = 3;
 __thread int thread_shown = 4;
 static int constructed;
 static void __attribute__((constructor)) construct(void) { constructed = 5; }
-int twice(int x) { return 2 * x; }
-static int thrice(int x) { return 3 * x; }
+__attribute__((noipa)) int twice(int x) { return 2 * x; }
+__attribute__((noipa)) static int thrice(int x) { return 3 * x; }
 int (*const functions[])(int) = { twice, thrice, abs };
 #ifdef IFUNC
 static int seven(void) { return 7; }

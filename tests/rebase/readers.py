@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Other people's readers say nothing about a moved library that they did not say about the original; and
+debuggers find their way in it with the debug file that was made for the original."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import compile_c, elf_files, expect, need, read, run, scratch, write
+from rewriting import LIBRARY, LOADER, Rewriter, SLOT, build_library, machine
+
+need("eu-elflint", "eu-readelf", "eu-addr2line", "readelf", "objdump", "gdb", "strip", "patchelf")
+directory = scratch()
+rewriter = Rewriter()
+
+
+def complaints(command, path):
+    """What COMMAND says is wrong with the file, without its name and numbers."""
+    done = run([*command, path], status=None, env={**os.environ, "LC_ALL": "C", "DEBUGINFOD_URLS": ""})
+    text = done.stdout if "elflint" in command[0] else done.stderr
+    # Offsets into .dynstr, which eu-elflint takes for addresses: small ones look right at address 0.
+    text = re.sub(r".*(AUXILIARY|FILTER) value must point into loaded segment\n", "", text)
+    return {re.sub(r"0x[0-9a-f]+|\[ *\d+\]|\d+", "N", line.replace(path, "")) for line in text.split("\n")}
+
+
+def instructions(path):
+    """The bytes and mnemonics of each section, without addresses."""
+    text = run(["objdump", "-d", "--show-raw-insn", path]).stdout
+    return re.findall(r"^ *[0-9a-f]+:\t([0-9a-f ]+)", text, re.M)
+
+
+def check_readers(source, moved):
+    for command in (["eu-elflint", "--gnu-ld"], ["readelf", "-aW"], ["eu-readelf", "-a"], ["objdump", "-x"]):
+        new = complaints(command, moved) - complaints(command, source)
+        expect(not new, f"{command[0]} about {source} moved: {new}")
+    expect(instructions(source) == instructions(moved), f"{source}: objdump -d sees other code")
+    for option in ("--print-needed", "--print-soname", "--print-rpath"):
+        expect(run(["patchelf", option, source]).stdout == run(["patchelf", option, moved]).stdout,
+               f"{source}: patchelf {option}")
+    stripped = moved + ".stripped"
+    run(["strip", "-o", stripped, moved])
+    new = complaints(["eu-elflint", "--gnu-ld"], stripped) - complaints(["eu-elflint", "--gnu-ld"], source)
+    expect(not {line for line in new if "prelink" not in line}, f"{source} moved and stripped: {new}")
+    # The record went along, and says that the file is another one now.
+    expect(rewriter.undo(stripped, stripped + ".undone") == "failed" or read(stripped) == read(moved),
+           f"{source}: a stripped file was undone")
+    expect(not os.path.exists(stripped + ".undone"), "something was written")
+    return stripped
+
+
+def symbol(path, name):
+    match = re.search(rf"^ *\d+: ([0-9a-f]+) .* {name}$", run(["readelf", "-sW", path]).stdout, re.M)
+    return int(match.group(1), 16)
+
+
+def check_debuggers(target, compiler):
+    """A library whose debugging information is in a file of its own, by build-id name and by debuglink."""
+    source, moved, debug = (os.path.join(directory, f"debug-{target}" + end) for end in (".so", ".moved", ".debug"))
+    text = os.path.join(directory, "source.c")
+    write(text, LIBRARY)
+    run([compiler, "-g", "-O0", "-shared", "-fPIC", "-o", source, text])
+    addresses = [symbol(source, name) for name in ("answer", "thrice", "construct")]
+    run(["eu-strip", "-g", "-f", debug, source])
+    expect(rewriter.move(source, moved, SLOT[target]) == "ok", "move")
+    before = run(["eu-addr2line", "-f", "-e", source, *map(hex, addresses)]).stdout
+    expect("source.c:" in before and "thrice" in before, f"eu-addr2line does not find the debug file: {before}")
+    after = run(["eu-addr2line", "-f", "-e", moved, *(hex(address + SLOT[target]) for address in addresses)]).stdout
+    expect(after == before, f"{target}: eu-addr2line in the moved library:\n{after}\nin the original:\n{before}")
+    if target != "x86-64":
+        return
+    loader = compile_c(LOADER, os.path.join(directory, "loader"), "-g")
+    traces = []
+    for path in (source, moved):
+        commands = ["set breakpoint pending on", "set debuginfod enabled off", "break thrice", "run", "backtrace",
+                    "print hidden", "print thread_hidden", "finish"]
+        done = run(["gdb", "-nx", "-batch", *(word for command in commands for word in ("-ex", command)),
+                    "--args", loader, path], stdin=subprocess.DEVNULL)
+        kept = [re.sub(r"0x[0-9a-f]+", "N", line) for line in done.stdout.split("\n")
+                if re.match(r"#|\$|Value returned|Breakpoint 1, ", line)]
+        traces.append([line.replace(path, "LIBRARY") for line in kept])
+        expect(any("thrice (x=1)" in line and "source.c" in line for line in kept), f"gdb: {done.stdout}{done.stderr}")
+    expect(traces[0] == traces[1], f"gdb in the original: {traces[0]}\nin the moved: {traces[1]}")
+
+
+files = [path for path in elf_files("/usr/lib/x86_64-linux-gnu") if ".so" in path and os.path.getsize(path) < 2e6]
+if not os.environ.get("LONG"):
+    files = files[::120]
+checked = 0
+for path in files:
+    moved = os.path.join(directory, "moved")
+    if rewriter.move(path, moved, SLOT[machine(path)]) == "ok":
+        check_readers(path, moved)
+        checked += 1
+loader = compile_c(LOADER, os.path.join(directory, "loader"))
+for linker in ("bfd", "gold", "lld", "mold"):
+    if not shutil.which(linker if linker == "mold" else "ld." + linker):
+        print(f"{linker} is not installed")
+        continue
+    path, moved = os.path.join(directory, linker + ".so"), os.path.join(directory, linker + ".moved")
+    build_library(path, "-DIFUNC", f"-fuse-ld={linker}")
+    expect(rewriter.move(path, moved, SLOT["x86-64"]) == "ok", linker)
+    stripped = check_readers(path, moved)
+    expect(run([loader, stripped]).stdout == "42 0\n", f"{linker}: moved and stripped, it does not work")
+    checked += 1
+for target, compiler in (("x86-64", "gcc"), ("i386", "i686-linux-gnu-gcc"), ("aarch64", "aarch64-linux-gnu-gcc")):
+    if shutil.which(compiler):
+        check_debuggers(target, compiler)
+rewriter.close()
+print(f"{checked} libraries looked at with eu-elflint, readelf, eu-readelf, objdump, patchelf, strip; "
+      "debug files with eu-addr2line and gdb")
