@@ -7,8 +7,8 @@ prelink_plugins_prelink_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote
 dist_man_MANS += prelink-plugins/prelink.8 prelink-plugins/prelink.conf.5
 bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions
-dist_zshcompletion_DATA = prelink-plugins/completion/zsh/_prelink
-dist_bashcompletion_DATA = prelink-plugins/completion/bash/prelink
+dist_zshcompletion_DATA = prelink-plugins/completion/zsh/_prelink prelink-plugins/completion/zsh/_notegen
+dist_bashcompletion_DATA = prelink-plugins/completion/bash/prelink prelink-plugins/completion/bash/notegen
 
 noinst_LIBRARIES += prelink-plugins/libprelink.a
 prelink_plugins_libprelink_a_SOURCES = \
