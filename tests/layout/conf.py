@@ -52,6 +52,7 @@ cases = [
     ("-b with a directory", "/usr/lib\n-b /usr/lib/t/\n", [b]),
     ("-b through a link", "/usr/lib\n-b /lib/t\n", [b]),
     ("-b with a pattern", "/usr/lib\n-b /usr/lib/plug*\n", [a, py]),
+    ("-b for what is found as a dependency", "/usr/bin\n-b /usr/lib/t\n", [prog]),
     ("-b with a name", "/usr/lib\n-b *.py.so\n", [a, b]),
     ("-b comes before what it is about", "-b *.py.so\n/usr/lib\n", [a, b]),
 ]

@@ -2,8 +2,10 @@
 TESTS += \
 	tests/layout/conf.py \
 	tests/layout/damage.py \
+	tests/layout/drift.py \
 	tests/layout/options.py \
 	tests/layout/overlap.py \
+	tests/layout/real.py \
 	tests/layout/scarce.py \
 	tests/layout/stability.py
 EXTRA_DIST += tests/layout/check.py tests/layout/graph.py
