@@ -260,6 +260,14 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 	return true;
 }
 
+bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path)
+{
+	for (size_t i = 0; i < cache->input_count; i++)
+		if (strcmp(cache_string(cache, cache->input[i].path), path) == 0)
+			return is_as_recorded(root, path, &cache->input[i].stamp);
+	return false;
+}
+
 void cache_forget_changed(struct cache *cache, const struct object_table *table, const struct root *root)
 {
 	bool *known = xcalloc(cache->object_count, sizeof *known);
@@ -327,7 +335,7 @@ static bool is_unchanged(const struct comparison *c, const struct object *object
 }
 
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
-			  const struct options *options)
+			  const struct options *options, bool programs)
 {
 	struct comparison c = { cache, NULL };
 
@@ -341,7 +349,7 @@ void cache_mark_unchanged(const struct cache *cache, const struct object_table *
 		c.entry[i] = same ? (uint32_t)(entry - cache->object) : UINT32_MAX;
 	}
 	for (size_t i = 0; i < table->count; i++)
-		if (is_unchanged(&c, table->object[i]))
+		if ((programs || table->object[i]->kind == OBJECT_LIBRARY) && is_unchanged(&c, table->object[i]))
 			table->object[i]->outcome = OUTCOME_UNCHANGED;
 	free(c.entry);
 }

@@ -91,9 +91,13 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 
 /* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would
  * be given what it has: the same slot, the same scope, and so on for every object of its scope and of its
- * plugins' scopes.  Bind, plan and rewrite pass over these.  After layout. */
+ * plugins' scopes.  Bind, plan and rewrite pass over these.  After layout.  PROGRAMS: programs may be
+ * unchanged, too (the run-time module that their plans are for is still the same, or still not there). */
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
-			  const struct options *options);
+			  const struct options *options, bool programs);
+
+/* True if PATH is among the inputs, and as it was. */
+bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path);
 
 /* Forgets the slots of entries that are not in the table and whose file is gone or has changed: nobody is
  * there any more.  Before layout. */

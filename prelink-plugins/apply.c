@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The passes that change files; see apply.h. */
+#include "apply.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "diag.h"
+#include "outfile.h"
+#include "rewrite.h"
+#include "verify.h"
+
+void apply_init(struct apply *apply, const struct root *root, struct object_table *table,
+		const struct options *options)
+{
+	*apply = (struct apply){ .root = root, .table = table, .options = options };
+}
+
+void apply_release(struct apply *apply)
+{
+	if (apply->bind)
+		plan_release(&apply->planner);
+	bind_free(apply->bind);
+	apply->bind = NULL;
+}
+
+/* --- who is concerned --- */
+
+static bool is_to_rewrite(const struct object *object)
+{
+	return object->skip == SKIP_NOT && object->outcome == OUTCOME_NONE;
+}
+
+static bool is_library_to_rewrite(const struct object *object)
+{
+	return is_to_rewrite(object) && object->kind == OBJECT_LIBRARY && object->has_slot;
+}
+
+static bool is_program_to_rewrite(const struct object *object)
+{
+	return is_to_rewrite(object) && object->kind != OBJECT_LIBRARY;
+}
+
+static bool is_to_undo(const struct object *object)
+{
+	return object->listed && object->prelinked;
+}
+
+static bool is_listed(const struct object *object)
+{
+	return object->listed;
+}
+
+/* Objects of the table that are WANTED; the caller frees the array. */
+static struct object_list select_objects(const struct apply *apply, bool (*wanted)(const struct object *))
+{
+	struct object_list list = { 0 };
+
+	for (size_t i = 0; i < apply->table->count; i++)
+		if (wanted(apply->table->object[i]))
+			object_list_add(&list, apply->table->object[i]);
+	return list;
+}
+
+/* --- hooks of the rewriter --- */
+
+static void show_progress(void *context, const struct object *object, size_t done, size_t count)
+{
+	struct apply *apply = context;
+
+	(void)count;
+	progress_show(&apply->progress, object->path, done);
+}
+
+static int fill(void *context, const struct object *object, struct elf_image *image)
+{
+	const struct apply *apply = context;
+
+	return apply->bind && bind_fill(apply->bind, object, image) < 0 ? -1 : 0;
+}
+
+/* A plan, where the program is better off with one. */
+static enum object_skip attach_plan(void *context, const struct object *object, struct elf_image *image,
+				    struct undo *undo, bool *changed)
+{
+	struct apply *apply = context;
+	bool talk = apply->options->verbose && !apply->options->json;
+	enum object_skip skip = SKIP_NOT;
+	const char *why = NULL;
+	struct plan *plan = plan_make(&apply->planner, apply->table->object[object->index], &why);
+
+	if (plan && !plan_pays(plan))
+		why = "the run-time module would cost more than it saves";
+	else if (plan)
+		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, &why);
+	if (talk && plan)
+		plan_print(plan, object->path, stdout);
+	if (talk && why)
+		printf("%s: no plan: %s\n", object->path, why);
+	plan_free(plan);
+	*changed = !why;
+	return why ? SKIP_NOT : skip;
+}
+
+/* The same when verifying: with the plan that the file carries. */
+static enum object_skip replay_plan(void *context, const struct object *object, struct elf_image *image,
+				    struct undo *undo, bool *changed)
+{
+	struct apply *apply = context;
+	const char *why;
+	enum object_skip skip = plan_replay(&apply->planner, apply->table->object[object->index], image, undo,
+					    &why);
+
+	*changed = !why;
+	return skip;
+}
+
+static struct rewrite rewrite_of(struct apply *apply)
+{
+	return (struct rewrite){ .root = apply->root, .dry_run = apply->options->dry_run,
+				 .jobs = apply->options->jobs, .context = apply, .fill = fill,
+				 .progress = show_progress };
+}
+
+/* --- the passes --- */
+
+void apply_bind(struct apply *apply)
+{
+	struct object_list list = select_objects(apply, is_library_to_rewrite);
+
+	apply->bind = bind_new(apply->root);
+	plan_init(&apply->planner, apply->root, apply->bind);
+	progress_begin(&apply->progress, "binding", list.count);
+	for (size_t i = 0; i < list.count; i++) {
+		if (bind_natural(apply->bind, list.member[i]))
+			list.member[i]->outcome = OUTCOME_FAILED;
+		progress_show(&apply->progress, list.member[i]->path, i + 1);
+	}
+	progress_end(&apply->progress);
+	bind_rest(apply->bind);
+	free(list.member);
+}
+
+void apply_libraries(struct apply *apply)
+{
+	struct object_list list = select_objects(apply, is_library_to_rewrite);
+	struct rewrite how = rewrite_of(apply);
+
+	progress_begin(&apply->progress, "prelinking libraries", list.count);
+	rewrite_objects(&how, list.member, list.count);
+	progress_end(&apply->progress);
+	free(list.member);
+}
+
+/* False, after a warning, where programs could not load the run-time module. */
+static bool has_module(const struct apply *apply)
+{
+	struct stat st;
+
+	if (root_stat(apply->root, RUNTIME_MODULE, &st) == 0)
+		return true;
+	char *outside = root_outside(apply->root, RUNTIME_MODULE);
+	diag_warn(outside, "the run-time module is not there: programs go without a plan; install it there");
+	free(outside);
+	return false;
+}
+
+void apply_programs(struct apply *apply)
+{
+	struct object_list list = select_objects(apply, is_program_to_rewrite);
+	struct rewrite how = rewrite_of(apply);
+
+	how.program = attach_plan;
+	if (list.count && !apply->options->libs_only && !apply->options->dry_run && has_module(apply)) {
+		progress_begin(&apply->progress, "prelinking programs", list.count);
+		rewrite_objects(&how, list.member, list.count);
+		progress_end(&apply->progress);
+	}
+	free(list.member);
+}
+
+void apply_move(struct apply *apply)
+{
+	struct object_list list = select_objects(apply, is_listed);
+	struct rewrite how = rewrite_of(apply);
+
+	for (size_t i = 0; i < list.count; i++) {
+		struct object *object = list.member[i];
+
+		if (object->kind != OBJECT_LIBRARY)
+			diag_error(object->path, "moving: only libraries can be moved");
+		else if (object->skip)
+			diag_error(object->path, "moving: it is left alone: %s", object_skip_text(object->skip));
+		else if (apply->options->reloc_address % object->align)
+			diag_error(object->path, "moving: its address has to be a multiple of 0x%llx",
+				   (unsigned long long)object->align);
+		else {
+			object->has_slot = true;
+			object->slot = apply->options->reloc_address;
+			rewrite_objects(&how, &object, 1);
+		}
+	}
+	free(list.member);
+}
+
+/* --- and back --- */
+
+int apply_undo(struct apply *apply)
+{
+	struct object_list list = select_objects(apply, is_to_undo);
+	struct rewrite how = rewrite_of(apply);
+
+	progress_begin(&apply->progress, "undoing", list.count);
+	int status = undo_objects(&how, list.member, list.count);
+	progress_end(&apply->progress);
+	free(list.member);
+	return status;
+}
+
+/* ORIGINAL, which OBJECT was, to PATH inside ROOT, with the mode and times of OBJECT. */
+static void write_original(const struct root *root, const char *path, const struct elf_image *original,
+			   const struct object *object)
+{
+	const struct timespec times[2] = { object->st.st_atim, object->st.st_mtim };
+	struct outfile out;
+
+	if (outfile_begin(&out, root, path, NULL))
+		return;
+	if (fchmod(out.fd, object->st.st_mode & 0777) || futimens(out.fd, times))
+		diag_warn(path, "its mode and times are not those of the original");
+	if (outfile_write(&out, original->data, original->size) == 0)
+		outfile_commit(&out);
+	else
+		outfile_abandon(&out);
+}
+
+void apply_undo_elsewhere(struct apply *apply)
+{
+	struct object_list list = select_objects(apply, is_listed);
+	struct elf_image present, original;
+	struct root everywhere;
+	int fd;
+
+	if (list.count && root_open_tree(&everywhere, NULL) == 0) {
+		char *path = root_inside(&everywhere, apply->options->undo_output);
+
+		if ((fd = object_open(apply->root, list.member[0], &present)) >= 0) {
+			if (original_init(&original, &present, fd) == 0) {
+				if (!apply->options->dry_run)
+					write_original(&everywhere, path, &original, list.member[0]);
+				elf_image_release(&original);
+			}
+			object_close(&present, fd);
+		}
+		free(path);
+		root_release(&everywhere);
+	}
+	free(list.member);
+}
+
+void apply_verify(struct apply *apply)
+{
+	struct rewrite how = rewrite_of(apply);
+
+	how.program = replay_plan;
+	/* Where they are is where they were to go. */
+	for (size_t i = 0; i < apply->table->count; i++) {
+		struct object *object = apply->table->object[i];
+
+		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
+		object->slot = object->start;
+	}
+	apply_bind(apply);
+	struct object_list list = select_objects(apply, is_listed);
+	for (size_t i = 0; i < list.count; i++)
+		verify_object(&how, list.member[i], true, apply->options->digest, stdout);
+	free(list.member);
+}
