@@ -14,13 +14,13 @@
 
 #define LD_SO_CONF "/etc/ld.so.conf"
 
-/* Files that include each other end here. */
-#define FILES_MAX 1000
+/* No system has as many; and they are open while what they include is read. */
+#define FILES_MAX 500
 
 struct reading {
 	const struct root *root;
 	struct path_list *list;
-	size_t files; /* read so far */
+	struct path_list files; /* read so far: none is read twice, so that they may include each other */
 };
 
 static int read_conf(struct reading *reading, const char *path);
@@ -73,39 +73,57 @@ static int read_line(struct reading *reading, const char *path, char *line)
 	return status;
 }
 
+static bool was_read(const struct reading *reading, const char *path)
+{
+	for (size_t i = 0; i < reading->files.count; i++)
+		if (strcmp(reading->files.path[i], path) == 0)
+			return true;
+	return false;
+}
+
+static int read_lines(struct reading *reading, const char *path, FILE *in)
+{
+	char *line = NULL;
+	size_t size = 0;
+	int status = 0;
+
+	while (getline(&line, &size, in) >= 0)
+		if (read_line(reading, path, line))
+			status = -1;
+	free(line);
+	return ferror(in) ? diag_errno(path, "reading the directories of libraries") : status;
+}
+
 static int read_conf(struct reading *reading, const char *path)
 {
+	if (was_read(reading, path))
+		return 0;
+	if (reading->files.count == FILES_MAX)
+		return diag_error(path, "reading the directories of libraries: more than %d files are included; "
+				  "merge some", FILES_MAX);
+	path_list_add(&reading->files, path);
+
 	int fd = root_open(reading->root, path, O_RDONLY | O_NONBLOCK), status = 0;
 	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
-	char *shown = root_outside(reading->root, path), *line = NULL;
-	size_t size = 0;
+	if (in) {
+		status = read_lines(reading, path, in);
+		fclose(in);
+	} else if (errno != ENOENT) {
+		char *shown = root_outside(reading->root, path);
 
-	if (!in) {
-		if (errno != ENOENT)
-			status = diag_errno(shown, "reading the directories of libraries");
+		status = diag_errno(shown, "reading the directories of libraries");
+		free(shown);
 		if (fd >= 0)
 			close(fd);
-	} else if (++reading->files > FILES_MAX) {
-		if (reading->files == FILES_MAX + 1)
-			status = diag_error(shown, "reading the directories of libraries: more than %d files "
-					    "are included; see whether they include each other", FILES_MAX);
-	} else {
-		while (getline(&line, &size, in) >= 0)
-			if (read_line(reading, path, line))
-				status = -1;
-		if (ferror(in))
-			status = diag_errno(shown, "reading the directories of libraries");
 	}
-	free(line);
-	free(shown);
-	if (in)
-		fclose(in);
 	return status;
 }
 
 int ldconf_read(struct path_list *list, const struct root *root)
 {
 	struct reading reading = { .root = root, .list = list };
+	int status = read_conf(&reading, LD_SO_CONF);
 
-	return read_conf(&reading, LD_SO_CONF);
+	path_list_release(&reading.files);
+	return status;
 }

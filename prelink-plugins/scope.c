@@ -23,12 +23,23 @@
  * is has 2,000. */
 #define PLUGINS_MAX 100000
 
+/* Two filters of each other move each other to the front for ever: ld.so dies of it when its stack, a node
+ * for each move, is full.  No other list comes near this. */
+#define NODES_MAX 200000
+
 /* An index into process.loaded, plus 1; 0 is none. */
 typedef uint32_t loaded_t;
 
 struct loaded {
 	struct place place;
+	size_t rank;           /* its index in process.order, while names are given anew */
 	bool reserved;         /* is in the list that is being built (l_reserved) */
+};
+
+/* A name that a loaded object answers to. */
+struct claim {
+	uint32_t name;         /* name.id */
+	loaded_t map;
 };
 
 struct process {
@@ -36,9 +47,11 @@ struct process {
 	const struct ldso *ldso;
 	struct loaded *loaded; /* in the order in which they were loaded; the program is the first */
 	size_t count, room;
-	loaded_t *by_name;     /* by name.id */
+	loaded_t *order;       /* the order in which ld.so asks them for a name: the same, but for filtees */
+	size_t order_room;
+	loaded_t *by_name;     /* by name.id: the first in that order that claims the name */
 	size_t name_room;
-	uint32_t *claimed;     /* ids of names that are set in by_name */
+	struct claim *claimed; /* all claims, as they were made */
 	size_t claimed_count, claimed_room;
 	loaded_t *by_object;   /* by object.index */
 	size_t object_room;
@@ -56,7 +69,8 @@ struct node {
 
 struct walk {
 	struct node *node;
-	size_t count, tail;
+	size_t count;          /* of all nodes that were made */
+	size_t tail;           /* index of the last in the list */
 };
 
 /* A name that a plugin or its dependencies ask for, and the object that it is. */
@@ -126,11 +140,40 @@ static void claim(struct process *p, const struct name *name, loaded_t map)
 	if (!name)
 		return;
 	p->by_name = grow(p->by_name, &p->name_room, name->id, sizeof *p->by_name);
-	if (p->by_name[name->id])
-		return;
-	p->by_name[name->id] = map;
+	if (!p->by_name[name->id])
+		p->by_name[name->id] = map;
 	p->claimed = grow(p->claimed, &p->claimed_room, p->claimed_count, sizeof *p->claimed);
-	p->claimed[p->claimed_count++] = name->id;
+	p->claimed[p->claimed_count++] = (struct claim){ name->id, map };
+}
+
+/* Gives every name to the first in p->order that claims it. */
+static void claim_again(struct process *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		p->loaded[p->order[i] - 1].rank = i;
+	for (size_t i = 0; i < p->claimed_count; i++)
+		p->by_name[p->claimed[i].name] = 0;
+	for (size_t i = 0; i < p->claimed_count; i++) {
+		loaded_t *now = &p->by_name[p->claimed[i].name], map = p->claimed[i].map;
+
+		if (!*now || p->loaded[map - 1].rank < p->loaded[*now - 1].rank)
+			*now = map;
+	}
+}
+
+/* Moves MAP right before BEFORE in p->order, as ld.so does with a filtee. */
+static void move_before(struct process *p, loaded_t map, loaded_t before)
+{
+	size_t kept = 0, at = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->order[i] != map)
+			p->order[kept++] = p->order[i];
+	while (p->order[at] != before)
+		at++;
+	memmove(&p->order[at + 1], &p->order[at], (kept - at) * sizeof *p->order);
+	p->order[at] = map;
+	claim_again(p);
 }
 
 static const struct name *soname_of(struct search *search, struct object *object)
@@ -147,6 +190,8 @@ static loaded_t add_loaded(struct process *p, const struct place *place)
 
 	p->loaded = grow(p->loaded, &p->room, p->count, sizeof *p->loaded);
 	p->loaded[map - 1] = (struct loaded){ .place = *place };
+	p->order = grow(p->order, &p->order_room, p->count, sizeof *p->order);
+	p->order[map - 1] = map;
 	p->by_object = grow(p->by_object, &p->object_room, object->index, sizeof *p->by_object);
 	p->by_object[object->index] = map;
 	claim(p, place->path, map);
@@ -157,7 +202,7 @@ static loaded_t add_loaded(struct process *p, const struct place *place)
 static void process_clear(struct process *p)
 {
 	for (size_t i = 0; i < p->claimed_count; i++)
-		p->by_name[p->claimed[i]] = 0;
+		p->by_name[p->claimed[i].name] = 0;
 	for (size_t i = 0; i < p->count; i++)
 		p->by_object[p->loaded[i].place.object->index] = 0;
 	p->claimed_count = p->count = 0;
@@ -168,26 +213,34 @@ static void process_clear(struct process *p)
 struct mark {
 	size_t count, claimed_count;
 	const char *missing;
+	loaded_t *order; /* owned, until the return */
 };
 
 static struct mark process_mark(const struct process *p)
 {
-	return (struct mark){ p->count, p->claimed_count, p->missing };
+	struct mark mark = { p->count, p->claimed_count, p->missing, xcalloc(p->count, sizeof *p->order) };
+
+	memcpy(mark.order, p->order, p->count * sizeof *p->order);
+	return mark;
 }
 
 /* Unloads what was loaded, and forgets the names that were given, since MARK. */
-static void process_rewind(struct process *p, struct mark mark)
+static void process_return(struct process *p, struct mark mark)
 {
 	for (; p->claimed_count > mark.claimed_count; p->claimed_count--)
-		p->by_name[p->claimed[p->claimed_count - 1]] = 0;
+		p->by_name[p->claimed[p->claimed_count - 1].name] = 0;
 	for (; p->count > mark.count; p->count--)
 		p->by_object[p->loaded[p->count - 1].place.object->index] = 0;
 	p->missing = mark.missing;
+	memcpy(p->order, mark.order, p->count * sizeof *p->order);
+	free(mark.order);
+	claim_again(p);
 }
 
 static void process_release(struct process *p)
 {
 	free(p->loaded);
+	free(p->order);
 	free(p->by_name);
 	free(p->claimed);
 	free(p->by_object);
@@ -276,6 +329,7 @@ static size_t insert(struct process *p, struct walk *walk, size_t orig, loaded_t
 	p->loaded[map - 1].reserved = true;
 	if (walk->tail == orig)
 		walk->tail = node;
+	move_before(p, map, walk->node[node].map);
 	return node;
 }
 
@@ -304,8 +358,10 @@ static void walk_needed(struct process *p, struct walk *walk, size_t node)
 
 		if (dependency && needed->tag == DT_NEEDED)
 			append(p, walk, dependency);
-		else if (dependency)
+		else if (dependency && walk->count < NODES_MAX)
 			node = insert(p, walk, node, dependency);
+		else if (dependency)
+			p->missing = needed->name;
 		else if (needed->tag == DT_AUXILIARY)
 			p->missing = missing; /* it need not be there */
 	}
@@ -466,7 +522,8 @@ static const struct closure *get_closure(struct scoping *s, const struct place *
 	closure->object = path->object;
 	/* A program without a name; what it needs is not looked at. */
 	process_begin(&s->plain, ldso, program->object, NULL);
-	process_rewind(&s->plain, (struct mark){ .count = s->plain.count });
+	for (; s->plain.claimed_count; s->plain.claimed_count--)
+		s->plain.by_name[s->plain.claimed[s->plain.claimed_count - 1].name] = 0;
 	if (ldso->object)
 		claim(&s->plain, soname_of(s->search, ldso->object), by_object(&s->plain, ldso->object));
 	load_plugin(s, &s->plain, closure);
@@ -543,7 +600,7 @@ static void add_plugin(struct scoping *s, struct object *program, const struct o
 		own->path = path;
 		own->object = path->object;
 		load_plugin(s, p, own);
-		process_rewind(p, mark);
+		process_return(p, mark);
 		closure = own;
 	}
 	add_plugin_scope(s, program, &(struct plugin_scope){ .plugin = path->object, .host = host,

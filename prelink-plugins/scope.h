@@ -12,6 +12,10 @@
  *     Plugins come from the notes of every object in the start-up scope, and in turn of every object
  *     in the scope of a plugin.
  *
+ * One thing is not as in glibc 2.36: a filtee of the program itself drops out of ld.so's list of what is
+ * loaded, and is mapped a second time when something else asks for it.  Here it is there once, before the
+ * program.
+ *
  * A dependency that cannot be found is left out (it is `missing`), so that the rest is still known. */
 #ifndef SCOPE_H
 #define SCOPE_H

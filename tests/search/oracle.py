@@ -8,6 +8,7 @@ import concurrent.futures
 import fcntl
 import os
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -76,9 +77,9 @@ class Scope:
         self.path, self.kind, self.members, self.missing, self.plugins = path, kind, [], [], []
 
 
-def driver(*arguments, status=0, prefix=()):
+def driver(*arguments, status=0):
     """What our driver prints for ARGUMENTS: {path: Scope}, and the totals line."""
-    done = harness.run([*prefix, DRIVER, *arguments], status=status)
+    done = harness.run([DRIVER, *arguments], status=status)
     scopes, members = {}, None
     last = ""
     for line in done.stdout.splitlines():
@@ -99,10 +100,22 @@ def driver(*arguments, status=0, prefix=()):
     return scopes, last
 
 
-def trace(loader, path, *options, prefix=(), **environment):
+def into(root):
+    """For preexec_fn: chroot(8) would be a program under ld.so's variables itself.  Some trees make ld.so go round
+    in circles for ever, until something stops it."""
+    def enter():
+        resource.setrlimit(resource.RLIMIT_CPU, (2, 2))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if root:
+            os.chroot(root)
+            os.chdir("/")
+    return enter
+
+
+def trace(loader, path, *options, root=None, **environment):
     """What LD_TRACE_LOADED_OBJECTS lists: (paths in the order of loading, names not found, all output)."""
-    done = subprocess.run([*prefix, loader, *options, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace",
+    done = subprocess.run([loader, *options, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=into(root),
                           env=clean_environment(LD_TRACE_LOADED_OBJECTS="1", **environment))
     found, missing = [], []
     for line in done.stdout.splitlines():
@@ -119,15 +132,15 @@ def trace(loader, path, *options, prefix=(), **environment):
     return found, missing, done.stdout
 
 
-def scope(loader, path, *options, prefix=(), **environment):
+def scope(loader, path, *options, root=None, **environment):
     """The start-up scope that LD_DEBUG=scopes prints, or None and the output where ld.so gave up.
 
     LD_DEBUG=symbols follows it with so much text that ld.so, writing into a pipe of one page, still is
     relocating its first object when we kill it."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, F_SETPIPE_SZ, 4096)
-    child = subprocess.Popen([*prefix, loader, *options, path], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL, stderr=writing,
+    child = subprocess.Popen([loader, *options, path], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=writing, preexec_fn=into(root),
                              env=clean_environment(LD_DEBUG="scopes,symbols", LD_BIND_NOW="1", **environment))
     os.close(writing)
     text = b""
