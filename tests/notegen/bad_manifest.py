@@ -38,6 +38,8 @@ TABLE = [
     (changed("application: demo", "application:"), "2:13", "has to be a string"),
     (changed("application: demo", 'application: "a\\0b"'), "2:14", "control character"),
     (changed("application: demo", 'application: "a\\nb"'), "2:14", "control character"),
+    (changed("application: demo", 'application: "a\\u2028b"'), "2:14", "control character"),
+    (changed("application: demo", 'application: "a\\x85b"'), "2:14", "control character"),
     (changed("application", "aplication"), "2:1", 'unknown key "aplication"'),
     (changed("application: demo", "application: demo\ndescription: [a]"), "3:14", "has to be a string"),
     (changed("hosts:\n  - path: HOST\n", ""), "1:1", 'no "hosts"'),

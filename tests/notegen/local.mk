@@ -4,6 +4,7 @@ TESTS += \
 	tests/notegen/bad_input.py \
 	tests/notegen/bad_manifest.py \
 	tests/notegen/commands.py \
+	tests/notegen/faults.py \
 	tests/notegen/killed.py \
 	tests/notegen/linkers.py \
 	tests/notegen/readers.py \
