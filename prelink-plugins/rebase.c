@@ -250,7 +250,7 @@ static int move_relative(struct walk *w, GElf_Rela *reloc, uint64_t target)
 	uint64_t mask = w->image->is64 ? UINT64_MAX : UINT32_MAX;
 	uint64_t old = (uint64_t)reloc->r_addend & mask;
 
-	reloc->r_addend += (int64_t)w->delta;
+	reloc->r_addend = (int64_t)((uint64_t)reloc->r_addend + w->delta);
 	if (!w->rebase->fill)
 		return 0;
 	if (w->relative >= w->words->count)
@@ -295,7 +295,7 @@ static int move_target(struct walk *w, GElf_Rela *reloc, bool rela)
 			move_word(w, target);
 			return 0;
 		}
-		reloc->r_addend += (int64_t)w->delta;
+		reloc->r_addend = (int64_t)((uint64_t)reloc->r_addend + w->delta);
 		move_own_address(w, target);
 		return 0;
 	case RELOC_JUMP_SLOT:

@@ -14,9 +14,13 @@ static int redo_and_compare(const struct rewrite *rewrite, const struct object *
 {
 	struct object there = *object; /* shares what it owns; nothing is changed or released through it */
 	struct rewritten redone;
+	struct dynamic dynamic;
 	const char *why;
 	bool changed;
 
+	/* The stamp is the file's, whatever has touched it since. */
+	if (dynamic_init(&dynamic, present) == 0 && dynamic.gnu_prelinked)
+		there.st.st_mtim.tv_sec = (time_t)dynamic.gnu_prelinked;
 	there.slot = object->original_start + (GElf_Addr)undo_delta(present);
 	there.has_slot = true;
 	enum object_skip skip = rewrite_image(rewrite, &there, original, fd, &redone, &changed, &why);

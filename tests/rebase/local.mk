@@ -4,7 +4,8 @@ TESTS += \
 	tests/rebase/linkers.py \
 	tests/rebase/executables.py \
 	tests/rebase/readers.py \
-	tests/rebase/hostile.py
+	tests/rebase/hostile.py \
+	tests/rebase/verify.py
 
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter
