@@ -8,11 +8,13 @@
  *     D PATH...    the same, with RTLD_DEEPBIND
  *     P            a new process: forget the unique symbols
  *     B PATH       bind this object, and print
+ *     V PATH       the same, with what is written where
  *     T PATH       bind it, print nothing
  *
  * Prints for each B the path, and then, for each lookup that ld.so would do, a line: address, symbol,
  * version or nothing, provider or "0" (weak, undefined) or "?" (undefined), "protected" or "normal"; tabs
- * between. */
+ * between.  For each V, of words and GOT entries: address, symbol, provider ("0" where that does not matter), and
+ * the value less the provider's load bias, or "ifunc". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +69,25 @@ static void print(const struct bind_object *by, const struct binding_list *list)
 	}
 }
 
+static void print_values(const struct bind_object *by, const struct binding_list *list)
+{
+	puts(by->object->path);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct binding *binding = &list->item[i];
+		bool moves = (binding->result == BINDING_FOUND || binding->result == BINDING_SELF) && !binding->absolute;
+		bool word = binding->kind == RELOC_WORD;
+		const char *version;
+		if (!word && binding->kind != RELOC_GLOB_DAT && binding->kind != RELOC_JUMP_SLOT)
+			continue;
+		printf("0x%llx\t%s\t%s\t", (unsigned long long)binding->address, binding_name(by, binding, &version),
+		       moves ? binding->provider->object->path : "0");
+		if (moves && binding->sym_type == STT_GNU_IFUNC && !binding->undefined)
+			printf("ifunc\n");
+		else
+			printf("0x%llx\n", (unsigned long long)(binding->value + (word ? binding->addend : 0)));
+	}
+}
+
 int main(void)
 {
 	struct root root;
@@ -101,8 +122,11 @@ int main(void)
 			scope.deepbind = command == 'D';
 			if (command == 'N')
 				scope.global = NULL;
-		} else if (bind_object(bind, objects.member[0], &scope, &list) == 0 && command == 'B') {
-			print(bind_open(bind, objects.member[0]), &list);
+		} else if (bind_object(bind, objects.member[0], &scope, &list) == 0) {
+			if (command == 'B')
+				print(bind_open(bind, objects.member[0]), &list);
+			else if (command == 'V')
+				print_values(bind_open(bind, objects.member[0]), &list);
 		}
 	}
 	binding_list_release(&list);

@@ -2,8 +2,10 @@
 TESTS += \
 	tests/bind/semantics.py \
 	tests/bind/programs.py \
+	tests/bind/values.py \
 	tests/bind/plugins.py \
-	tests/bind/orders.py
+	tests/bind/orders.py \
+	tests/bind/hostile.py
 
 # Binds in scopes that a test spells out; opens plugins; plays the loading of plugins in any order.
 check_PROGRAMS += tests/bind/bindings tests/bind/load tests/bind/orders
@@ -13,4 +15,4 @@ tests_bind_load_SOURCES = tests/bind/load.c
 tests_bind_load_LDADD = -ldl
 tests_bind_orders_SOURCES = tests/bind/orders.c
 tests_bind_orders_LDADD = $(prelink_plugins_prelink_LDADD)
-EXTRA_DIST += tests/bind/oracle.py tests/bind/shim.c
+EXTRA_DIST += tests/bind/damaged.c tests/bind/oracle.py tests/bind/shim.c

@@ -119,9 +119,10 @@ class Ours:
     def add(self, command, *paths):
         self.lines.append("\t".join((command, *paths)))
 
-    def run(self, path=None):
-        """[(object, [(address, Bound)])] for every "B", in that order; provider "?" where nobody defines it."""
-        done = subprocess.run([path or os.path.join(BUILD, "tests/bind/bindings")],
+    def run(self, values=False):
+        """[(object, [(address, Bound)])] for every "B", in that order; provider "?" where nobody defines it.
+        With VALUES, for every "V": [(object, [(address, symbol, provider, value or None for IFUNC)])]."""
+        done = subprocess.run([os.path.join(BUILD, "tests/bind/bindings")],
                               input="\n".join(self.lines) + "\n", stdout=subprocess.PIPE, text=True,
                               errors="surrogateescape")
         if done.returncode != 0:
@@ -130,6 +131,11 @@ class Ours:
         for line in done.stdout.splitlines():
             if "\t" not in line:
                 objects.append((line, []))
+                continue
+            if values:
+                address, symbol, provider, value = line.split("\t")
+                objects[-1][1].append((int(address, 16), symbol, provider,
+                                       None if value == "ifunc" else int(value, 16)))
                 continue
             address, symbol, version, provider, how = line.split("\t")
             objects[-1][1].append((int(address, 16), Bound(symbol, version, provider, how)))

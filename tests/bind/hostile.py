@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Damaged symbol, hash, version, relocation and dynamic tables: no report of AddressSanitizer or UBSan, no walk
+without end.  2,000 files, more with LONG=1; which ones, is printed (SEED=N for others)."""
+import os
+import random
+import resource
+import struct
+import subprocess
+
+from harness import SOURCE, expect, fail, need, read, run, scratch, write
+
+TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.version_r", ".gnu.version_d", ".rela.dyn",
+          ".rela.plt", ".rel.dyn", ".rel.plt", ".relr.dyn", ".dynamic", ".data.rel.ro", ".got"}
+PARTS = ["prelink-plugins/symbols.c", "prelink-plugins/bind.c", "prelink-plugins/universe.c",
+         "prelink-plugins/dynamic.c", "prelink-plugins/object.c", "prelink-plugins/arch/arch.c",
+         "prelink-plugins/arch/x86_64.c", "prelink-plugins/arch/i386.c", "prelink-plugins/arch/aarch64.c"]
+LIBRARY = """
+int f1(void) { return 1; } int f2(void) { return 2; } int g3(void) { return 3; } __thread int t;
+__asm__(".symver f1,f@V1"); __asm__(".symver f2,f@@V2"); __asm__(".symver g3,g@@V3");
+__attribute__((weak)) int w(void) { return 0; } int data[4] = { 1, 2, 3, 4 }; extern int missing(void) __attribute__((weak));
+void *table[] = { f1, f2, g3, w, data, &data[2], missing }; int *pt(void) { return &t; } void *pm(void) { return missing; }
+__asm__(".data; .globl u; .type u,@gnu_unique_object; .size u,4; u: .long 1; .text"); extern int u; int *pu(void) { return &u; }
+int one(void) { return 1; } void *resolve(void) { return one; }
+__asm__(".globl i; .type i,@gnu_indirect_function; .set i,resolve"); extern int i(void); int ci(void) { return i(); }
+"""
+PROGRAM = """
+extern int f(void), g(void), w(void), data[], u, ci(void); int *p = data + 1;
+int _start(void) { return f() + g() + w() + data[0] + u + ci() + (long)f; }
+"""
+VALUES = [0, 1, 2, 3, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff]
+
+
+def tables(data):
+    """(offset, size) of the tables that binding reads."""
+    wide = data[4] == 2
+    shoff, = struct.unpack_from("<Q" if wide else "<I", data, 40 if wide else 32)
+    count, names = struct.unpack_from("<HH", data, 60 if wide else 48)
+    rows = [struct.unpack_from("<IIQQQQ" if wide else "<IIIIII", data, shoff + i * (64 if wide else 40))
+            for i in range(count)]
+    found = []
+    for name, _, _, _, offset, size in rows:
+        start = rows[names][4] + name
+        if data[start:data.index(0, start)].decode() in TABLES and size:
+            found.append((offset, size))
+    return found
+
+
+def damage(data, places, chance):
+    data = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 3, 8))):
+        offset, size = chance.choice(places)
+        width = chance.choice((1, 2, 4, 4, 8))
+        at = offset + chance.randrange(size) // width * width
+        if at + width > len(data):
+            continue
+        value = chance.choice(VALUES) if chance.random() < 0.6 else chance.getrandbits(64)
+        if chance.random() < 0.2 and width >= 4:   # what is there, off by a little
+            value = int.from_bytes(data[at:at + width], "little") + chance.randrange(-8, 9)
+        data[at:at + width] = (value & (1 << 8 * width) - 1).to_bytes(width, "little")
+    if chance.random() < 0.05:
+        del data[chance.randrange(64, len(data)):]
+    return bytes(data)
+
+
+def limits():
+    resource.setrlimit(resource.RLIMIT_CPU, (300, 300))  # a walk without end is killed
+
+
+need("gcc")
+seed = int(os.environ.get("SEED", 1))
+count = 20000 if os.environ.get("LONG") else 2000
+directory, chance = scratch(), random.Random(seed)
+libraries = [f"notegen/lib/{name}" for name in sorted(os.listdir(f"{SOURCE}/notegen/lib")) if name.endswith(".c")]
+run(["gcc", "-g", "-O1", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+     f"-I{SOURCE}/notegen/lib", f"-I{SOURCE}/prelink-plugins", "-o", f"{directory}/damaged",
+     f"{SOURCE}/tests/bind/damaged.c", *(f"{SOURCE}/{part}" for part in PARTS + libraries),
+     "-lelf", "-lyaml", "-ljansson", "-lpthread"])
+write(f"{directory}/script", "V1 { global: f1; local: nothing; }; V2 { global: f2; } V1; V3 { global: g3; } V2;")
+seeds = []
+for flag, loader in ("-m64", "/lib64/ld-linux-x86-64.so.2"), ("-m32", "/lib/ld-linux.so.2"):
+    for style in "gnu", "sysv", "both":
+        base = f"{directory}/{flag}{style}"
+        common = ["gcc", flag, "-O1", "-nostdlib", "-fno-stack-protector", "-x", "c", "-", f"-Wl,--hash-style={style}"]
+        run([*common, "-shared", "-fPIC", "-ftls-model=initial-exec", f"-Wl,--version-script={directory}/script",
+             "-Wl,-soname,libseed.so", "-o", base + ".so"], input=LIBRARY)
+        run([*common, "-fPIE", "-pie", f"-Wl,--dynamic-linker={loader}", "-o", base, "-x", "none", base + ".so"],
+            input=PROGRAM)
+        seeds += [(base, base + ".so", read(file)) for file in (base + ".so", base)]
+sound = done = 0
+for number, (program, library, data) in enumerate(seeds):
+    places, names = tables(data), []
+    for i in range(count // len(seeds) + 1):
+        names.append(f"{directory}/d{i}")
+        write(names[-1], damage(data, places, chance))
+    result = subprocess.run([f"{directory}/damaged", program, library], input="\n".join(names) + "\n", text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace", preexec_fn=limits,
+                            env={**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1"})
+    if result.returncode or "Sanitizer" in result.stderr or "runtime error" in result.stderr:
+        where = next((at for at in (result.stderr.find("runtime error"), result.stderr.find("ERROR: ")) if at >= 0), 0)
+        fail(f"seed {seed}, file {number}: exit status {result.returncode}\n{result.stderr[max(0, where - 200):][:3000]}")
+    words = result.stdout.split()
+    done, sound = done + int(words[0]), sound + int(words[2])
+    expect(all(line.startswith("damaged: ") for line in result.stderr.splitlines()), "a message of more than one line")
+print(f"seed {seed}: {done} damaged files, {sound} of them taken for sound, no report")
+expect(0 < sound < done, "the damage is never, or always, noticed: this tests nothing")
