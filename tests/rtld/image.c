@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image OUTPUT PROGRAM [ARGUMENT...]: runs PROGRAM without address randomisation, and writes down what ld.so
+/* image OUTPUT ROOT PROGRAM [ARGUMENT...]: runs PROGRAM in ROOT without address randomisation, and writes down what ld.so
  * made of each object's writable memory.
  *
  * ld.so protects an object's RELRO pages (mprotect) right after it has relocated that object, at start-up and
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 	char name[4096];
 	int status;
 
-	if (argc < 3)
+	if (argc < 4)
 		return 2;
 	snprintf(name, sizeof name, "%s.pages", argv[1]);
 	lines = fopen(argv[1], "w");
@@ -164,13 +164,15 @@ int main(int argc, char **argv)
 		die(argv[1]);
 	child = fork();
 	if (child == 0) {
+		if (strcmp(argv[2], "/") && (chroot(argv[2]) || chdir("/")))
+			_exit(126);
 		personality(ADDR_NO_RANDOMIZE);
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
-		execvp(argv[2], argv + 2);
+		execvp(argv[3], argv + 3);
 		_exit(127);
 	}
 	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
-		die(argv[2]);
+		die(argv[3]);
 	ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
 	unsigned long entry = entry_point();
 	long saved = ptrace(PTRACE_PEEKTEXT, child, entry, 0);

@@ -14,7 +14,7 @@ MODULE = os.path.join(BUILD, "prelink-plugins/rtld/prelink-rtld.so")
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 
-NULL, PLTRELSZ, STRTAB, SYMTAB, RELA, RELASZ, SONAME, SYMBOLIC, JMPREL = 0, 2, 5, 6, 7, 8, 14, 16, 23
+NULL, PLTRELSZ, PLTGOT, STRTAB, SYMTAB, RELA, RELASZ, SONAME, SYMBOLIC, JMPREL = 0, 2, 3, 5, 6, 7, 8, 14, 16, 23
 FLAGS, RELACOUNT, FLAGS_1 = 30, 0x6ffffff9, 0x6ffffffb
 PRELINKED, CHECKSUM, PLAN = 0x6ffffdf5, 0x6ffffdf8, 0x6ffffefa
 R_64, R_COPY, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_IRELATIVE = 1, 5, 6, 7, 8, 37

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The run-time module at work in scratch roots: install it there, run programs with and without, compare."""
+import os
+import re
+import shutil
+import subprocess
+
+import kit
+from harness import BUILD, expect, fail, run, scratch
+
+IMAGE_SOURCE = os.path.join(os.path.dirname(__file__), "image.c")
+SETTINGS = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL": "C.UTF-8", "HOME": "/tmp", "TERM": "dumb",
+            "QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": "/tmp"}
+
+
+def module_path():
+    """Where prelink has DT_AUDIT look for the module: PKGLIBDIR of this build."""
+    with open(os.path.join(BUILD, "Makefile")) as file:
+        text = file.read()
+    prefix = re.search(r"^prefix = (.*)$", text, re.M)[1]
+    return os.path.join(prefix, "lib/prelink-plugins/prelink-rtld.so")
+
+
+def install_module(root):
+    path = root + module_path()
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    shutil.copy(kit.MODULE, path)
+    return path
+
+
+def start(root, command, timeout=120, **environment):
+    """Runs COMMAND in ROOT; the finished process, output as text."""
+    env = dict(SETTINGS, **environment)
+    return subprocess.run(["chroot", root, *command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, errors="backslashreplace", timeout=timeout,
+                          executable=shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin"))
+
+
+def levels_of(process):
+    """[(object, level, reason)] of what PRELINK_RTLD=verbose said."""
+    return [(m[1], m[2], m[3] or "") for m in
+            re.finditer(r"^prelink-rtld: (\S+): (full|relative only|none)(?:: (.*))?$", process.stderr, re.M)]
+
+
+def messages_of(process):
+    return "\n".join(line for line in process.stderr.split("\n") if not line.startswith("prelink-rtld: "))
+
+
+def image_taker(built=[]):
+    """Path of image.c's program."""
+    if not built:
+        built.append(os.path.join(scratch(), "image"))
+        run(["gcc", "-O2", "-o", built[0], IMAGE_SOURCE])
+    return built[0]
+
+
+class Image:
+    """What image.c saw of one run."""
+
+    def __init__(self, root, command, **environment):
+        taker = image_taker()
+        out = taker + ".out"
+        self.process = subprocess.run([taker, out, root, *command], env=dict(SETTINGS, **environment),
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True, errors="backslashreplace", timeout=600)
+        real = os.path.realpath(root).rstrip("/")
+        with open(out) as file:
+            self.lines = [line.replace(" " + real + "/", " /", 1) for line in file.read().split("\n")[:-1]]
+        self.file = open(out + ".pages", "rb")
+        for path in (out, out + ".pages"):
+            os.unlink(path)
+        expect(self.lines, f"{command}: nothing was taken: {self.process.stderr}")
+
+    def page(self, index):
+        self.file.seek(index * 4096)
+        return self.file.read(4096)
+
+
+def lazy_slots(path, cache={}):
+    """Addresses of the JUMP_SLOTs of PATH that ld.so binds lazily, and of the word where it puts the address of its
+    own link map: that is from malloc, which ld.so asks for less where it looks up less."""
+    if path not in cache:
+        elf = kit.Elf(path)
+        cache[path] = ({r[0] for r in elf.table(kit.JMPREL, kit.PLTRELSZ) if r[1] & 0xffffffff == kit.R_JUMP_SLOT},
+                       elf.entry.get(kit.PLTGOT, 0) + 8) if elf.lazy else (set(), None)
+    return cache[path]
+
+
+def compare_images(root, command):
+    """Runs COMMAND in ROOT with the module active and standing aside, and fails unless each writable page of
+    each object is the same after its relocation, and at the entry point.
+
+    A lazy call's slot may hold its stub in one and the function in the other: then it has to be the function
+    that a third run, with LD_BIND_NOW, puts there.  Returns (objects, pages, such slots)."""
+    active = Image(root, command, PRELINK_RTLD="on_")
+    aside = Image(root, command, PRELINK_RTLD="off")
+    now = None
+    if active.process.returncode != aside.process.returncode:
+        fail(f"{command}: exit status {active.process.returncode} with the module, {aside.process.returncode} without\n"
+             f"{active.process.stderr[-500:]}")
+    # At the entry point constructors have run (libc draws random numbers there), so what was there at the entry
+    # point only counts for objects that have no RELRO, and so were not taken when they had been relocated.
+    relocated = {line.split(" ")[1] for line in aside.lines if line.startswith("relocated ")}
+    keep = [[(i, line) for i, line in enumerate(image.lines) if "/prelink-rtld.so " not in line and
+             (line.startswith("relocated ") or line.split(" ")[1] not in relocated)]
+            for image in (active, aside)]
+    if [line for _, line in keep[0]] != [line for _, line in keep[1]]:
+        different = [(a, b) for (_, a), (_, b) in zip(*keep) if a != b][:1] or [len(keep[0]), len(keep[1])]
+        fail(f"{command}: other objects are there with the module than without: {different}")
+    bound = 0
+    for (i, line), (j, _) in zip(*keep):
+        one, other = active.page(i), aside.page(j)
+        if one == other:
+            continue
+        when, path, address = line.split(" ")
+        address = int(address, 16)
+        slots, link_map = lazy_slots(root + path)
+        for at in range(0, 4096, 8):
+            if one[at:at + 8] == other[at:at + 8] or address + at == link_map:
+                continue
+            seen, wanted = one[at:at + 8][::-1].hex(), other[at:at + 8][::-1].hex()
+            if address + at in slots and when == "relocated":
+                now = now or Image(root, command, PRELINK_RTLD="off", LD_BIND_NOW="1")
+                place = {l: k for k, l in enumerate(now.lines)}.get(line)
+                if place is not None:
+                    wanted = now.page(place)[at:at + 8][::-1].hex()
+                bound += 1
+            if seen != wanted:
+                fail(f"{command}: {when} {path}: the word at {address + at:#x}:\n  expected {wanted}\n  seen     {seen}")
+    return len({line.split()[1] for _, line in keep[0]}), len(keep[0]), bound
