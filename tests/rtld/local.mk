@@ -1,5 +1,6 @@
 # Tests of this area; one line each.
 TESTS += tests/rtld/module.py
 TESTS += tests/rtld/levels.py
+TESTS += tests/rtld/cases.py
 TESTS += tests/rtld/images.py
 EXTRA_DIST += tests/rtld/kit.py tests/rtld/rooted.py tests/rtld/image.c
