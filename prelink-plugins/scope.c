@@ -56,8 +56,10 @@ struct process {
 	loaded_t *by_object;   /* by object.index */
 	size_t object_room;
 	const char *missing;   /* the first name that was not found */
-	/* While a closure is recorded: what every name that was asked for turned out to be. */
-	struct closure *recording;
+	struct closure *recording; /* its decisions are being collected */
+	uint32_t *recorded;    /* by name.id: number of the last closure that has a decision on it */
+	size_t recorded_room;
+	uint32_t recordings;   /* closures so far */
 };
 
 /* An object of the list that is being built (struct list of dl-deps.c). */
@@ -244,12 +246,21 @@ static void process_release(struct process *p)
 	free(p->by_name);
 	free(p->claimed);
 	free(p->by_object);
+	free(p->recorded);
 }
 
-static void record(struct closure *closure, const struct name *name, struct object *object)
+/* Notes what NAME turned out to be, once. */
+static void record(struct process *p, const struct name *name, struct object *object)
 {
-	size_t count = closure->decision_count;
+	struct closure *closure = p->recording;
 
+	if (!closure)
+		return;
+	p->recorded = grow(p->recorded, &p->recorded_room, name->id, sizeof *p->recorded);
+	if (p->recorded[name->id] == p->recordings)
+		return;
+	p->recorded[name->id] = p->recordings;
+	size_t count = closure->decision_count;
 	if ((count & (count - 1)) == 0)
 		closure->decision = xreallocarray(closure->decision, count ? 2 * count : 1,
 						  sizeof *closure->decision);
@@ -262,15 +273,16 @@ static loaded_t map_object(struct process *p, loaded_t loader, const struct name
 {
 	loaded_t map = by_name(p, name);
 
-	if (map)
+	if (map) {
+		record(p, name, p->loaded[map - 1].place.object);
 		return map;
+	}
 	const struct name *path = search_file(p->search, p->ldso, &p->loaded[loader - 1].place,
 					      &p->loaded[0].place, name);
 	if (!path) {
 		if (!p->missing)
 			p->missing = name->text;
-		if (p->recording)
-			record(p->recording, name, NULL);
+		record(p, name, NULL);
 		return 0;
 	}
 	map = by_object(p, path->object);
@@ -281,8 +293,7 @@ static loaded_t map_object(struct process *p, loaded_t loader, const struct name
 		map = add_loaded(p, &place);
 	}
 	claim(p, name, map);
-	if (p->recording)
-		record(p->recording, name, path->object);
+	record(p, name, path->object);
 	return map;
 }
 
@@ -499,6 +510,7 @@ static void load_plugin(struct scoping *s, struct process *p, struct closure *cl
 					  &p->loaded[0].place);
 
 	p->recording = closure;
+	p->recordings++;
 	closure->scope = walk_from(p, add_loaded(p, &place), NULL, 0);
 	p->recording = NULL;
 	object_table_keep(s->table, closure->scope.member);

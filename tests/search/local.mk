@@ -2,7 +2,9 @@
 TESTS += \
 	tests/search/machine.py \
 	tests/search/rules.py \
-	tests/search/random_trees.py
+	tests/search/random_trees.py \
+	tests/search/plugins.py \
+	tests/search/random_plugins.py
 
 # Prints the scopes that gather, search and scope find.
 check_PROGRAMS += tests/search/scopes

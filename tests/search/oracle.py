@@ -132,31 +132,38 @@ def trace(loader, path, *options, root=None, **environment):
     return found, missing, done.stdout
 
 
-def scope(loader, path, *options, root=None, **environment):
-    """The start-up scope that LD_DEBUG=scopes prints, or None and the output where ld.so gave up.
+def scopes_until(command, marker, root=None, **environment):
+    """What LD_DEBUG=scopes prints while COMMAND runs, up to the scope of the object that follows MARKER.
 
-    LD_DEBUG=symbols follows it with so much text that ld.so, writing into a pipe of one page, still is
-    relocating its first object when we kill it."""
+    LD_DEBUG=symbols follows each with so much text that ld.so, writing into a pipe of one page, still is
+    relocating the first of the objects when we kill it."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, F_SETPIPE_SZ, 4096)
-    child = subprocess.Popen([loader, *options, path], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL, stderr=writing, preexec_fn=into(root),
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writing,
+                             preexec_fn=into(root),
                              env=clean_environment(LD_DEBUG="scopes,symbols", LD_BIND_NOW="1", **environment))
     os.close(writing)
-    text = b""
+    text, at = b"", -1
     try:
-        while b"symbol=" not in text.partition(b"Initial object scopes")[2]:
+        while at < 0 or b"symbol=" not in text[at:]:
             chunk = os.read(reading, 512)
             if not chunk:
                 break
             text += chunk
+            if at < 0:
+                at = text.find(marker.encode(), max(0, len(text) - 512 - len(marker)))
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
         os.close(reading)
-    text = text.decode(errors="replace")
-    match = re.search(r"Initial object scopes\n.*?object=.*?\n\s+\d+:\s+scope 0: (.*?) *\n", text, re.S)
-    return (match.group(1).split() if match else None), text
+    return text[max(at, 0):].decode(errors="replace") if at >= 0 else None, text.decode(errors="replace")
+
+
+def scope(loader, path, *options, root=None, **environment):
+    """The start-up scope of PATH, or None and the output where ld.so gave up."""
+    text, everything = scopes_until([loader, *options, path], "Initial object scopes", root, **environment)
+    match = text and re.search(r"object=.*?\n\s+\d+:\s+scope 0: (.*?) *\n", text, re.S)
+    return (match.group(1).split() if match else None), everything
 
 
 def in_parallel(function, items, workers=2):
