@@ -34,7 +34,8 @@ enum { OPTION_MANIFEST = 256, OPTION_DIRECTORY, OPTION_ROOT, OPTION_STRICT };
 static const struct argp_option options[] = {
 	{ "manifest", OPTION_MANIFEST, "FILE", 0, "Read this manifest; may be repeated", 0 },
 	{ "manifest-dir", OPTION_DIRECTORY, "DIR", 0,
-	  "Read every *.yaml file of DIR; may be repeated.  Where neither is given: " PKGDATADIR "/manifests", 0 },
+	  "Read every *.yaml file of DIR; may be repeated.  Where neither is given: " PKGDATADIR "/manifests",
+	  0 },
 	{ "root", OPTION_ROOT, "DIR", 0, "Work in the tree below DIR", 0 },
 	{ "strict", OPTION_STRICT, NULL, 0, "A pattern that matches nothing is an error", 0 },
 	{ "dry-run", 'n', NULL, 0, "Say what would be done, and change nothing", 0 },
@@ -95,20 +96,25 @@ static int read_manifests(struct add *add)
 	return result;
 }
 
+/* How patterns of MANIFEST without a match are told.  Of what a directory of manifests describes, any part
+ * may not be installed. */
+static enum unmatched unmatched_of(const struct add *add, const struct manifest *manifest)
+{
+	if (add->strict)
+		return UNMATCHED_ERROR;
+	return manifest->collected ? UNMATCHED_SILENT : UNMATCHED_WARNING;
+}
+
 /* Fills the table of hosts, and tells the patterns that match nothing. */
 static int find_hosts(struct add *add)
 {
-	enum unmatched hosts_unmatched, unmatched;
 	int result = 0;
 
 	for (size_t i = 0; i < add->manifests.count; i++) {
 		const struct manifest *manifest = &add->manifests.manifest[i];
-
-		/* Of what a directory of manifests describes, any part may not be installed. */
-		unmatched = add->strict ? UNMATCHED_ERROR : manifest->collected ? UNMATCHED_SILENT : UNMATCHED_WARNING;
+		enum unmatched unmatched = unmatched_of(add, manifest);
 		/* Who names files means these, not whatever else the manifests describe. */
-		hosts_unmatched = add->elf_count ? UNMATCHED_SILENT : unmatched;
-
+		enum unmatched hosts_unmatched = add->elf_count ? UNMATCHED_SILENT : unmatched;
 		int found = hosts_find(&add->root, manifest, hosts_unmatched, &add->hosts);
 
 		if (found < 0 || (found > 0 && hosts_expand_plugins(&add->root, manifest, unmatched) < 0))
@@ -141,7 +147,8 @@ static const char *objection(const struct add *add, const struct host *host, con
 {
 	char *copy = xstrdup(host->path), capability[64];
 	struct stat directory;
-	bool writable = root_stat(&add->root, dirname(copy), &directory) == 0 && (directory.st_mode & S_IWOTH);
+	bool writable =
+	    root_stat(&add->root, dirname(copy), &directory) == 0 && (directory.st_mode & S_IWOTH);
 
 	free(copy);
 	if (host->st.st_mode & (S_ISUID | S_ISGID))
@@ -175,7 +182,8 @@ static void write_notes(struct add *add)
 		if (add->elf_count && !host->named)
 			why = NULL; /* none of those that were asked for */
 		else if (why)
-			diag_warn(outside, "no note added: %s; name it on the command line if you mean it", why);
+			diag_warn(outside, "no note added: %s; name it on the command line if you mean it",
+				  why);
 		else if (host->named || is_elf(&add->root, host->path))
 			editor_set_note(&editor, host->path, &host->plugins);
 		else if (add->verbose)
@@ -201,13 +209,15 @@ static int run(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.args_doc = "[ELF...]",
-		.doc = "Writes into each object that the manifests name as a host which plugins it can load; with "
+		.doc = "Writes into each object that the manifests name as a host which plugins it can load; "
+		       "with "
 		       "ELF arguments, only into these.",
 	};
 	struct add add = { .root = { .fd = -1 } };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &add);
-	if (root_open_tree(&add.root, add.root_path) == 0 && read_manifests(&add) == 0 && find_hosts(&add) == 0) {
+	if (root_open_tree(&add.root, add.root_path) == 0 && read_manifests(&add) == 0 &&
+	    find_hosts(&add) == 0) {
 		select_hosts(&add);
 		/* Beyond this point files are changed. */
 		write_notes(&add);

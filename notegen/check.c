@@ -63,7 +63,8 @@ static int run(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.args_doc = "MANIFEST...",
-		.doc = "Says whether each manifest is well-formed, and how many hosts and plugins it matches.",
+		.doc =
+		    "Says whether each manifest is well-formed, and how many hosts and plugins it matches.",
 	};
 	struct check check = { 0 };
 	struct manifest_list manifests = { 0 };
@@ -82,4 +83,5 @@ static int run(int argc, char **argv)
 	return command_status();
 }
 
-const struct command check_command = { "check", "Say whether manifests are well-formed, and what they match", run };
+const struct command check_command = { "check", "Say whether manifests are well-formed, and what they match",
+				       run };

@@ -56,7 +56,8 @@ static int check_image(const struct elf_image *image)
 	if (image->ehdr.e_type == ET_CORE)
 		return diag_error(image->path, "it is a core file; name the program");
 	if (elf_image_find_section(image, UNDO_SECTION))
-		return diag_error(image->path, "changing its note: it is prelinked; `prelink -u' it first, then this, "
+		return diag_error(image->path,
+				  "changing its note: it is prelinked; `prelink -u' it first, then this, "
 				  "then prelink it again");
 	return 0;
 }
@@ -74,15 +75,18 @@ static int find_note(const struct elf_image *image, size_t *index)
 	for (size_t i = *index; i < image->shnum; i++)
 		count += strcmp(elf_image_section_name(image, i), NOTE_SECTION) == 0;
 	if (count > 1 || image->shdr[*index].sh_type != SHT_NOTE)
-		return diag_error(image->path, "reading its note: it has %zu sections " NOTE_SECTION ", or one that is "
-				  "no note; objcopy --remove-section=" NOTE_SECTION " takes them out", count);
+		return diag_error(image->path,
+				  "reading its note: it has %zu sections " NOTE_SECTION ", or one that is "
+				  "no note; objcopy --remove-section=" NOTE_SECTION " takes them out",
+				  count);
 	/* A note that nobody could read is not ours to judge, so not ours to replace. */
 	result = note_read(image, false, &now);
 	plugin_list_release(&now);
 	return result;
 }
 
-static bool same_content(const struct elf_image *image, size_t index, const unsigned char *content, size_t size)
+static bool same_content(const struct elf_image *image, size_t index, const unsigned char *content,
+			 size_t size)
 {
 	const GElf_Shdr *s = &image->shdr[index];
 
@@ -123,7 +127,8 @@ static int build_change(struct elf_image *image, size_t index, const unsigned ch
 	return elf_append_section(base, NOTE_SECTION, SHT_NOTE, content, size, &change->added);
 }
 
-static int write_change(struct outfile *out, const struct elf_image *image, int fd, const struct change *change)
+static int write_change(struct outfile *out, const struct elf_image *image, int fd,
+			const struct change *change)
 {
 	const struct elf_append *last = change->added.tail ? &change->added : &change->removed;
 	int result = 0;
@@ -187,15 +192,18 @@ static int set_note(struct editor *editor, const char *path, const struct stat *
 	if (result == 0 && list) {
 		content = note_section_content(image, list, &size);
 		if (list->count > PLUGIN_LIST_MAX || size > YAML_TEXT_MAX)
-			result = diag_error(image->path, "adding its note: %zu entries are more than a note holds",
-					    list->count);
+			result =
+			    diag_error(image->path, "adding its note: %zu entries are more than a note holds",
+				       list->count);
 	}
 	if (result == 0 && (index ? content && same_content(image, index, content, size) : !content)) {
 		said = xasprintf("%s: %s", image->path, index ? "has this note already" : "has no note");
 		say(editor, said);
 	} else if (result == 0) {
 		said = xasprintf("%s: %s%s", image->path, editor->dry_run ? "would be changed: " : "",
-				 !content ? "note removed" : index ? "note replaced" : "note added");
+				 !content ? "note removed"
+				 : index  ? "note replaced"
+					  : "note added");
 		result = check_image(image) ? -1 : build_change(image, index, content, size, &change);
 		if (result == 0 && editor->dry_run)
 			say(editor, said);

@@ -45,8 +45,10 @@ static char *help(int key, const char *text, void *input)
 	fputs("Commands:\n", out);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n`notegen COMMAND --help' says more.  Exit status: 0 done, 1 something was refused or failed, "
-	      "2 usage.", out);
+	fputs(
+	    "\n`notegen COMMAND --help' says more.  Exit status: 0 done, 1 something was refused or failed, "
+	    "2 usage.",
+	    out);
 	fclose(out);
 	return list;
 }

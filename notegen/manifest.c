@@ -25,7 +25,8 @@ static int read_version(const struct yaml_text *yaml, const yaml_node_t *node)
 		return yaml_text_error(yaml, node, "\"manifest\" has to be the number of the format: %d",
 				       MANIFEST_VERSION);
 	if (version != MANIFEST_VERSION)
-		return yaml_text_error(yaml, node, "format %ld is not known (only %d is); it may need a newer notegen",
+		return yaml_text_error(yaml, node,
+				       "format %ld is not known (only %d is); it may need a newer notegen",
 				       version, MANIFEST_VERSION);
 	return 0;
 }

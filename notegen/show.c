@@ -43,7 +43,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static void print_entry(const struct plugin_entry *entry)
 {
-	printf("  %s (%s)", entry->feature ? entry->feature : "plugins", plugin_priority_name(entry->priority));
+	printf("  %s (%s)", entry->feature ? entry->feature : "plugins",
+	       plugin_priority_name(entry->priority));
 	if (entry->exclusive)
 		printf(", one of %s at a time", entry->exclusive);
 	if (entry->description)

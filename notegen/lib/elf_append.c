@@ -69,8 +69,10 @@ static int report_overlap(const struct elf_image *image, const struct range *a, 
 		else
 			snprintf(name[i], sizeof name[i], "section %zu (%.32s)", pair[i]->section,
 				 elf_image_section_name(image, pair[i]->section));
-	return diag_error(image->path, "changing its sections: %s and %s overlap in the file; left alone, the "
-			  "file is damaged or of an unusual linker", name[0], name[1]);
+	return diag_error(image->path,
+			  "changing its sections: %s and %s overlap in the file; left alone, the "
+			  "file is damaged or of an unusual linker",
+			  name[0], name[1]);
 }
 
 /* 0 if no two sections share bytes of the file with each other, with the ELF header or with the section
@@ -82,8 +84,9 @@ static int check_overlap(const struct elf_image *image)
 	int result = 0;
 
 	range[count++] = (struct range){ 0, elf_ehdr_size(image), 0 };
-	range[count++] = (struct range){ image->ehdr.e_shoff,
-					 image->ehdr.e_shoff + image->shnum * elf_shdr_size(image), image->shnum };
+	range[count++] =
+	    (struct range){ image->ehdr.e_shoff, image->ehdr.e_shoff + image->shnum * elf_shdr_size(image),
+			    image->shnum };
 	for (size_t i = 1; i < image->shnum; i++) {
 		const GElf_Shdr *s = &image->shdr[i];
 
@@ -107,8 +110,10 @@ static int check_trailing(const struct elf_image *image)
 	for (uint64_t i = 0; i < extra && !data; i++)
 		data = image->data[end + i] != 0;
 	if (data)
-		return diag_error(image->path, "changing its sections: %lu bytes follow the end of the ELF file (an "
-				  "archive or a signature?) and could be lost; left alone", (unsigned long)extra);
+		return diag_error(image->path,
+				  "changing its sections: %lu bytes follow the end of the ELF file (an "
+				  "archive or a signature?) and could be lost; left alone",
+				  (unsigned long)extra);
 	return 0;
 }
 
@@ -116,17 +121,21 @@ static int check_suitable(const struct elf_image *image)
 {
 	if (image->shnum == 0)
 		return diag_error(image->path, "adding a section: the file has no section headers (they were "
-				  "stripped); left alone");
+					       "stripped); left alone");
 	if (image->shstrndx == 0)
-		return diag_error(image->path, "adding a section: the file has no section name table; left alone");
+		return diag_error(image->path,
+				  "adding a section: the file has no section name table; left alone");
 	if (image->shdr[image->shstrndx].sh_flags & SHF_ALLOC)
-		return diag_error(image->path, "adding a section: the section name table is part of the program's "
+		return diag_error(image->path,
+				  "adding a section: the section name table is part of the program's "
 				  "memory and cannot grow; left alone");
 	/* A name beyond the end of the table would begin to say something when the table grows. */
 	for (size_t i = 0; i < image->shnum; i++)
 		if (image->shdr[i].sh_name >= image->shdr[image->shstrndx].sh_size)
-			return diag_error(image->path, "adding a section: the name of section %zu lies outside of the "
-					  "name table; left alone, the file is damaged", i);
+			return diag_error(image->path,
+					  "adding a section: the name of section %zu lies outside of the "
+					  "name table; left alone, the file is damaged",
+					  i);
 	return check_overlap(image) ? -1 : check_trailing(image);
 }
 
@@ -163,7 +172,8 @@ static int plan_tail(const struct elf_image *image, const char *name, size_t siz
 	plan->table = plan->record + RECORD_BYTES;
 	plan->end = plan->table + (image->shnum + 1) * elf_shdr_size(image);
 	if (plan->end > limit || names->sh_size > UINT32_MAX)
-		return diag_error(image->path, "adding a section: the file would be too large for its ELF class; "
+		return diag_error(image->path,
+				  "adding a section: the file would be too large for its ELF class; "
 				  "left alone");
 	return 0;
 }
@@ -187,8 +197,8 @@ static void build_table(const struct elf_image *image, struct elf_image *tail, u
 	elf_put_shdr(tail, table + image->shnum * entry, added);
 }
 
-int elf_append_section(const struct elf_image *image, const char *name, uint32_t type,
-		       const void *content, size_t size, struct elf_append *append)
+int elf_append_section(const struct elf_image *image, const char *name, uint32_t type, const void *content,
+		       size_t size, struct elf_append *append)
 {
 	struct plan plan;
 
@@ -206,7 +216,9 @@ int elf_append_section(const struct elf_image *image, const char *name, uint32_t
 	append->tail = xcalloc(1, append->tail_size);
 
 	/* Images over the new bytes, to write records of this class and byte order into them. */
-	struct elf_image head = { .data = append->head, .size = append->head_size, .is64 = image->is64,
+	struct elf_image head = { .data = append->head,
+				  .size = append->head_size,
+				  .is64 = image->is64,
 				  .big_endian = image->big_endian };
 	struct elf_image tail = head;
 	tail.data = append->tail;
@@ -248,9 +260,8 @@ static bool read_record(const struct elf_image *image, size_t index, uint64_t *s
 	*ehdr = image->ehdr;
 	ehdr->e_shoff = elf_get64(image, record + RECORD_SHOFF);
 	ehdr->e_shnum = (uint16_t)elf_get32(image, record + RECORD_SHNUM);
-	return *size >= elf_ehdr_size(image) && *size <= image->shdr[index].sh_offset &&
-	       ehdr->e_shoff != 0 && ehdr->e_shoff < *size &&
-	       image->shnum - 1 <= (*size - ehdr->e_shoff) / elf_shdr_size(image);
+	return *size >= elf_ehdr_size(image) && *size <= image->shdr[index].sh_offset && ehdr->e_shoff != 0 &&
+	       ehdr->e_shoff < *size && image->shnum - 1 <= (*size - ehdr->e_shoff) / elf_shdr_size(image);
 }
 
 /* Builds the original in APPEND if adding section INDEX to it gives IMAGE exactly.  1 if so, 0 if not,
@@ -381,7 +392,8 @@ static int cut_out(const struct elf_image *image, size_t index, struct elf_appen
 	if (check_overlap(image) || check_trailing(image))
 		return -1;
 	if (s.sh_flags & SHF_ALLOC || index == image->shstrndx || !is_in_file(&s))
-		return diag_error(image->path, "removing section %zu (%s): it is not one that was added; left alone",
+		return diag_error(image->path,
+				  "removing section %zu (%s): it is not one that was added; left alone",
 				  index, elf_image_section_name(image, index));
 
 	*append = (struct elf_append){ .tail = xmalloc(image->size), .tail_size = image->size };

@@ -88,8 +88,8 @@ static struct index *walk(const struct root *root, const char *top)
 		/* fts joins "/" and a name with two slashes. */
 		const char *path = entry->fts_path + skip;
 		index->link[index->count++] =
-			(struct link){ entry->fts_statp->st_dev, entry->fts_statp->st_ino,
-				       xstrdup(path[0] == '/' && path[1] == '/' ? path + 1 : path) };
+		    (struct link){ entry->fts_statp->st_dev, entry->fts_statp->st_ino,
+				   xstrdup(path[0] == '/' && path[1] == '/' ? path + 1 : path) };
 	}
 	if (tree)
 		fts_close(tree);
@@ -133,7 +133,8 @@ static void look_beside(const struct root *root, const char *path, const struct 
 
 	while (stream && (entry = readdir(stream)) != NULL) {
 		if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) ||
-		    fstatat(dirfd(stream), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) || !is_same(&found, st))
+		    fstatat(dirfd(stream), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) ||
+		    !is_same(&found, st))
 			continue;
 		char *name = xasprintf("%.*s/%s", (int)length, path, entry->d_name);
 		path_list_add(names, name);
@@ -169,8 +170,7 @@ static void look_everywhere(const struct root *root, const char *path, const str
 	path_list_sort(names);
 }
 
-int hardlinks_find(const struct root *root, const char *path, const struct stat *st,
-		   struct path_list *names)
+int hardlinks_find(const struct root *root, const char *path, const struct stat *st, struct path_list *names)
 {
 	path_list_add(names, path);
 	if (st->st_nlink > 1) {
@@ -183,8 +183,10 @@ int hardlinks_find(const struct root *root, const char *path, const struct stat 
 		return 0;
 
 	char *outside = root_outside(root, path);
-	diag_error(outside, "replacing it: it has %lu hard links, and only %zu of them can be found here; left "
-		   "alone, since the others would keep the old file", (unsigned long)st->st_nlink, names->count);
+	diag_error(outside,
+		   "replacing it: it has %lu hard links, and only %zu of them can be found here; left "
+		   "alone, since the others would keep the old file",
+		   (unsigned long)st->st_nlink, names->count);
 	free(outside);
 	return -1;
 }

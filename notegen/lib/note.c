@@ -51,7 +51,8 @@ bool plugin_list_add(struct plugin_list *list, const struct plugin_entry *entry)
 
 	/* The array grows when its size is a power of two. */
 	if ((list->count & (list->count - 1)) == 0)
-		list->entry = xreallocarray(list->entry, list->count ? list->count * 2 : 1, sizeof *list->entry);
+		list->entry =
+		    xreallocarray(list->entry, list->count ? list->count * 2 : 1, sizeof *list->entry);
 	struct plugin_entry *copy = &list->entry[list->count++];
 	*copy = (struct plugin_entry){
 		.feature = copy_text(entry->feature),
@@ -142,7 +143,8 @@ static int read_priority(const struct yaml_text *yaml, const yaml_node_t *node, 
 			return 0;
 		}
 	if (strict)
-		return yaml_text_error(yaml, node, "\"priority\" has to be required, recommended or suggested");
+		return yaml_text_error(yaml, node,
+				       "\"priority\" has to be required, recommended or suggested");
 	return 0;
 }
 
@@ -163,7 +165,8 @@ static int read_sonames(const struct yaml_text *yaml, const yaml_node_t *node, b
 		if (!text)
 			return -1;
 		if (strict && strchr(text, '/'))
-			return yaml_text_error(yaml, item, "\"soname\" is searched for like a library and holds no "
+			return yaml_text_error(yaml, item,
+					       "\"soname\" is searched for like a library and holds no "
 					       "slash; for a file there is \"path\"");
 		entry->soname[entry->soname_count++] = (char *)(uintptr_t)text;
 	}
@@ -207,7 +210,8 @@ int plugin_entry_from_yaml(const struct yaml_text *yaml, const yaml_node_t *node
 	if (result == 0 && !value[PATH] && !value[SONAME])
 		result = yaml_text_error(yaml, node, "a plugin entry needs a \"path\" or a \"soname\"");
 	if (result == 0 && strict && value[PATH] && value[SONAME])
-		result = yaml_text_error(yaml, node, "a plugin entry has either a \"path\" or a \"soname\"; make "
+		result = yaml_text_error(yaml, node,
+					 "a plugin entry has either a \"path\" or a \"soname\"; make "
 					 "it two entries");
 	if (result == 0 && list->count >= PLUGIN_LIST_MAX)
 		result = yaml_text_error(yaml, node, "more than %d plugin entries", PLUGIN_LIST_MAX);
@@ -264,14 +268,16 @@ static int read_section(const struct elf_image *image, size_t index, const char 
 			break;
 		if (elf_get32(image, start + at + 8) == type && name_size == strlen(owner) + 1 &&
 		    memcmp(data + name, owner, name_size) == 0 &&
-		    plugin_list_from_json(list, data + text, strnlen(data + text, text_size), image->path, where))
+		    plugin_list_from_json(list, data + text, strnlen(data + text, text_size), image->path,
+					  where))
 			return -1;
 		at = align4(text + text_size) < size ? align4(text + text_size) : size;
 	}
 	if (at != size)
-		return diag_error(image->path, "reading the %s: it says that it is larger than its section; the note "
-				  "is damaged (objcopy --remove-section=%s takes it out)", where,
-				  elf_image_section_name(image, index));
+		return diag_error(image->path,
+				  "reading the %s: it says that it is larger than its section; the note "
+				  "is damaged (objcopy --remove-section=%s takes it out)",
+				  where, elf_image_section_name(image, index));
 	return 0;
 }
 
@@ -280,7 +286,8 @@ static int read_sections(const struct elf_image *image, const char *name, const 
 			 struct plugin_list *list)
 {
 	for (size_t i = 1; i < image->shnum; i++)
-		if (image->shdr[i].sh_type == SHT_NOTE && strcmp(elf_image_section_name(image, i), name) == 0 &&
+		if (image->shdr[i].sh_type == SHT_NOTE &&
+		    strcmp(elf_image_section_name(image, i), name) == 0 &&
 		    read_section(image, i, owner, type, list))
 			return -1;
 	return 0;
@@ -298,7 +305,8 @@ int note_read(const struct elf_image *image, bool dlopen, struct plugin_list *li
 	return dlopen ? note_read_dlopen(image, list) : 0;
 }
 
-unsigned char *note_section_content(const struct elf_image *image, const struct plugin_list *list, size_t *size)
+unsigned char *note_section_content(const struct elf_image *image, const struct plugin_list *list,
+				    size_t *size)
 {
 	char *json = plugin_list_to_json(list);
 	size_t name_size = sizeof NOTE_OWNER, text_size = strlen(json) + 1;
@@ -306,8 +314,9 @@ unsigned char *note_section_content(const struct elf_image *image, const struct 
 
 	*size = align4(text + text_size);
 	unsigned char *content = xcalloc(1, *size);
-	struct elf_image note = { .data = content, .size = *size, .is64 = image->is64,
-				  .big_endian = image->big_endian };
+	struct elf_image note = {
+		.data = content, .size = *size, .is64 = image->is64, .big_endian = image->big_endian
+	};
 	elf_put32(&note, 0, (uint32_t)name_size);
 	elf_put32(&note, 4, (uint32_t)text_size);
 	elf_put32(&note, 8, NOTE_TYPE);

@@ -264,16 +264,20 @@ static int copy_data(struct outfile *out, int from, uint64_t end)
 	while (out->size < end) {
 		off_t in = (off_t)out->size, to = in;
 		uint64_t left = end - out->size;
-		ssize_t done = copy_file_range(from, &in, out->fd, &to, left < FLUSH_BYTES ? left : FLUSH_BYTES, 0);
+		ssize_t done =
+		    copy_file_range(from, &in, out->fd, &to, left < FLUSH_BYTES ? left : FLUSH_BYTES, 0);
 
-		if (done < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
-			done = copy_by_hand(out, from, end - out->size);
+		/* Some file systems cannot, and some say that there is nothing where there is. */
+		if (done == 0 || (done < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP ||
+					       errno == ENOSYS)))
+			done = copy_by_hand(out, from, left);
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
 			return fail(out, "copying it to the new file beside it");
 		if (done == 0)
-			return refuse(out, "it became shorter while it was being read; left alone, run again");
+			return refuse(out,
+				      "it became shorter while it was being read; left alone, run again");
 		out->size += (uint64_t)done;
 		flush(out); /* the disk works while we copy on */
 	}
@@ -370,8 +374,8 @@ static int complete(struct outfile *out)
 	flush(out);
 	if (out->old.st_nlink == 0)
 		return 0;
-	int original = openat(out->directory, base_name(out->path),
-			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int original =
+	    openat(out->directory, base_name(out->path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (original < 0)
 		return fail(out, "opening it to keep its attributes");
 	int result = copy_metadata(out, original);

@@ -18,8 +18,8 @@ static int report(const struct yaml_text *yaml, size_t line, size_t column, cons
 	char *place;
 
 	if (yaml->where)
-		return diag_error(yaml->file, "%s, line %zu, column %zu: %s", yaml->where, line + 1, column + 1,
-				  message);
+		return diag_error(yaml->file, "%s, line %zu, column %zu: %s", yaml->where, line + 1,
+				  column + 1, message);
 	place = xasprintf("%s:%zu:%zu", yaml->file, line + 1, column + 1);
 	diag_error(place, "%s", message);
 	free(place);
@@ -211,8 +211,8 @@ int yaml_text_map(const struct yaml_text *yaml, const yaml_node_t *node, const c
 		value[i] = NULL;
 	if (node->type != YAML_MAPPING_NODE)
 		return yaml_text_error(yaml, node, "%s has to be a mapping (\"key: value\")", what);
-	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
-	     pair++) {
+	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key = node_at(yaml, pair->key);
 		size_t i = 0;
 
@@ -223,8 +223,8 @@ int yaml_text_map(const struct yaml_text *yaml, const yaml_node_t *node, const c
 		if (keys[i])
 			value[i] = node_at(yaml, pair->value);
 		else if (strict && key->type == YAML_SCALAR_NODE)
-			return yaml_text_error(yaml, key, "unknown key \"%.40s\" in %s", key->data.scalar.value,
-					       what);
+			return yaml_text_error(yaml, key, "unknown key \"%.40s\" in %s",
+					       key->data.scalar.value, what);
 		else if (strict)
 			return yaml_text_error(yaml, key, "a key in %s is not a word", what);
 	}

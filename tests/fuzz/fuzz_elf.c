@@ -25,9 +25,9 @@ static void read_dynamic(const struct elf_image *image)
 		if (text)
 			REQUIRE(strlen(text) < image->size);
 	}
-	const struct table *tables[] = { &dynamic.strtab, &dynamic.rel, &dynamic.rela, &dynamic.jmprel, &dynamic.relr,
-					 &dynamic.init_array, &dynamic.fini_array, &dynamic.preinit_array,
-					 &dynamic.symtab };
+	const struct table *tables[] = { &dynamic.strtab,     &dynamic.rel,           &dynamic.rela,
+					 &dynamic.jmprel,     &dynamic.relr,          &dynamic.init_array,
+					 &dynamic.fini_array, &dynamic.preinit_array, &dynamic.symtab };
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		REQUIRE(tables[i]->size == 0 || elf_image_has(image, tables[i]->offset, tables[i]->size));
 	for (size_t i = 0; i < dynamic.symtab.size / elf_sym_size(image); i++) {
@@ -73,7 +73,8 @@ static void add_and_remove(struct elf_image *image)
 	struct elf_image grown;
 	size_t size, restored_size;
 
-	if (elf_image_find_section(image, ADDED) || elf_append_section(image, ADDED, SHT_NOTE, "12345", 5, &added))
+	if (elf_image_find_section(image, ADDED) ||
+	    elf_append_section(image, ADDED, SHT_NOTE, "12345", 5, &added))
 		return;
 	unsigned char *bytes = apply(image, &added, &size);
 	REQUIRE(elf_image_init(&grown, bytes, size, "grown") == ELF_IMAGE_OK);

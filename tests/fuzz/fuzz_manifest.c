@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			const struct plugin_entry *entry = &manifest->plugins.entry[i];
 
 			REQUIRE(entry->path ? pattern_check(entry->path) == NULL : entry->soname_count > 0);
-			pattern_match(entry->path ? entry->path : manifest->host[0], "/usr/lib/demo/a/b/c.so.1");
+			pattern_match(entry->path ? entry->path : manifest->host[0],
+				      "/usr/lib/demo/a/b/c.so.1");
 		}
 	}
 	manifest_list_release(&list);

@@ -18,8 +18,14 @@ static void read_as_section(const uint8_t *data, size_t size, bool big_endian)
 		{ .sh_type = SHT_NOTE, .sh_offset = 0, .sh_size = size },
 		{ .sh_type = SHT_STRTAB, .sh_offset = size, .sh_size = sizeof name },
 	};
-	struct elf_image image = { .path = "fuzz", .data = bytes, .size = size + sizeof name, .is64 = true,
-				   .big_endian = big_endian, .shdr = shdr, .shnum = 3, .shstrndx = 2 };
+	struct elf_image image = { .path = "fuzz",
+				   .data = bytes,
+				   .size = size + sizeof name,
+				   .is64 = true,
+				   .big_endian = big_endian,
+				   .shdr = shdr,
+				   .shnum = 3,
+				   .shstrndx = 2 };
 	struct plugin_list list = { 0 };
 
 	memcpy(bytes, data, size);

@@ -19,8 +19,10 @@ static uint64_t dice(uint64_t sides)
 }
 
 /* Values that bounds checks get wrong. */
-static const uint64_t interesting[] = { 0, 1, 7, 0x7f, 0xff, 0x7fff, 0xfeff, 0xff00, 0xffff, 0x7fffffff, 0x80000000,
-					0xfffffff0, 0xffffffff, 0x100000000, INT64_MAX, UINT64_MAX };
+static const uint64_t interesting[] = { 0,          1,           7,          0x7f,
+					0xff,       0x7fff,      0xfeff,     0xff00,
+					0xffff,     0x7fffffff,  0x80000000, 0xfffffff0,
+					0xffffffff, 0x100000000, INT64_MAX,  UINT64_MAX };
 
 /* Damages the SIZE bytes at DATA in one of several ways.  Returns the new size. */
 static size_t damage(uint8_t *data, size_t size)
