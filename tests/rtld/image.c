@@ -119,7 +119,7 @@ static void take_one(unsigned long address)
 {
 	read_mappings();
 	const struct mapping *object = object_at(address);
-	if (object && !strstr(object->path, "/ld-linux"))
+	if (object && !strstr(object->path, "/ld-"))
 		take("relocated", object->path, object->start);
 }
 
@@ -127,7 +127,7 @@ static void take_all(void)
 {
 	read_mappings();
 	for (size_t i = 0; i < mapping_count; i++)
-		if (mappings[i].path[0] == '/' && !strstr(mappings[i].path, "/ld-linux") &&
+		if (mappings[i].path[0] == '/' && !strstr(mappings[i].path, "/ld-") &&
 		    (i == 0 || object_at(mappings[i].start) == &mappings[i]))
 			take("entry", mappings[i].path, mappings[i].start);
 }

@@ -46,6 +46,8 @@ def answering_programs():
             path = os.path.join(root, directory, name)
             if os.path.islink(path) or not os.path.isfile(path) or not os.access(path, os.X_OK):
                 continue
+            if os.stat(path).st_mode & 0o6000: # never rewritten; and the kernel randomises its addresses all the same
+                continue
             with open(path, "rb") as file:
                 if file.read(4) != b"\177ELF":
                     continue
@@ -80,7 +82,7 @@ for command in commands:
     total_pages += pages
     total_slots += slots
     full += levels.count("full")
-    if len(command) > 2:
+    if command[-1] != "--version" or command[0] == "kate":
         print(f"{' '.join(command)[:60]}: {objects} objects, {pages} pages the same, {slots} calls bound early; "
               f"levels: {', '.join(f'{levels.count(l)} {l}' for l in sorted(set(levels)))}")
 expect(full > 20, f"hardly anything took the fast path: {full} objects")

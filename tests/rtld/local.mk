@@ -3,4 +3,5 @@ TESTS += tests/rtld/module.py
 TESTS += tests/rtld/levels.py
 TESTS += tests/rtld/cases.py
 TESTS += tests/rtld/images.py
+TESTS += tests/rtld/releases.py
 EXTRA_DIST += tests/rtld/kit.py tests/rtld/rooted.py tests/rtld/image.c

@@ -76,24 +76,26 @@ class Image:
         return self.file.read(4096)
 
 
-def lazy_slots(path, cache={}):
+def lazy_slots(path, always, cache={}):
     """Addresses of the JUMP_SLOTs of PATH that ld.so binds lazily, and of the word where it puts the address of its
     own link map: that is from malloc, which ld.so asks for less where it looks up less."""
     if path not in cache:
         elf = kit.Elf(path)
         cache[path] = ({r[0] for r in elf.table(kit.JMPREL, kit.PLTRELSZ) if r[1] & 0xffffffff == kit.R_JUMP_SLOT},
-                       elf.entry.get(kit.PLTGOT, 0) + 8) if elf.lazy else (set(), None)
+                       elf.entry.get(kit.PLTGOT, 0) + 8) if elf.lazy or always else (set(), None)
     return cache[path]
 
 
-def compare_images(root, command):
+def compare_images(root, command, always_lazy=False, **environment):
     """Runs COMMAND in ROOT with the module active and standing aside, and fails unless each writable page of
     each object is the same after its relocation, and at the entry point.
 
     A lazy call's slot may hold its stub in one and the function in the other: then it has to be the function
-    that a third run, with LD_BIND_NOW, puts there.  Returns (objects, pages, such slots)."""
-    active = Image(root, command, PRELINK_RTLD="on_")
-    aside = Image(root, command, PRELINK_RTLD="off")
+    that a third run, with LD_BIND_NOW, puts there.  ALWAYS_LAZY: so it may in objects linked with
+    -z now, too (glibc before 2.35 makes every call lazy where there is an audit module).  Returns (objects, pages,
+    such slots)."""
+    active = Image(root, command, PRELINK_RTLD="on_", **environment)
+    aside = Image(root, command, PRELINK_RTLD="off", **environment)
     now = None
     if active.process.returncode != aside.process.returncode:
         fail(f"{command}: exit status {active.process.returncode} with the module, {aside.process.returncode} without\n"
@@ -114,13 +116,14 @@ def compare_images(root, command):
             continue
         when, path, address = line.split(" ")
         address = int(address, 16)
-        slots, link_map = lazy_slots(root + path)
+        slots, link_map = lazy_slots(root + path, always_lazy)
         for at in range(0, 4096, 8):
             if one[at:at + 8] == other[at:at + 8] or address + at == link_map:
                 continue
             seen, wanted = one[at:at + 8][::-1].hex(), other[at:at + 8][::-1].hex()
             if address + at in slots and when == "relocated":
-                now = now or Image(root, command, PRELINK_RTLD="off", LD_BIND_NOW="1")
+                now = now or Image(root, command, PRELINK_RTLD="off", LD_BIND_NOW="1",
+                                   **environment)
                 place = {l: k for k, l in enumerate(now.lines)}.get(line)
                 if place is not None:
                     wanted = now.page(place)[at:at + 8][::-1].hex()
