@@ -206,6 +206,8 @@ static int grow(struct elf_image *image, uint64_t front, uint64_t tail)
 	memcpy(data + front, image->data, image->size);
 	if (image->mapped)
 		munmap(image->data, image->mapped);
+	free(image->dirty); /* nothing is where it was in the file */
+	image->dirty = NULL;
 	image->data = data;
 	image->mapped = size;
 	image->size = front + image->size;

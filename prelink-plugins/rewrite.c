@@ -129,7 +129,7 @@ static bool proven(const struct rewritten *out, const struct elf_image *original
 	if (elf_image_clone(&file, &out->image, fd, out->tail, out->tail_size))
 		return false;
 	if (undo_image(&file) == 0) {
-		same = file.size == original->size && memcmp(file.data, original->data, file.size) == 0;
+		same = file.size == original->size && elf_image_same(&file, original, file.size);
 		if (!same)
 			diag_error(original->path, "trying to undo it in memory: the result differs from the "
 				   "original; it is left as it was; please report this");
@@ -198,7 +198,7 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 bool rewritten_equals(const struct rewritten *out, const struct elf_image *present)
 {
 	return out->image.size + out->tail_size == present->size &&
-	       memcmp(out->image.data, present->data, out->image.size) == 0 &&
+	       elf_image_same(&out->image, present, out->image.size) &&
 	       memcmp(out->tail, present->data + out->image.size, out->tail_size) == 0;
 }
 

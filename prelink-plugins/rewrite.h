@@ -56,7 +56,7 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 			       const struct elf_image *original, int fd, struct rewritten *out, bool *changed,
 			       const char **why);
 
-/* True if PRESENT is byte for byte what OUT is. */
+/* True if PRESENT, of the same file as OUT came from, is byte for byte what OUT is. */
 bool rewritten_equals(const struct rewritten *out, const struct elf_image *present);
 void rewritten_release(struct rewritten *out);
 

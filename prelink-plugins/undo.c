@@ -83,6 +83,7 @@ static int restore_headers(struct elf_image *image, const unsigned char *headers
 	    headers[EI_DATA] != (image->big_endian ? ELFDATA2MSB : ELFDATA2LSB))
 		return -1;
 	memcpy(image->data, headers, ehsize);
+	elf_touch(image, 0, ehsize);
 	struct tables t = find_tables(image, 0);
 
 	if (size != ehsize + t.phsize + t.shsize || t.phoff > limit || t.phsize > limit - t.phoff ||
@@ -90,6 +91,8 @@ static int restore_headers(struct elf_image *image, const unsigned char *headers
 		return -1;
 	memcpy(image->data + t.phoff, headers + ehsize, t.phsize);
 	memcpy(image->data + t.shoff, headers + ehsize + t.phsize, t.shsize);
+	elf_touch(image, t.phoff, t.phsize);
+	elf_touch(image, t.shoff, t.shsize);
 	return 0;
 }
 
@@ -106,8 +109,10 @@ static int move_back(struct elf_image *image, struct undo *undo, uint64_t size, 
 		*why = rebase.why;
 		return -1;
 	}
-	if (undo->front)
+	if (undo->front) {
 		memmove(image->data, image->data + undo->front, size);
+		elf_touch(image, 0, size);
+	}
 	*why = "the headers that it saved are not this file's";
 	return restore_headers(image, headers, headers_size, size);
 }
@@ -170,18 +175,20 @@ static void put_word(struct elf_image *image, uint64_t offset, uint64_t size, ui
 
 	elf_put_word(&end, 0, value);
 	memcpy(image->data + offset, padded, word <= size - offset ? word : size - offset);
+	elf_touch(image, offset, word <= size - offset ? word : size - offset);
 }
 
-/* What has to be written over BACK to make it ORIGINAL, added to STREAM. */
+/* What has to be written over BACK to make it ORIGINAL, both of the same file, added to STREAM. */
 static void make_patches(const struct elf_image *back, const struct elf_image *original, struct buffer *stream)
 {
 	uint64_t word = elf_word_size(original), next = 0, previous = 0;
-	const size_t block = 4096;
+	const size_t block = 4096; /* as in elf_touched() */
 
 	for (uint64_t start = 0; start < original->size; start += block) {
 		uint64_t end = original->size - start < block ? original->size : start + block;
 
-		if (memcmp(back->data + start, original->data + start, end - start) == 0)
+		if ((!elf_touched(back, start) && !elf_touched(original, start)) ||
+		    memcmp(back->data + start, original->data + start, end - start) == 0)
 			continue;
 		for (uint64_t at = start; at < end; at += word) {
 			uint64_t value = get_word(original, at, original->size);
@@ -303,6 +310,7 @@ static unsigned char *make_record(const struct elf_image *original, const struct
 	elf_put32(&record, REC_VERSION, RECORD_VERSION);
 	elf_put64(&record, REC_SIZE, original->size);
 	elf_put32(&record, REC_ORIGINAL_CRC, crc_part(0, original->data, original->size));
+	elf_image_relax(original);
 	elf_put32(&record, REC_FLAGS, undo->fill ? FLAG_FILL : 0);
 	elf_put64(&record, REC_DELTA, (uint64_t)undo->delta);
 	elf_put64(&record, REC_FRONT, undo->front);
@@ -439,6 +447,7 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 		uint32_t crc = rewritten_crc(moved, *tail, l.end, moved->size + l.record);
 		uint64_t checksum = checksum_value(moved);
 
+		elf_image_relax(moved);
 		elf_put32(&out, l.record + REC_CRC, crc);
 		if (checksum)
 			elf_put_word(moved, checksum, crc);
@@ -557,6 +566,7 @@ int undo_image(struct elf_image *image)
 	if (rewritten_crc(image, NULL, 0, r.at) != r.crc)
 		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by strip, "
 				  "patchelf or the like; reinstall it from its package");
+	elf_image_relax(image);
 	if (checksum_value(image)) /* as it was when the patches were made */
 		elf_put_word(image, checksum_value(image), 0);
 	int result = inflate_stream(image, &r) ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);

@@ -64,7 +64,7 @@ int64_t undo_delta(const struct elf_image *image);
 /* Ends the rewriting of MOVED, which has become from ORIGINAL what UNDO says (and had any of its words
  * changed since): points its ELF header at what is to be appended, sets DT_CHECKSUM where the dynamic
  * section has the tag, and gives in TAIL and TAIL_SIZE (bytes; malloc'ed, the caller's) what is to be
- * appended.  FD is the file that MOVED was mapped from, or -1.  SKIP_NOT, or why not (nothing is
+ * appended.  FD is the file that both were mapped from, or -1.  SKIP_NOT, or why not (nothing is
  * allocated then). */
 enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo,
 			     int fd, unsigned char **tail, size_t *tail_size);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "diag.h"
 
@@ -97,6 +98,7 @@ static void get_shdr(const struct elf_image *image, uint64_t offset, GElf_Shdr *
 void elf_put_ehdr(struct elf_image *image, const GElf_Ehdr *ehdr)
 {
 	image->ehdr = *ehdr;
+	elf_touch(image, 0, elf_ehdr_size(image));
 	if (image->is64) {
 		translate(image, image->data, ehdr, sizeof *ehdr, ELF_T_EHDR, false);
 	} else {
@@ -108,6 +110,7 @@ void elf_put_ehdr(struct elf_image *image, const GElf_Ehdr *ehdr)
 
 void elf_put_phdr(struct elf_image *image, uint64_t offset, const GElf_Phdr *phdr)
 {
+	elf_touch(image, offset, elf_phdr_size(image));
 	if (image->is64) {
 		translate(image, image->data + offset, phdr, sizeof *phdr, ELF_T_PHDR, false);
 	} else {
@@ -119,6 +122,7 @@ void elf_put_phdr(struct elf_image *image, uint64_t offset, const GElf_Phdr *phd
 
 void elf_put_shdr(struct elf_image *image, uint64_t offset, const GElf_Shdr *shdr)
 {
+	elf_touch(image, offset, elf_shdr_size(image));
 	if (image->is64) {
 		translate(image, image->data + offset, shdr, sizeof *shdr, ELF_T_SHDR, false);
 	} else {
@@ -347,6 +351,14 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 	return ELF_IMAGE_OK;
 }
 
+/* Of the bits in elf_image.dirty. */
+enum { PAGE = 4096 };
+
+static unsigned char *new_dirty(size_t mapped)
+{
+	return xcalloc(mapped / PAGE / 8 + 1, 1);
+}
+
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path)
 {
 	struct stat st;
@@ -366,76 +378,133 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 		return ELF_IMAGE_BAD;
 	}
 	enum elf_image_status status = elf_image_init(image, data, (size_t)st.st_size, path);
-	if (status != ELF_IMAGE_OK)
+	if (status != ELF_IMAGE_OK) {
 		munmap(data, (size_t)st.st_size);
-	else
-		image->mapped = (size_t)st.st_size;
-	return status;
+		return status;
+	}
+	image->mapped = (size_t)st.st_size;
+	image->dirty = new_dirty(image->mapped);
+	return ELF_IMAGE_OK;
 }
 
 int elf_image_redecode(struct elf_image *image, size_t size)
 {
-	unsigned char *data = image->data;
+	unsigned char *data = image->data, *dirty = image->dirty;
 	size_t mapped = image->mapped;
 
-	image->mapped = 0; /* not to be unmapped yet */
+	image->mapped = 0; /* neither is to be given up yet */
+	image->dirty = NULL;
 	elf_image_release(image);
 	if (elf_image_init(image, data, size, image->path) != ELF_IMAGE_OK) {
 		if (mapped)
 			munmap(data, mapped);
+		free(dirty);
 		return -1;
 	}
 	image->mapped = mapped;
+	image->dirty = dirty;
 	return 0;
 }
 
-/* Brings the bytes at TO to those at FROM, without touching a page that has them already. */
-static void copy_pages(unsigned char *to, const unsigned char *from, size_t size)
+/* Bytes of the PAGE that starts at AT, of SIZE in all. */
+static size_t page_part(size_t at, size_t size)
 {
-	const size_t page = 4096;
+	return size - at < PAGE ? size - at : PAGE;
+}
 
-	for (size_t at = 0; at < size; at += page) {
-		size_t part = size - at < page ? size - at : page;
+/* Brings COPY, which shows the file's bytes, to those of IMAGE. */
+static void copy_dirty(struct elf_image *copy, const struct elf_image *image)
+{
+	for (size_t at = 0; at < image->size; at += PAGE) {
+		size_t part = page_part(at, image->size);
 
-		if (memcmp(to + at, from + at, part) != 0)
-			memcpy(to + at, from + at, part);
+		if (!elf_touched(image, at) ||
+		    (!image->dirty && memcmp(copy->data + at, image->data + at, part) == 0))
+			continue;
+		memcpy(copy->data + at, image->data + at, part);
+		elf_touch(copy, at, part);
 	}
+}
+
+/* Maps SIZE bytes, of which the first SHARED are FD's. */
+static unsigned char *map_copy(const char *path, int fd, size_t shared, size_t size)
+{
+	unsigned char *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (data == MAP_FAILED) {
+		diag_errno(path, "copying it in memory");
+		return NULL;
+	}
+	if (shared && mmap(data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+			   0) == MAP_FAILED) {
+		diag_errno(path, "mapping the file");
+		munmap(data, size);
+		return NULL;
+	}
+	return data;
 }
 
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
 		    size_t tail_size)
 {
 	size_t size = image->size + tail_size, shared = 0;
+	struct elf_image bytes = { .path = image->path, .size = image->size };
 	struct stat st;
 
 	*copy = (struct elf_image){ .path = image->path };
-	unsigned char *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (data == MAP_FAILED)
-		return diag_errno(image->path, "copying it in memory");
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
 		shared = (size_t)st.st_size < image->size ? (size_t)st.st_size : image->size;
-	if (shared && mmap(data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
-			   0) == MAP_FAILED) {
-		diag_errno(image->path, "mapping the file");
-		munmap(data, size);
+	bytes.data = map_copy(image->path, fd, shared, size);
+	if (!bytes.data)
 		return -1;
+	if (shared) {
+		bytes.dirty = new_dirty(size);
+		copy_dirty(&bytes, image);
+	} else {
+		memcpy(bytes.data, image->data, image->size);
 	}
-	copy_pages(data, image->data, image->size);
 	if (tail_size)
-		memcpy(data + image->size, tail, tail_size);
-	if (elf_image_init(copy, data, size, image->path) != ELF_IMAGE_OK) {
-		munmap(data, size);
+		memcpy(bytes.data + image->size, tail, tail_size);
+	elf_touch(&bytes, image->size, tail_size);
+	if (elf_image_init(copy, bytes.data, size, image->path) != ELF_IMAGE_OK) {
+		munmap(bytes.data, size);
+		free(bytes.dirty);
 		return -1;
 	}
 	copy->mapped = size;
+	copy->dirty = bytes.dirty;
 	return 0;
+}
+
+bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size)
+{
+	if (size > a->size || size > b->size)
+		return false;
+	for (size_t at = 0; at < size; at += PAGE)
+		if ((elf_touched(a, at) || elf_touched(b, at)) &&
+		    memcmp(a->data + at, b->data + at, page_part(at, size)) != 0)
+			return false;
+	return true;
+}
+
+void elf_image_relax(const struct elf_image *image)
+{
+	if (!image->mapped || !image->dirty || sysconf(_SC_PAGESIZE) != PAGE)
+		return;
+	for (size_t at = 0, end; at < image->size; at = end + PAGE) {
+		for (end = at; end < image->size && !elf_touched(image, end); end += PAGE)
+			;
+		if (end > at)
+			madvise(image->data + at, end - at, MADV_DONTNEED);
+	}
 }
 
 void elf_image_release(struct elf_image *image)
 {
 	free(image->phdr);
 	free(image->shdr);
+	free(image->dirty);
 	if (image->mapped)
 		munmap(image->data, image->mapped);
 	*image = (struct elf_image){ .path = image->path };

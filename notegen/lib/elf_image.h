@@ -33,6 +33,8 @@ struct elf_image {
 	unsigned char *data; /* the file's bytes */
 	size_t size;         /* bytes */
 	size_t mapped;       /* bytes of the mapping at data, 0 where data is the caller's */
+	unsigned char *dirty; /* of a mapping: a bit for each 4096 bytes that may differ from the file's;
+				 NULL: not known, all may.  See elf_touch() */
 	bool is64;           /* ELFCLASS64 */
 	bool big_endian;     /* ELFDATA2MSB */
 	GElf_Ehdr ehdr;      /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
@@ -60,10 +62,17 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 
 /* Maps in COPY the same bytes as IMAGE has now, with the TAIL_SIZE bytes at TAIL (may be NULL where that
  * is 0) after them, and decodes the headers.  FD is the file that IMAGE was mapped from, or -1: pages that
- * are the same in the file are shared with it, so that a copy costs memory only for what differs.  0, or
- * -1 after a message. */
+ * are the same in the file are shared with it, so that a copy costs memory and time only for what
+ * differs.  0, or -1 after a message. */
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
 		    size_t tail_size);
+
+/* True if the first SIZE bytes of A and B are the same.  Both are mapped from the same file (or clones of
+ * what is): where neither was written to they are not compared. */
+bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size);
+
+/* Gives back the memory of pages that are the file's; they are read again when somebody looks at them. */
+void elf_image_relax(const struct elf_image *image);
 
 /* Decodes the headers again, after IMAGE's bytes have changed to become those of a file of SIZE bytes
  * (at most those mapped).  On failure IMAGE is released.  0, or -1 after a message. */
@@ -135,6 +144,18 @@ static inline size_t elf_rela_size(const struct elf_image *image)
 	return image->is64 ? sizeof(Elf64_Rela) : sizeof(Elf32_Rela);
 }
 
+/* To be called by who writes to SIZE bytes at data + OFFSET in another way than with elf_put_*(). */
+static inline void elf_touch(struct elf_image *image, uint64_t offset, uint64_t size)
+{
+	if (image->dirty && size)
+		for (uint64_t page = offset / 4096; page <= (offset + size - 1) / 4096; page++)
+			image->dirty[page / 8] |= (unsigned char)(1u << page % 8);
+}
+static inline bool elf_touched(const struct elf_image *image, uint64_t offset)
+{
+	return !image->dirty || image->dirty[offset / 4096 / 8] >> offset / 4096 % 8 & 1;
+}
+
 /* Loads and stores of the image's byte order at a file offset.  The caller has checked the bounds
  * (elf_image_has); any alignment will do. */
 static inline uint16_t elf_get16(const struct elf_image *image, uint64_t offset)
@@ -159,16 +180,19 @@ static inline void elf_put16(struct elf_image *image, uint64_t offset, uint16_t 
 {
 	v = image->big_endian == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? v : __builtin_bswap16(v);
 	memcpy(image->data + offset, &v, sizeof v);
+	elf_touch(image, offset, sizeof v);
 }
 static inline void elf_put32(struct elf_image *image, uint64_t offset, uint32_t v)
 {
 	v = image->big_endian == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? v : __builtin_bswap32(v);
 	memcpy(image->data + offset, &v, sizeof v);
+	elf_touch(image, offset, sizeof v);
 }
 static inline void elf_put64(struct elf_image *image, uint64_t offset, uint64_t v)
 {
 	v = image->big_endian == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? v : __builtin_bswap64(v);
 	memcpy(image->data + offset, &v, sizeof v);
+	elf_touch(image, offset, sizeof v);
 }
 
 /* A word of the class's address size.  Stores truncate to it. */
