@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ELF reader: everything that an image and its dynamic section offer, and a section added and taken
- * out again, which has to give back the input. */
+/* The ELF reader: everything that an image, its dynamic section and its symbols offer, and a section added
+ * and taken out again, which has to give back the input. */
 #include "fuzz.h"
 
 #include <string.h>
@@ -8,8 +8,29 @@
 #include "dynamic.h"
 #include "elf_append.h"
 #include "note.h"
+#include "symbols.h"
 
 #define ADDED ".added"
+
+/* Every symbol is looked for in its own object, as every reference of another would look for it. */
+static void read_symbols(const struct elf_image *image, const struct dynamic *dynamic)
+{
+	static const enum symbol_class classes[] = { SYMBOL_ANY, SYMBOL_PLT, SYMBOL_COPY };
+	struct symbols symbols;
+
+	if (symbols_load(&symbols, image, dynamic))
+		return;
+	for (uint32_t i = 0; i < symbols.count && i < 64; i++) {
+		struct symbol_query query = { .version = symbols_reference(&symbols, i), .class = classes[i % 3] };
+		GElf_Sym symbol;
+
+		symbols_get(&symbols, i, &symbol);
+		query.name = symbols_string(&symbols, symbol.st_name);
+		query.gnu_hash = symbol_gnu_hash(query.name);
+		REQUIRE(symbols_find(&symbols, &query, &symbol) < (symbols.count ? symbols.count : 1));
+	}
+	symbols_release(&symbols);
+}
 
 static void read_dynamic(const struct elf_image *image)
 {
@@ -35,6 +56,7 @@ static void read_dynamic(const struct elf_image *image)
 
 		elf_get_sym(image, dynamic.symtab.offset + i * elf_sym_size(image), &symbol);
 	}
+	read_symbols(image, &dynamic);
 }
 
 /* The bytes that APPEND says IMAGE becomes, allocated. */

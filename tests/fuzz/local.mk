@@ -22,6 +22,7 @@ FUZZ_SECONDS = 60
 FUZZ_CC = clang
 fuzz_flags = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wl,--wrap=write
 fuzz_sources = $(notegen_lib_libnote_a_SOURCES:%.h=) notegen/manifest.c prelink-plugins/dynamic.c \
+	prelink-plugins/symbols.c \
 	tests/fuzz/silent.c
 fuzz:
 	$(MKDIR_P) fuzz
