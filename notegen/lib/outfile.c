@@ -323,10 +323,14 @@ static int for_each_attribute(const struct outfile *out, int fd, int other, void
 	return result;
 }
 
+/* An attribute that the new file has by itself is not set: a security label often may not be. */
 static int copy_attribute(const struct outfile *out, int fd, int to, const char *name, void *value)
 {
+	unsigned char *now = (unsigned char *)value + XATTR_SIZE_MAX;
 	ssize_t size = fgetxattr(fd, name, value, XATTR_SIZE_MAX);
 
+	if (size >= 0 && fgetxattr(to, name, now, XATTR_SIZE_MAX) == size && memcmp(value, now, (size_t)size) == 0)
+		return 0;
 	if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0))
 		return fail(out, "keeping its extended attributes");
 	return 0;
@@ -346,7 +350,7 @@ static int copy_metadata(struct outfile *out, int original)
 {
 	struct timespec times[2] = { out->old.st_atim, out->old.st_mtim };
 	struct stat now;
-	void *value = xmalloc(XATTR_SIZE_MAX);
+	void *value = xmalloc(2 * XATTR_SIZE_MAX); /* an old value and a new one */
 	int result;
 
 	if (fstat(out->fd, &now))
