@@ -7,5 +7,6 @@ TESTS += \
 	tests/layout/overlap.py \
 	tests/layout/real.py \
 	tests/layout/scarce.py \
-	tests/layout/stability.py
+	tests/layout/stability.py \
+	tests/layout/words.py
 EXTRA_DIST += tests/layout/check.py tests/layout/graph.py
