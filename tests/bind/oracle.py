@@ -106,7 +106,7 @@ def trace(program, environment=None):
                 scope.append(path)
     if len(scope) == 1 and not missing:
         return None
-    undefined = re.findall(rb"^undefined symbol: (\S+?)(?:, version (\S+))?\t\((.*)\)$", done.stdout, re.M)
+    undefined = re.findall(rb"^undefined symbol: (\S+?)(?:, version (\S+))?\t\((.*)\)$", done.stderr, re.M)
     return scope, fold(parse_debug(said)), missing, undefined
 
 

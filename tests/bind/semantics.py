@@ -204,9 +204,10 @@ CASES = {
         [("prog", "f", None, None), ("prog", "other", "", "liba.so")]),
     "undefined": (
         [lib("a", "int other(void) { return 1; }"),
-         prog("extern int f(void), other(void); int _start(void) { return f() + other(); }", "a",
-              flags=("-fPIE", "-pie", "-Wl,--unresolved-symbols=ignore-all"))],
-        [("prog", "f", None, None)]),
+         lib("b", "extern int f(void), other(void); int g(void) { return f() + other(); }"),
+         prog("extern int g(void); int _start(void) { return g(); }", "b", "a",
+              flags=("-fPIE", "-pie", "-Wl,--allow-shlib-undefined"))],
+        [("libb.so", "f", None, None), ("libb.so", "other", "", "liba.so")]),
     "DT_SYMBOLIC": (
         [lib("a", F), lib("b", F + POINTER, patch=bend("", tag=(DT_SYMBOLIC, 0))),
          prog("extern int f(void); extern void *address(void); int _start(void) { return f() + (address() == 0); }",
@@ -297,6 +298,7 @@ def check(case, parts, pins, directory, machine, hash_style):
         fail(f"{what}:\n{problem}")
     lacking = {symbol.decode() for symbol, _, _ in undefined}
     ours = {bound.symbol for _, _, bound in rows if bound.provider == "?"}
+    expect(bool(lacking) == (case == "undefined"), f"{what}: the fixture lacks {lacking}")
     expect(lacking == ours, f"{what}: undefined: ld.so {lacking}, we {ours}")
     return sum(map(len, wanted.values()))
 
