@@ -14,6 +14,9 @@
  *
  * Addresses are as in the files that were mapped, before any load bias.  Not for several threads at once.
  *
+ * The rules are those of glibc 2.36 and later.  Earlier ones differ in one point: the GOT entry of protected data
+ * that the program has a COPY relocation for gets the copy's address (ELF_RTYPE_CLASS_EXTERN_PROTECTED_DATA).
+ *
  * Follows glibc's elf/dl-lookup.c, dl-reloc.c (RESOLVE_MAP), dl-object.c (l_scope) and the
  * elf_machine_type_class of sysdeps/MACHINE/dl-machine.h. */
 #ifndef BIND_H

@@ -174,13 +174,26 @@ static void decide_unique(struct universe *u, bool startup, const struct binding
 	u->unique[u->unique_count++] = (struct unique_entry){ binding->provider, binding->definition };
 }
 
-static void decide_startup(struct universe *u, const struct bind_object *by, const struct binding *binding,
+/* True if a protected reference of BY to its own definition is to something that the program defines, too. */
+static bool program_has_it(struct universe *u, const struct bind_object *by, uint32_t number,
+			   const struct binding *binding)
+{
+	struct definition first = { 0 };
+
+	return binding->protected && searchlist_next(u->bind, &u->global, number, SYMBOL_ANY, &first) &&
+	       first.object != by && first.object->object == u->program;
+}
+
+static void decide_startup(struct universe *u, struct bind_object *by, const struct binding *binding,
 			   struct decision *decision)
 {
 	take_target(decision, by, binding);
 	if (binding->result == BINDING_FOUND && binding->sym_bind == STB_GNU_UNIQUE &&
 	    decision->kind != DECISION_RESIDUAL)
 		decide_unique(u, true, binding, decision);
+	if (binding->result == BINDING_FOUND && binding_class(binding) == SYMBOL_ANY &&
+	    program_has_it(u, by, binding_number(u->bind, by, binding), binding))
+		leave(decision, REASON_COPIED);
 }
 
 /* Which of several definitions, the one in each object marked in u->defines, counts for BY, if that is the same
@@ -253,22 +266,20 @@ static bool defined_again(struct universe *u, uint32_t number, enum symbol_class
 }
 
 /* A protected reference is to the object's own definition, except that the address of a function may be that of
- * the program's PLT entry. */
+ * the program's PLT entry, and that of data, with some glibcs, that of the program's copy. */
 static void decide_protected(struct universe *u, struct bind_object *by, struct binding *binding,
 			     uint32_t number, struct decision *decision)
 {
-	struct definition own, global = { 0 };
-	GElf_Sym sym = { 0 };
+	struct definition own;
 
-	if (searchlist_next(u->bind, &u->global, number, binding_class(binding), &global))
-		symbols_get(&global.object->symbols, global.symbol, &sym);
-	if (!definition_in(u->bind, by, number, SYMBOL_PLT, &own) || own.symbol != binding->symbol ||
-	    (global.object && sym.st_shndx == SHN_UNDEF)) {
+	if (!definition_in(u->bind, by, number, SYMBOL_PLT, &own) || own.symbol != binding->symbol) {
 		leave(decision, REASON_ORDER);
-		return;
+	} else if (binding_class(binding) == SYMBOL_ANY && program_has_it(u, by, number, binding)) {
+		leave(decision, REASON_COPIED);
+	} else {
+		binding_set(binding, BINDING_FOUND, &own);
+		take_target(decision, by, binding);
 	}
-	binding_set(binding, BINDING_FOUND, &own);
-	take_target(decision, by, binding);
 }
 
 static void decide_plugin_side(struct universe *u, struct bind_object *by, struct binding *binding,
@@ -505,6 +516,7 @@ const char *decision_reason_text(enum decision_reason reason)
 		[REASON_ORDER] = "depends on the order of loading",
 		[REASON_REACH] = "outside the object's own dependencies",
 		[REASON_UNDEFINED] = "undefined",
+		[REASON_COPIED] = "protected, and copied by the program",
 		[REASON_TYPE] = "relocation type",
 		[REASON_SLOT] = "the object has no slot",
 	};

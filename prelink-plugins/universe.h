@@ -61,6 +61,8 @@ enum decision_reason {
 	REASON_REACH,     /* defined by an object that is not in this one's own closure: ld.so has to note the
 			     dependency, and it may be missing another time */
 	REASON_UNDEFINED, /* nobody defines it: the message is ld.so's to give */
+	REASON_COPIED,    /* protected data that the program has a copy of: glibc before 2.36 takes the copy, later
+			     ones do not */
 	REASON_TYPE,      /* a relocation type that we do not compute, or an addend where it has no place */
 	REASON_SLOT,      /* the object itself has no slot, so ld.so relocates all of it */
 	REASONS

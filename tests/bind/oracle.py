@@ -84,15 +84,15 @@ def debug_output(command, environment, **keywords):
         return done, said
 
 
-def trace(program, environment=None):
+def trace(program, loader=None):
     """What ld.so of PROGRAM does with it at start-up, without running it: (scope, {object: [Bound]}, missing,
-    undefined).  None where ld.so refuses it."""
-    loader = interpreter(program)
-    if not loader or not os.path.exists(loader):
+    undefined).  None where ld.so refuses it.  LOADER is a command that runs another ld.so."""
+    loader = loader or [interpreter(program) or "/nonexistent"]
+    if not os.path.exists(loader[0]):
         return None
-    done, said = debug_output([loader, program],
+    done, said = debug_output([*loader, program],
                               {"LD_DEBUG": "bindings", "LD_BIND_NOW": "1", "LD_WARN": "yes",
-                               "LD_TRACE_LOADED_OBJECTS": "1", **(environment or {})})
+                               "LD_TRACE_LOADED_OBJECTS": "1"})
     if done.returncode not in (0, 1):
         return None
     scope, missing = [program], []

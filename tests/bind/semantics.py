@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every rule of symbol lookup in a program of its own, ld.so the judge: x86-64 and i386, GNU and System V hash
-tables.  What each case is meant to show is pinned against ld.so's own words, so that a case that no longer shows
+"""Every rule of symbol lookup in a program of its own, ld.so the judge: x86-64, i386 and, with qemu, aarch64; GNU
+and System V hash tables.  What each case is meant to show is pinned against ld.so's own words, so that a case that no longer shows
 it fails, whatever we say."""
 import os
+import shutil
 import struct
 import sys
 
@@ -11,7 +12,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import expect, fail, need, run, scratch, write
 import oracle
 
-MACHINES = {"x86-64": ("-m64", "/lib64/ld-linux-x86-64.so.2"), "i386": ("-m32", "/lib/ld-linux.so.2")}
+# compiler, ld.so as programs name it, the command that runs it
+QEMU = ["/usr/bin/qemu-aarch64-static", "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"]
+MACHINES = {
+    "x86-64": (["gcc", "-m64"], "/lib64/ld-linux-x86-64.so.2", ["/lib64/ld-linux-x86-64.so.2"]),
+    "i386": (["gcc", "-m32"], "/lib/ld-linux.so.2", ["/lib/ld-linux.so.2"]),
+    "aarch64": (["aarch64-linux-gnu-gcc"], "/lib/ld-linux-aarch64.so.1", QEMU),
+}
 DT_SYMBOLIC, DT_FLAGS, DF_SYMBOLIC = 16, 30, 2
 LOADER = "ld.so itself"  # as a flag: link against it
 HIDDEN, PROTECTED, LOCAL, SECTION, FILE = 2, 3, 0, 3, 4
@@ -250,17 +257,17 @@ CASES = {
 
 
 def build(part, directory, machine, hash_style):
-    flag, loader = MACHINES[machine]
+    compiler, loader, command = MACHINES[machine]
     program = part["name"] == "prog"
     name = "prog" if program else f"lib{part['name']}.so"
-    words = ["gcc", flag, "-O1", "-nostdlib", "-fno-stack-protector", "-fno-builtin", "-x", "c", "-",
+    words = [*compiler, "-O1", "-nostdlib", "-fno-stack-protector", "-fno-builtin", "-x", "c", "-",
              f"-Wl,--hash-style={hash_style}", "-Wl,-rpath,$ORIGIN", "-Wl,-z,now"]
     if program:
         words += [f"-Wl,--dynamic-linker={loader}", "-Wl,--no-as-needed"]
     else:
         words += ["-shared", "-fPIC", f"-Wl,-soname,{name}"]
     words += part["flags"]
-    after = ["-x", "none", loader] if LOADER in words else []
+    after = ["-x", "none", command[-1]] if LOADER in words else []
     words = [word for word in words if word != LOADER]
     links = [f"-L{directory}/stub", f"-L{directory}", *(f"-l{need}" for need in part["needs"])]
     if part["stub"]:
@@ -281,7 +288,7 @@ def check(case, parts, pins, directory, machine, hash_style):
             part["patch"](path)
     program = built[-1]
     what = f"{case} ({machine}, {hash_style})"
-    traced = oracle.trace(program)
+    traced = oracle.trace(program, MACHINES[machine][2])
     if traced is None:
         fail(f"{what}: ld.so refuses the fixture")
     _, said, _, undefined = traced
@@ -305,9 +312,11 @@ def check(case, parts, pins, directory, machine, hash_style):
 
 need("gcc")
 total = count = 0
-for machine, (_, loader) in MACHINES.items():
-    if not os.path.exists(loader):
-        print(f"{machine}: no {loader} on this machine, left out")
+for machine, (compiler, _, command) in MACHINES.items():
+    missing = [path for path in command if not os.path.exists(path)] + \
+        [name for name in compiler[:1] if not shutil.which(name)]
+    if missing:
+        print(f"{machine}: no {missing[0]} on this machine, left out")
         continue
     for hash_style in "gnu", "sysv":
         for case, (parts, pins) in CASES.items():
