@@ -41,7 +41,10 @@ def check_attributes(directory, original):
     check_kept(directory, "read-only", "a read-only file")
     os.utime(copy("times"), ns=(1234567890123456789, 987654321987654321))
     check_kept(directory, "times", "times to the nanosecond")
-    os.setxattr(copy("xattr"), "user.colour", b"blue")
+    try:
+        os.setxattr(copy("xattr"), "user.colour", b"blue")
+    except OSError as error:
+        print(f"user attributes were not tried: {error}")  # tmpfs before Linux 6.6
     check_kept(directory, "xattr", "a user attribute")
     run(["setfacl", "-m", "u:1:rx,g:2:r", copy("acl")])
     check_kept(directory, "acl", "an access control list")

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import notes
-from harness import compile_c, expect, expect_equal, read, run, scratch, tool
+from harness import compile_c, expect, expect_equal, need, read, run, scratch, tool
 
 # FAULT=NAME makes the call NAME fail with EIO.  CHANGE=PATH makes fsync change PATH first, in the way HOW says.
 SHIM = """
@@ -101,7 +101,7 @@ def new_tree(directory, original, links):
     shutil.rmtree(tree, ignore_errors=True)
     os.mkdir(tree)
     shutil.copy2(original, tree + "/file")
-    os.setxattr(tree + "/file", "user.something", b"kept")
+    run(["setfacl", "-m", "u:1:rx", tree + "/file"])
     if os.geteuid() == 0:
         os.chown(tree + "/file", 12, 34)
     for number in range(links):
@@ -116,6 +116,7 @@ def expect_refused(done, tree, what):
 
 
 def main():
+    need("setfacl")
     directory = os.path.realpath(scratch())
     original = compile_c("int main(void) { return 0; }", os.path.join(directory, "original"))
     shim = compile_c(SHIM, os.path.join(directory, "shim.so"), "-shared", "-fPIC", "-ldl", "-w")
