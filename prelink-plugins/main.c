@@ -20,6 +20,7 @@
 #include "report.h"
 #include "root.h"
 #include "scope.h"
+#include "status.h"
 
 /* What a run works on. */
 struct run {
@@ -178,6 +179,14 @@ static void show_bindings(struct run *run)
 	bind_free(bind);
 }
 
+/* --status: exit status 1 where a program does not take the fast path. */
+static int show_status(struct run *run)
+{
+	gather_all(&run->gather);
+	scope_all(&run->table, &run->search);
+	return status_print(&run->table, &run->root, RUNTIME_MODULE, run->options.all, run->options.json);
+}
+
 /* -r: one library to one address. */
 static void move(struct run *run)
 {
@@ -186,9 +195,11 @@ static void move(struct run *run)
 	print_summary(&run->table, &run->options);
 }
 
-static void run_mode(struct run *run)
+/* 1 where the answer to what was asked is no. */
+static int run_mode(struct run *run)
 {
 	const struct options *options = &run->options;
+	int result = 0;
 	bool print = options->mode == MODE_PRINT, report = options->mode == MODE_REPORT;
 
 	if (cache_read(&run->old, &run->root, run->cache_path, print || report) == 0) {
@@ -198,7 +209,7 @@ static void run_mode(struct run *run)
 			report_write(&run->old, &run->root, options->report);
 	}
 	if (print || report || conf_read(&run->conf, &run->root, options))
-		return;
+		return 0;
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options);
 	apply_init(&run->apply, &run->root, &run->table, options);
@@ -209,6 +220,7 @@ static void run_mode(struct run *run)
 		case MODE_VERIFY: verify(run); break;
 		case MODE_RELOC_ONLY: move(run); break;
 		case MODE_BINDINGS: show_bindings(run); break;
+		case MODE_STATUS: result = show_status(run); break;
 		case MODE_PRINT: case MODE_REPORT: break;
 		}
 		apply_release(&run->apply);
@@ -216,17 +228,19 @@ static void run_mode(struct run *run)
 	}
 	gather_release(&run->gather);
 	object_table_release(&run->table);
+	return result;
 }
 
 int main(int argc, char **argv)
 {
 	struct run run = { 0 };
+	int result = 0;
 
 	diag_tool = "prelink";
 	options_parse(&run.options, argc, argv);
 	if (root_open_tree(&run.root, run.options.root) == 0) {
 		run.cache_path = root_inside(&run.root, run.options.cache);
-		run_mode(&run);
+		result = run_mode(&run);
 		conf_release(&run.conf);
 		cache_release(&run.old);
 		free(run.cache_path);
@@ -235,5 +249,5 @@ int main(int argc, char **argv)
 	options_release(&run.options);
 	if ((fflush(stdout) || ferror(stdout)) && !diag_failed())
 		diag_errno(NULL, "writing to standard output");
-	return diag_failed() ? 1 : 0;
+	return diag_failed() ? 1 : result;
 }

@@ -34,6 +34,7 @@ enum {
 	OPT_JSON,
 	OPT_REPORT,
 	OPT_BINDINGS,
+	OPT_STATUS,
 };
 
 static const struct argp_option option_table[] = {
@@ -45,6 +46,7 @@ static const struct argp_option option_table[] = {
 	{ "reloc-only", 'r', "ADDRESS", 0, "Only move a library there", 0 },
 	{ "report", OPT_REPORT, "FILE", 0, "The cache as an HTML page", 0 },
 	{ "bindings", OPT_BINDINGS, 0, 0, "Print what binds to what", 0 },
+	{ "status", OPT_STATUS, 0, 0, "Say who takes the fast path", 0 },
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
 
 	{ 0, 0, 0, 0, "How:", 2 },
@@ -75,7 +77,7 @@ static const struct argp_option option_table[] = {
 
 	{ 0, 0, 0, 0, "Output:", 4 },
 	{ "verbose", 'v', 0, 0, "Say more; twice: even more", 0 },
-	{ "json", OPT_JSON, 0, 0, "Tables, bindings as JSON", 0 },
+	{ "json", OPT_JSON, 0, 0, "Tables, bindings, status as JSON", 0 },
 	{ 0, 0, 0, 0, 0, 0 },
 };
 
@@ -94,7 +96,7 @@ static uint64_t number(const char *text, uint64_t max, const char *what, struct 
 static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
 {
 	if (options->mode != MODE_PRELINK && options->mode != mode)
-		argp_error(state, "only one of -u, -y, -p, -r, --report and --bindings can be done at a time");
+		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings and --status can be done at a time");
 	options->mode = mode;
 }
 
@@ -118,6 +120,8 @@ static void check(const struct options *o, struct argp_state *state)
 {
 	bool print = o->mode == MODE_PRINT || o->mode == MODE_REPORT;
 
+	if (o->mode == MODE_STATUS && !o->file_count)
+		((struct options *)state->input)->all = true;
 	if (!o->all && !print && !o->file_count)
 		argp_error(state, "name a FILE, or give -a");
 	if (o->all && o->file_count)
@@ -146,6 +150,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'y': set_mode(o, MODE_VERIFY, state); break;
 	case 'p': set_mode(o, MODE_PRINT, state); break;
 	case OPT_BINDINGS: set_mode(o, MODE_BINDINGS, state); break;
+	case OPT_STATUS:
+		set_mode(o, MODE_STATUS, state);
+		o->with_plugins = true;
+		break;
 	case 'r':
 		set_mode(o, MODE_RELOC_ONLY, state);
 		o->reloc_address = number(argument, UINT64_MAX, "-r", state);

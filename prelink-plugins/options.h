@@ -18,6 +18,7 @@ enum mode {
 	MODE_PRINT,      /* -p */
 	MODE_BINDINGS,   /* --bindings: what a program's symbols resolve to */
 	MODE_RELOC_ONLY, /* -r: move given libraries to an address, and nothing else */
+	MODE_STATUS,     /* --status: does a program's next start take the fast path */
 	MODE_REPORT,     /* --report: what the cache says as an HTML page */
 };
 

@@ -2,10 +2,7 @@
 /* Deciding what is left to do at run time; see plan.h and rtld/plan_format.h. */
 #include "plan.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "diag.h"
 #include "exec_room.h"
@@ -28,117 +25,15 @@ enum {
  * the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
 #define STATIC_TLS_MAX 1024 /* bytes */
 
-/* An object's file as it is now, after rewriting: what a program will map. */
-struct placed {
-	struct elf_image image;
-	struct dynamic dynamic;
-	GElf_Addr start;      /* p_vaddr of the first PT_LOAD */
-	bool slot;            /* rewritten, and at the slot that layout gave it */
-	uint32_t identity[2]; /* see struct plan_object */
-	uint32_t note;        /* likewise */
-	bool known;           /* has an identity */
-};
-
-static struct placed unusable;
-
-static GElf_Addr first_address(const struct elf_image *image)
-{
-	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
-
-	return load ? load->p_vaddr : 0;
-}
-
-/* Finds the build-id: its first 8 bytes, and where they are.  The module can look there only in the first
- * page of the object, which is mapped whatever object it is. */
-static bool find_build_id(struct placed *placed)
-{
-	const struct elf_image *image = &placed->image;
-
-	for (size_t i = 0; i < image->phnum; i++) {
-		const GElf_Phdr *phdr = &image->phdr[i];
-		if (phdr->p_type != PT_NOTE)
-			continue;
-		for (uint64_t at = 0; phdr->p_filesz >= 24 && at <= phdr->p_filesz - 24;) {
-			uint64_t note = phdr->p_offset + at;
-			uint64_t name = elf_get32(image, note), size = elf_get32(image, note + 4);
-			if (elf_get32(image, note + 8) == NT_GNU_BUILD_ID && name == 4 && size >= 8 &&
-			    memcmp(image->data + note + 12, "GNU", 4) == 0) {
-				GElf_Addr address = phdr->p_vaddr + at + 16;
-				memcpy(placed->identity, image->data + note + 16, 8);
-				placed->note = (uint32_t)address;
-				return address < 4096 - 8 && placed->start == 0;
-			}
-			at += 12 + ((name + 3) & ~3ull) + ((size + 3) & ~3ull);
-		}
-	}
-	return false;
-}
-
-static int read_placed(const struct root *root, struct object *object, struct placed *placed)
-{
-	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return diag_errno(object->path, "reading it for a plan");
-	enum elf_image_status status = elf_image_open(&placed->image, fd, object->path);
-	close(fd);
-	if (status == ELF_IMAGE_NOT_ELF)
-		return diag_error(object->path, "reading it for a plan: it is no ELF file any more; run prelink again");
-	if (status)
-		return -1;
-	if (dynamic_init(&placed->dynamic, &placed->image)) {
-		elf_image_release(&placed->image);
-		return -1;
-	}
-	placed->start = first_address(&placed->image);
-	placed->slot = object->has_slot && placed->start == object->slot && placed->dynamic.gnu_prelinked &&
-		       placed->dynamic.checksum && undo_present(&placed->image);
-	if (placed->slot) {
-		placed->identity[0] = (uint32_t)placed->dynamic.checksum;
-		placed->identity[1] = (uint32_t)placed->dynamic.gnu_prelinked;
-		placed->known = true;
-	} else {
-		placed->known = find_build_id(placed);
-	}
-	return 0;
-}
-
-/* OBJECT's file as it is now; NULL after a message, said once. */
-static struct placed *placed_open(struct planner *planner, struct object *object)
-{
-	if (object->index >= planner->placed_count) {
-		size_t count = 2 * object->index + 64;
-		planner->placed = xreallocarray(planner->placed, count, sizeof *planner->placed);
-		memset(planner->placed + planner->placed_count, 0,
-		       (count - planner->placed_count) * sizeof *planner->placed);
-		planner->placed_count = count;
-	}
-	struct placed **place = &planner->placed[object->index];
-	if (!*place) {
-		struct placed *placed = xcalloc(1, sizeof *placed);
-		*place = placed;
-		if (read_placed(planner->root, object, placed)) {
-			free(placed);
-			*place = &unusable;
-		}
-	}
-	return *place == &unusable ? NULL : *place;
-}
-
 void plan_init(struct planner *planner, const struct root *root, struct bind *bind)
 {
-	*planner = (struct planner){ .root = root, .bind = bind };
+	*planner = (struct planner){ .bind = bind, .placed = { .root = root } };
 	pthread_mutex_init(&planner->lock, NULL);
 }
 
 void plan_release(struct planner *planner)
 {
-	for (size_t i = 0; i < planner->placed_count; i++)
-		if (planner->placed[i] && planner->placed[i] != &unusable) {
-			elf_image_release(&planner->placed[i]->image);
-			free(planner->placed[i]);
-		}
-	free(planner->placed);
+	placed_release(&planner->placed);
 	decision_list_release(&planner->decisions);
 	pthread_mutex_destroy(&planner->lock);
 	*planner = (struct planner){ 0 };
@@ -243,7 +138,7 @@ static const char *open_drafts(struct planner *planner, struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct draft *draft = &plan->draft[i];
-		draft->placed = placed_open(planner, draft->object);
+		draft->placed = placed_open(&planner->placed, draft->object);
 		if (!draft->placed)
 			return "a file of it could not be read";
 		if (i == PLAN_PROGRAM)
@@ -759,7 +654,7 @@ enum object_skip plan_replay(struct planner *planner, struct object *program, st
 
 	*why = "it carries no plan";
 	pthread_mutex_lock(&planner->lock);
-	const struct placed *present = placed_open(planner, program);
+	const struct placed *present = placed_open(&planner->placed, program);
 	pthread_mutex_unlock(&planner->lock);
 	size_t section = present ? elf_image_find_section(&present->image, PLAN_SECTION) : 0;
 	const char *module = section ? dynamic_name(present, DT_AUDIT) : NULL;

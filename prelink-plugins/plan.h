@@ -12,18 +12,15 @@
 
 #include <stdio.h>
 
+#include "placed.h"
 #include "undo.h"
 #include "universe.h"
 
-struct placed;
-
 /* Set by plan_init(); released by plan_release().  ROOT and BIND outlive it. */
 struct planner {
-	const struct root *root;
 	struct bind *bind;
 	pthread_mutex_t lock;
-	struct placed **placed;        /* by object->index: its file as it is now; NULL where not looked at */
-	size_t placed_count;
+	struct placed_table placed;
 	struct decision_list decisions; /* reused */
 };
 

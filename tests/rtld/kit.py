@@ -35,6 +35,14 @@ def plan_hash(name):
     return value
 
 
+def is_dynamic(path):
+    """True for a program that names an ld.so."""
+    data = read(path)
+    phoff, = struct.unpack_from("<Q", data, 32)
+    phnum, = struct.unpack_from("<H", data, 56)
+    return any(struct.unpack_from("<I", data, phoff + 56 * i)[0] == 3 for i in range(phnum))
+
+
 class Elf:
     """What the planner needs to know of an x86-64 file."""
 

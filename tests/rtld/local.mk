@@ -4,4 +4,5 @@ TESTS += tests/rtld/levels.py
 TESTS += tests/rtld/cases.py
 TESTS += tests/rtld/images.py
 TESTS += tests/rtld/releases.py
+TESTS += tests/rtld/status.py
 EXTRA_DIST += tests/rtld/kit.py tests/rtld/rooted.py tests/rtld/image.c

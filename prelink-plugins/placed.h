@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An object's file as it is now, after rewriting: what a program will map, and by what the run-time module knows it
+ * (rtld/plan_format.h). */
+#ifndef PLACED_H
+#define PLACED_H
+
+#include "object.h"
+
+struct placed {
+	struct elf_image image;
+	struct dynamic dynamic;
+	GElf_Addr start;      /* p_vaddr of the first PT_LOAD */
+	bool slot;            /* rewritten, and at object->slot */
+	uint32_t identity[2]; /* see struct plan_object */
+	uint32_t note;        /* likewise */
+	bool known;           /* has an identity */
+};
+
+/* Files that have been looked at.  Set `root`, zero the rest. */
+struct placed_table {
+	const struct root *root;
+	struct placed **placed; /* by object->index; NULL where not looked at */
+	size_t count;
+};
+
+/* OBJECT's file, owned by TABLE; NULL after a message, which is said once. */
+struct placed *placed_open(struct placed_table *table, struct object *object);
+void placed_release(struct placed_table *table);
+
+#endif

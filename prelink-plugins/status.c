@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Telling whether a program takes the fast path; see status.h. */
+#include "status.h"
+
+#include <stdlib.h>
+
+#include "diag.h"
+#include "json.h"
+#include "rtld/plan_format.h"
+#include "undo.h"
+
+/* What is said of one program. */
+struct status {
+	const char *state;          /* "fast", "partly", "slow", "no plan" */
+	const char *why;            /* NULL where fast */
+	const struct object *cause; /* the file that is to blame, or NULL */
+	size_t objects;             /* start-up libraries that are as planned */
+	size_t plugins, planned;    /* plugins of the program today; of them, on the fast path with all they need */
+};
+
+/* The plan in a program's file. */
+struct stored {
+	struct plan_header header;
+	const struct placed *program;
+	uint64_t offset; /* in the file */
+};
+
+static bool read_plan(const struct placed *program, struct stored *stored)
+{
+	size_t section = elf_image_find_section(&program->image, PLAN_SECTION);
+
+	if (!section || program->image.shdr[section].sh_type == SHT_NOBITS ||
+	    program->image.shdr[section].sh_size < sizeof stored->header)
+		return false;
+	*stored = (struct stored){ .program = program, .offset = program->image.shdr[section].sh_offset };
+	memcpy(&stored->header, program->image.data + stored->offset, sizeof stored->header);
+	const struct plan_header *header = &stored->header;
+	uint64_t size = program->image.shdr[section].sh_size;
+	return header->magic == PLAN_MAGIC && header->size <= size && header->object.offset <= size &&
+	       header->object.count <= (size - header->object.offset) / sizeof(struct plan_object) &&
+	       header->startup <= header->object.count && header->startup >= PLAN_FIRST_LIBRARY;
+}
+
+static struct plan_object stored_object(const struct stored *stored, size_t index)
+{
+	struct plan_object object;
+
+	memcpy(&object, stored->program->image.data + stored->offset + stored->header.object.offset +
+	       index * sizeof object, sizeof object);
+	return object;
+}
+
+/* True if the file of OBJECT is what PLANNED means. */
+static bool is_planned(const struct placed *placed, const struct plan_object *planned)
+{
+	return placed && placed->known && placed->slot == !(planned->flags & PLAN_UNPLACED) &&
+	       placed->dynamic.address == planned->dynamic && placed->identity[0] == planned->identity[0] &&
+	       placed->identity[1] == planned->identity[1];
+}
+
+static bool plugin_is_planned(const struct stored *stored, const struct placed *placed)
+{
+	for (size_t i = stored->header.startup; i < stored->header.object.count; i++) {
+		struct plan_object planned = stored_object(stored, i);
+		if (is_planned(placed, &planned))
+			return true;
+	}
+	return false;
+}
+
+/* Start-up: the same files, in the same order, no more and no less. */
+static void check_startup(struct status *status, struct placed_table *placed, const struct stored *stored,
+			  const struct object *program)
+{
+	size_t index = PLAN_FIRST_LIBRARY;
+
+	for (size_t i = 0; i < program->scope.count; i++) {
+		struct object *object = program->scope.member[i];
+		if (object == program)
+			continue;
+		size_t at = object->kind == OBJECT_LOADER ? PLAN_LOADER : index++;
+		struct plan_object planned = { 0 };
+		if (at < stored->header.startup)
+			planned = stored_object(stored, at);
+		if (at >= stored->header.startup || !is_planned(placed_open(placed, object), &planned)) {
+			status->why = "is not the file that the plan was made for";
+			status->cause = object;
+			return;
+		}
+		status->objects++;
+	}
+	if (index != stored->header.startup)
+		status->why = "a library that the plan was made for is no longer loaded at start";
+}
+
+/* Plugins: each with all that it brings. */
+static void check_plugins(struct status *status, struct placed_table *placed, const struct stored *stored,
+			  const struct object *program)
+{
+	for (size_t i = 0; i < program->plugin_count; i++) {
+		const struct object_list *scope = &program->plugin[i].scope;
+		const struct object *cause = NULL;
+		for (size_t k = 0; k < scope->count && !cause; k++)
+			if (!object_list_has(&program->scope, scope->member[k]) &&
+			    !plugin_is_planned(stored, placed_open(placed, scope->member[k])))
+				cause = scope->member[k];
+		status->plugins++;
+		status->planned += !cause;
+		if (cause && !status->cause)
+			status->cause = cause;
+	}
+}
+
+static struct status status_of(struct placed_table *placed, struct object *program, const char *module)
+{
+	struct status status = { .state = "no plan" };
+	struct placed *file = placed_open(placed, program);
+	struct stored stored;
+	struct stat st;
+
+	if (!file) {
+		status.why = "its file cannot be read";
+	} else if (!undo_present(&file->image)) {
+		status.why = program->skip ? object_skip_text(program->skip) : "it is not prelinked";
+	} else if (!read_plan(file, &stored)) {
+		status.why = "its file holds none";
+	} else if (root_stat(placed->root, module, &st)) {
+		status.state = "slow";
+		status.why = "the run-time module is not installed";
+	} else {
+		check_startup(&status, placed, &stored, program);
+		status.state = "slow";
+		if (!status.why) {
+			check_plugins(&status, placed, &stored, program);
+			status.state = status.cause ? "partly" : "fast";
+			status.why = status.cause ? "was not there, or was another file, when the plan was made" : NULL;
+		}
+	}
+	return status;
+}
+
+static void print_line(const struct object *program, const struct status *status)
+{
+	printf("%s: %s", program->path, status->state);
+	if (!status->why || status->state[0] == 'p')
+		printf(": %zu libraries at start, %zu of %zu plugins", status->objects, status->planned, status->plugins);
+	if (status->why)
+		printf(": %s%s%s", status->cause ? status->cause->path : "", status->cause ? " " : "", status->why);
+	putchar('\n');
+}
+
+static json_t *json_line(const struct object *program, const struct status *status)
+{
+	return json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path), "state",
+			 status->state, "reason", json_text(status->why), "file",
+			 json_text(status->cause ? status->cause->path : NULL), "libraries",
+			 (json_int_t)status->objects, "plugins", (json_int_t)status->plugins, "planned",
+			 (json_int_t)status->planned);
+}
+
+int status_print(struct object_table *table, const struct root *root, const char *module, bool all, bool json)
+{
+	struct placed_table placed = { .root = root };
+	json_t *rows = json ? json_array() : NULL;
+	int result = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
+		object->slot = object->start;
+	}
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		if (!object->listed || (object->kind != OBJECT_EXEC && object->kind != OBJECT_PIE))
+			continue;
+		struct status status = status_of(&placed, object, module);
+		if (status.why && (!all || status.state[0] != 'n'))
+			result = 1;
+		if (rows)
+			json_array_append_new(rows, json_line(object, &status));
+		else
+			print_line(object, &status);
+	}
+	placed_release(&placed);
+	if (rows && json_print(rows, stdout))
+		result = 1;
+	return result;
+}

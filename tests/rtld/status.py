@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""prelink --status tells of each reason for which a program leaves the fast path, names the file, and is what the
+run-time module then does."""
+import json
+import os
+
+import rooted
+import whole_root
+from harness import compile_c, expect, expect_equal, need, notegen, prelink, skip, write
+
+if os.geteuid() != 0:
+    skip("scratch roots need the root user")
+need("gcc", "chroot")
+root = whole_root.root_of("small")
+module = rooted.install_module(root)
+here = root + "/opt/status"
+os.makedirs(here)
+FLAGS = ["-x", "none", "-O1", f"-L{here}", "-Wl,-rpath,/opt/status"]
+
+
+def library(name, source, *flags):
+    compile_c(source, f"{here}/{name}", *FLAGS, "-shared", "-fPIC", f"-Wl,-soname,{name}", *flags)
+
+
+TABLE = " static int f(void) { return 1; } int (*table[20000])(void) = { [0 ... 19999] = f };"
+library("libs.so", "int s = 1; int start(void) { return s; }" + TABLE)
+library("libdep.so", "int dep(void) { return 2; }" + TABLE)
+library("plugin.so", "int dep(void); int plugin(void) { return dep(); }", f"{here}/libdep.so")
+HOST = ('#include <dlfcn.h>\n#include <stdio.h>\nint start(void);\nint main(void) { void *h = dlopen("/opt/status/plugin.so", '
+        'RTLD_NOW); int (*f)(void) = h ? dlsym(h, "plugin") : 0; printf("%d %d\\n", start(), f ? f() : -1); return 0; }\n')
+compile_c(HOST, f"{here}/host", *FLAGS, f"{here}/libs.so", "-Wl,-z,now")
+write(f"{here}/host.yaml", "manifest: 1\napplication: host\nhosts:\n  - path: /opt/status/host\n"
+      "plugins:\n  - feature: plugins\n    path: /opt/status/plugin*.so\n")
+notegen("add", "--root", root, "--manifest", f"{here}/host.yaml")
+
+
+def status(*arguments, code=0):
+    done = prelink("--root", root, "--status", *arguments, status=code)
+    return done.stdout
+
+
+def full(name):
+    """The level that the module gives NAME now."""
+    done = rooted.start(root, ["/opt/status/host"], PRELINK_RTLD="verbose")
+    expect_equal(done.returncode, 0, f"exit status of the host:\n{done.stderr}")
+    return [level for path, level, _ in rooted.levels_of(done) if path.endswith("/" + name)]
+
+
+def check(what, line, plugin, start):
+    seen = status("/opt/status/host", code=0 if line.startswith("fast") else 1)
+    expect_equal(seen, f"/opt/status/host: {line}\n", what)
+    expect_equal(full("plugin.so"), plugin, f"{what}: level of plugin.so")
+    expect_equal(full("libs.so"), start, f"{what}: level of libs.so")
+
+
+def prelink_again():
+    whole_root.prelink_all(root)
+
+
+check("never prelinked", "no plan: it is not prelinked", [], [])
+prelink_again()
+check("prelinked", "fast: 3 libraries at start, 1 of 1 plugins", ["full"], ["full"])
+row = json.loads(status("--json", "/opt/status/host"))[0]
+expect_equal((row["state"], row["reason"], row["plugins"]), ("fast", None, 1), "--status --json")
+os.rename(module, module + ".away")
+check("the module gone", "slow: the run-time module is not installed", [], [])
+os.rename(module + ".away", module)
+library("libdep.so", "int dep(void) { return 20; }" + TABLE)
+check("a plugin's dependency replaced", "partly: 3 libraries at start, 0 of 1 plugins: /opt/status/libdep.so was not "
+      "there, or was another file, when the plan was made", ["relative only"], ["full"])
+prelink_again()
+check("prelinked again", "fast: 3 libraries at start, 1 of 1 plugins", ["full"], ["full"])
+library("plugin2.so", "int plugin(void) { return 5; }")
+check("a plugin added", "partly: 3 libraries at start, 1 of 2 plugins: /opt/status/plugin2.so was not there, or was "
+      "another file, when the plan was made", ["full"], ["full"])
+prelink_again()
+check("prelinked with it", "fast: 3 libraries at start, 2 of 2 plugins", ["full"], ["full"])
+library("libs.so", "int s = 10; int start(void) { return s; }" + TABLE)
+check("a start-up library replaced", "slow: /opt/status/libs.so is not the file that the plan was made for",
+      ["relative only"], ["none"])
+prelink_again()
+check("prelinked once more", "fast: 3 libraries at start, 2 of 2 plugins", ["full"], ["full"])
+prelink("--root", root, "-u", "/opt/status/host")
+check("undone", "no plan: it is not prelinked", [], [])
+whole = status()
+expect(": fast" in whole and "/opt/status/host: no plan" in whole, f"--status of everything:\n{whole[:2000]}")
+print(f"{whole.count(chr(10))} programs in the root")
