@@ -11,6 +11,7 @@ enum {
 	PAGE_LIMIT = 65536,   /* alignments above this are not kept */
 	LOWEST = 65536,       /* where the kernel lets nobody map anything (vm.mmap_min_addr) */
 	TLS_ALIGN = 4096,
+	NOTES_LIMIT = 1024,   /* bytes of notes that are moved to the front */
 	MORE_SEGMENTS = 2,    /* PT_TLS, and a PT_LOAD for a moved dynamic section */
 };
 
@@ -23,6 +24,30 @@ static enum object_skip refuse(const char **why, enum object_skip skip, const ch
 {
 	*why = reason;
 	return skip;
+}
+
+/* ---- Symbols ---- */
+
+/* Adds BY to the values of the symbols that lie in section INDEX. */
+static void move_symbols_of(struct elf_image *image, size_t index, uint64_t by)
+{
+	size_t step = elf_sym_size(image);
+
+	for (size_t i = 1; i < image->shnum; i++) {
+		const GElf_Shdr *s = &image->shdr[i];
+
+		if (s->sh_type != SHT_SYMTAB && s->sh_type != SHT_DYNSYM)
+			continue;
+		for (uint64_t at = 0; at + step <= s->sh_size; at += step) {
+			GElf_Sym symbol;
+
+			elf_get_sym(image, s->sh_offset + at, &symbol);
+			if (symbol.st_shndx != index)
+				continue;
+			symbol.st_value += by;
+			elf_put_sym(image, s->sh_offset + at, &symbol);
+		}
+	}
 }
 
 /* ---- Static TLS ---- */
@@ -145,6 +170,57 @@ static void raise_tls(struct exec_room *room)
 	room->next = at + tls->p_filesz;
 }
 
+/* ---- Notes ---- */
+
+/* Moves the note segment NOTES, with its sections, into the room. */
+static void move_note_segment(struct exec_room *room, GElf_Phdr *notes)
+{
+	struct elf_image *image = room->image;
+	uint64_t start = notes->p_offset, end = start + notes->p_filesz;
+	uint64_t at = align_up(room->next, notes->p_align > 4 ? notes->p_align : 4);
+	uint64_t by = at - start, by_address = room->base + at - notes->p_vaddr;
+
+	memcpy(image->data + at, image->data + start, notes->p_filesz);
+	for (size_t i = 0; i < image->phnum; i++) {
+		GElf_Phdr *p = &image->phdr[i];
+
+		if (p != notes && (p->p_type != PT_GNU_PROPERTY || p->p_offset < start ||
+				   p->p_offset + p->p_filesz > end))
+			continue;
+		p->p_offset += by;
+		p->p_vaddr += by_address;
+		p->p_paddr = p->p_vaddr;
+	}
+	for (size_t i = 1; i < image->shnum; i++) {
+		GElf_Shdr *s = &image->shdr[i];
+
+		if (s->sh_type != SHT_NOTE || !(s->sh_flags & SHF_ALLOC) || s->sh_offset < start ||
+		    s->sh_offset + s->sh_size > end)
+			continue;
+		s->sh_offset += by;
+		s->sh_addr += by_address;
+		move_symbols_of(image, i, by_address);
+	}
+	room->next = at + (end - start);
+}
+
+/* A core file has the first page of a program, and debuggers look for the build-id in it: so the notes stay
+ * near the front.  Their old bytes, too, stay where they were. */
+static void move_notes(struct exec_room *room)
+{
+	uint64_t left = NOTES_LIMIT;
+
+	for (size_t i = 0; i < room->image->phnum; i++) {
+		GElf_Phdr *p = &room->image->phdr[i];
+
+		if (p->p_type != PT_NOTE || p->p_filesz > left || p->p_align > 8 ||
+		    (p->p_align & (p->p_align - 1)))
+			continue;
+		left -= p->p_filesz;
+		move_note_segment(room, p);
+	}
+}
+
 /* ---- The front ---- */
 
 /* First PT_LOAD, which has to hold the headers; NULL where it does not. */
@@ -191,7 +267,8 @@ static uint64_t room_size(const struct elf_image *image, const struct dynamic *d
 		size += TLS_ALIGN + own->p_filesz;
 	if (want->strings)
 		size += dynamic->strtab.size + want->strings;
-	return size + want->bytes + 4096; /* each section's alignment: want->bytes has it; ours need less */
+	/* WANT counts the alignment of its sections; ours and the notes need less than this. */
+	return size + want->bytes + 2 * NOTES_LIMIT;
 }
 
 /* Gives IMAGE a buffer with FRONT bytes before and TAIL after its contents, and takes its old size. */
@@ -279,6 +356,7 @@ static void point_at_dynamic(struct exec_room *room, GElf_Addr old, GElf_Addr ad
 
 		if (s->sh_type != SHT_DYNAMIC || s->sh_addr != old)
 			continue;
+		move_symbols_of(image, i, address - old); /* _DYNAMIC */
 		s->sh_addr = address;
 		s->sh_offset = room->dynamic_at;
 		s->sh_size = size;
@@ -378,6 +456,7 @@ static void fill_room(struct exec_room *room, const struct dynamic *dynamic, con
 		room->dynamic_room = dynamic->count + 1 + want->tags;
 		move_dynamic(room, dynamic, page);
 	}
+	move_notes(room);
 	if (room->tls_raised)
 		raise_tls(room);
 	if (want->strings)

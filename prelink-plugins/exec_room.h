@@ -5,10 +5,11 @@
  * The room is at the front.  The file's contents shift up by whole pages, and what is needed goes between
  * the ELF header and them, inside the first PT_LOAD, which grows downwards:
  *
- *     ELF header, program headers, [TLS template], .dynstr, new sections, | the old file
+ *     ELF header, program headers, notes, [TLS template], .dynstr, new sections, | the old file
  *
  * So the program headers stay right behind the ELF header, where the kernel (AT_PHDR), strip and
- * debuggers look for them, and everything new that is read-only lies in one read-only segment.
+ * debuggers look for them, the build-id stays in the page that core files keep, and everything new that is
+ * read-only lies in one read-only segment.
  *
  *   - ET_EXEC: the first segment's p_vaddr goes down; no other address changes.
  *   - PIE: the first segment's p_vaddr stays, all else is moved up by rebase_image().  An address of the

@@ -72,17 +72,52 @@ def check_debuggers(target, compiler):
     if target != "x86-64":
         return
     loader = compile_c(LOADER, os.path.join(directory, "loader"), "-g")
-    traces = []
-    for path in (source, moved):
-        commands = ["set breakpoint pending on", "set debuginfod enabled off", "break thrice", "run", "backtrace",
-                    "print hidden", "print thread_hidden", "finish"]
-        done = run(["gdb", "-nx", "-batch", *(word for command in commands for word in ("-ex", command)),
-                    "--args", loader, path], stdin=subprocess.DEVNULL)
-        kept = [re.sub(r"0x[0-9a-f]+", "N", line) for line in done.stdout.split("\n")
-                if re.match(r"#|\$|Value returned|Breakpoint 1, ", line)]
-        traces.append([line.replace(path, "LIBRARY") for line in kept])
-        expect(any("thrice (x=1)" in line and "source.c" in line for line in kept), f"gdb: {done.stdout}{done.stderr}")
+    traces = [debug_session(["break thrice", "run", "backtrace", "print hidden", "print thread_hidden", "finish"], path,
+                            loader, path) for path in (source, moved)]
+    expect(any("thrice (x=1)" in line and "source.c" in line for line in traces[0]), f"gdb: {traces[0]}")
     expect(traces[0] == traces[1], f"gdb in the original: {traces[0]}\nin the moved: {traces[1]}")
+
+
+def debug_session(commands, name, *program):
+    """What gdb says of values and frames, without addresses and NAME."""
+    commands = ["set breakpoint pending on", "set debuginfod enabled off", *commands]
+    done = run(["gdb", "-nx", "-batch", *(word for command in commands for word in ("-ex", command)), "--args", *program],
+               stdin=subprocess.DEVNULL)
+    return [re.sub(r"0x[0-9a-f]+", "N", line).replace(name, "FILE") for line in done.stdout.split("\n")
+            if re.match(r"#|\$|Value returned|Breakpoint 1, ", line)]
+
+
+PROGRAM = r"""
+#include <stdio.h>
+static __thread int thread_hidden = 5;
+__attribute__((noipa)) static int inner(int x) { return thread_hidden + x; }
+int main(int argc, char **argv) { printf("%d %d\n", inner(argc), argv[argc] == NULL); return 0; }
+"""
+
+
+def check_program(kind, tags):
+    """An executable that was given room at the front."""
+    path, grown, debug = (os.path.join(directory, "program" + kind + end) for end in ("", ".grown", ".debug"))
+    text = os.path.join(directory, "program.c")
+    write(text, PROGRAM)
+    run(["gcc", "-g", "-O0", kind, "-o", path, text])
+    run(["eu-strip", "-g", "-f", debug, path])
+    expect(rewriter.ask("grow", path, grown, f"{tags:x}") == "ok", f"grow {kind}")
+    sessions = [debug_session(["break inner", "run", "backtrace", "print thread_hidden", "finish"], file, file)
+                for file in (path, grown)]
+    expect(len(sessions[0]) >= 5 and sessions[0] == sessions[1], f"gdb: {sessions}")
+    places = [run(["eu-addr2line", "-f", "-e", file, hex(symbol(file, "inner"))]).stdout for file in (path, grown)]
+    expect("program.c" in places[0] and places[0] == places[1], f"eu-addr2line: {places}")
+    new = complaints(["eu-elflint", "--gnu-ld"], grown) - complaints(["eu-elflint", "--gnu-ld"], path)
+    expect(not new, f"eu-elflint about {kind}: {new}")
+    run(["strip", "-o", grown + ".stripped", grown])
+    for file in (grown, grown + ".stripped"):
+        expect(run([file, "x"]).stdout == "7 1\n", f"{file} does not work")
+    # The kernel puts the first page into core files, for the sake of the build-id.
+    notes = re.findall(r"NOTE +0x([0-9a-f]+)", run(["readelf", "-lW", grown]).stdout)
+    expect(notes and all(int(offset, 16) < 4096 for offset in notes), f"{kind}: notes at {notes}")
+    ids = [re.findall(r"Build ID: (.*)", run(["readelf", "-nW", file]).stdout) for file in (path, grown)]
+    expect(ids[0] and ids[0] == ids[1], f"{kind}: build-ids {ids}")
 
 
 files = [path for path in elf_files("/usr/lib/x86_64-linux-gnu") if ".so" in path and os.path.getsize(path) < 2e6]
@@ -108,6 +143,9 @@ for linker in ("bfd", "gold", "lld", "mold"):
 for target, compiler in (("x86-64", "gcc"), ("i386", "i686-linux-gnu-gcc"), ("aarch64", "aarch64-linux-gnu-gcc")):
     if shutil.which(compiler):
         check_debuggers(target, compiler)
+for kind in ("-pie", "-no-pie"):
+    for tags in (2, 40):
+        check_program(kind, tags)
 rewriter.close()
 print(f"{checked} libraries looked at with eu-elflint, readelf, eu-readelf, objdump, patchelf, strip; "
-      "debug files with eu-addr2line and gdb")
+      "debug files of libraries and programs with eu-addr2line and gdb")
