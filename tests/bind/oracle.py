@@ -238,9 +238,12 @@ class Process:
         if entry and entry[2] is None:
             entry[2] = [bound]
             self.relocated.append(entry)
-        elif entry and self.last == by and entry[2][-1] != bound:
-            entry[2].append(bound)
-        self.last = by
+            self.last = by
+        elif entry and self.last == by:
+            if entry[2][-1] != bound:
+                entry[2].append(bound)
+        else:
+            self.last = None    # a lookup by dlsym
 
     def initialized(self, path):
         entry = self.pending.pop(path, None)

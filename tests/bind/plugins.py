@@ -67,6 +67,24 @@ for kind, plugins, command in KINDS:
         total_bindings += bindings
         if problem:
             problems.append(f"{kind}, {mode}:\n{problem}")
+# Programs that load their plugins themselves, with what constructors load in between.
+for words, environment in (
+        (["/usr/bin/xine-list-1.2", "-p"], {}),
+        (["/usr/bin/kate", "--version"], {"QT_QPA_PLATFORM": "offscreen"}),
+        (["/usr/bin/python3", "-I", "-c", "import ssl, sqlite3, ctypes, curses, json, decimal, lzma"], {}),
+        (["/usr/bin/python3", "-c", "import numpy, numpy.random, numpy.fft"], {}),
+        (["/usr/bin/perl", "-e", "use POSIX; use Socket; use Encode; eval { require XML::LibXML }"], {})):
+    if not os.path.exists(words[0]):
+        print(f"{words[0]}: not installed, nothing compared")
+        continue
+    process, _ = oracle.watch(words, environment)
+    objects, bindings, problem = process.compare()
+    print(f"{' '.join(words)}: {objects} objects, {bindings} bindings, "
+          f"{'they differ' if problem else 'no difference'}")
+    total_objects += objects
+    total_bindings += bindings
+    if problem:
+        problems.append(f"{' '.join(words)}:\n{problem}")
 print(f"in all {total_objects} objects, {total_bindings} bindings")
 if problems:
     fail("\n".join(problems[:10]))
