@@ -62,6 +62,8 @@ EXTRA_DIST += $(substituted:=.in) \
 	ebuild-helpers/debian/control \
 	ebuild-helpers/debian/copyright \
 	ebuild-helpers/debian/dh-plugin-note.install \
+	ebuild-helpers/debian/not-installed \
+	ebuild-helpers/debian/prelink-plugins.install \
 	ebuild-helpers/debian/prelink-plugins.postinst \
 	ebuild-helpers/debian/prelink-plugins.postrm \
 	ebuild-helpers/debian/prelink-plugins.prerm \
