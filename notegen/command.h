@@ -12,7 +12,8 @@ struct command {
 	int (*run)(int argc, char **argv); /* argv[0] is "notegen NAME"; returns the exit status */
 };
 
-extern const struct command add_command, show_command, remove_command, check_command;
+extern const struct command add_command, show_command, remove_command, check_command, record_command,
+	suggest_command;
 
 /* The exit status of a command that has done what it could: 1 if it had to say why not everything. */
 int command_status(void);

@@ -19,10 +19,13 @@ notegen_notegen_SOURCES = \
 	notegen/add.c \
 	notegen/check.c \
 	notegen/edit.c notegen/edit.h \
+	notegen/found.c notegen/found.h \
 	notegen/hosts.c notegen/hosts.h \
-	notegen/manifest.c notegen/manifest.h \
+	notegen/manifest.c notegen/manifest.h notegen/manifest_print.c \
+	notegen/record.c \
 	notegen/remove.c \
-	notegen/show.c
+	notegen/show.c \
+	notegen/suggest.c
 notegen_notegen_LDADD = notegen/lib/libnote.a $(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
 
 dist_man_MANS += notegen/notegen.1 notegen/plugin-manifest.5

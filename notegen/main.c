@@ -13,6 +13,8 @@ static const struct command *const commands[] = {
 	&show_command,   /* notes -> text, JSON */
 	&remove_command, /* takes notes out again */
 	&check_command,  /* manifests -> what they match */
+	&record_command, /* a running program -> manifests */
+	&suggest_command, /* a file -> a guessed manifest */
 };
 
 static const struct command *find_command(const char *name)

@@ -6,6 +6,8 @@
 #ifndef MANIFEST_H
 #define MANIFEST_H
 
+#include <stdio.h>
+
 #include "note.h"
 
 #define MANIFEST_VERSION 1
@@ -37,6 +39,9 @@ int manifest_parse(struct manifest_list *list, const char *file, const char *tex
 /* Reads every *.yaml file in DIRECTORY, sorted by name.  All of them are tried.  0, or -1 after a message
  * for each that cannot be read. */
 int manifest_read_directory(struct manifest_list *list, const char *directory);
+
+/* Prints MANIFEST as a YAML document, with DESCRIPTION. */
+void manifest_print(FILE *out, const struct manifest *manifest, const char *description);
 
 void manifest_list_release(struct manifest_list *list);
 
