@@ -10,6 +10,7 @@ dist_pkglibexec_SCRIPTS = ebuild-helpers/keep-fresh/prelink-maintain
 
 keepfreshdir = $(pkgdatadir)/keep-fresh
 dist_keepfresh_DATA = \
+	ebuild-helpers/keep-fresh/prelink.conf \
 	ebuild-helpers/keep-fresh/prelink.default \
 	ebuild-helpers/keep-fresh/prelink.timer
 nodist_keepfresh_DATA = \
