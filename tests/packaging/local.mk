@@ -1,5 +1,8 @@
 # Tests of this area; one line each.
 TESTS += \
 	tests/packaging/add_plugin_note.py \
+	tests/packaging/debian.py \
 	tests/packaging/interpreters.py \
-	tests/packaging/keep_fresh.py
+	tests/packaging/keep_fresh.py \
+	tests/packaging/rpm.py
+EXTRA_DIST += tests/packaging/machine.py
