@@ -81,7 +81,7 @@ def check(tree, statistics):
             statistics["refused"] += 1
             continue
         harness.expect(plugin in mine, f"{plugin}: not among the program's plugins: {sorted(mine)}")
-        harness.expect_equal(mine[plugin], members, f"scope of {plugin}")
+        harness.expect_equal(tree.one_name(mine[plugin]), tree.one_name(members), f"scope of {plugin}")
         statistics["equal"] += 1
 
 
