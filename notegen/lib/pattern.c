@@ -223,9 +223,11 @@ bool pattern_match(const char *pattern, const char *path)
 	return matches;
 }
 
-/* Directories that one pattern may read.  /usr of a large system has some 30,000; a tree of links to
- * itself, made to keep us busy, has any number. */
-#define DIRECTORIES_MAX 200000
+/* Work that one pattern may take, in directory entries read; opening a directory counts as much as
+ * WORK_DIRECTORY of them.  /usr of a system with many applications has some 300,000 in 30,000 directories; a tree of links
+ * to itself, made to keep us busy, has any number. */
+#define WORK_MAX 1000000
+#define WORK_DIRECTORY 20
 
 struct expansion {
 	const struct root *root;
@@ -233,7 +235,7 @@ struct expansion {
 	const struct components *pattern;
 	struct path_list *list;
 	bool any;           /* directories match too */
-	size_t directories; /* read so far */
+	size_t work;        /* done so far; above WORK_MAX: given up */
 	int status;
 };
 
@@ -242,6 +244,17 @@ static void expand(struct expansion *e, const char *directory, size_t part);
 static bool is_nothing(int error)
 {
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
+}
+
+/* Counts COST; false once it is too much, which is said once. */
+static bool may_work(struct expansion *e, const char *directory, size_t cost)
+{
+	bool could = e->work <= WORK_MAX;
+
+	if (could && (e->work += cost) > WORK_MAX)
+		e->status = diag_error(directory, "expanding the pattern %s: too many directories to read; name "
+				       "them more closely", e->text);
+	return e->work <= WORK_MAX;
 }
 
 static void add_if_wanted(struct expansion *e, const char *path)
@@ -262,9 +275,12 @@ static void expand_entry(struct expansion *e, const char *directory, const struc
 	const struct components *p = e->pattern;
 	bool may_be_link = entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
 	bool deep = is_deep(p->part[part]);
-	char *path = xasprintf("%s/%s", directory, entry->d_name);
 	struct stat st;
 
+	if (deep ? entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN
+		 : !part_matches(p->part[part], entry->d_name))
+		return;
+	char *path = xasprintf("%s/%s", directory, entry->d_name);
 	if (deep) {
 		bool is_directory = entry->d_type == DT_DIR;
 
@@ -272,15 +288,13 @@ static void expand_entry(struct expansion *e, const char *directory, const struc
 			is_directory = S_ISDIR(st.st_mode);
 		if (is_directory && entry->d_name[0] != '.')
 			expand(e, path, part);
-	} else if (part_matches(p->part[part], entry->d_name)) {
-		if (part + 1 < p->count) {
-			if (entry->d_type == DT_DIR || may_be_link)
-				expand(e, path, part + 1);
-		} else if (may_be_link) {
-			add_if_wanted(e, path);
-		} else if (e->any || entry->d_type != DT_DIR) {
-			path_list_add(e->list, path);
-		}
+	} else if (part + 1 < p->count) {
+		if (entry->d_type == DT_DIR || may_be_link)
+			expand(e, path, part + 1);
+	} else if (may_be_link) {
+		add_if_wanted(e, path);
+	} else if (e->any || entry->d_type != DT_DIR) {
+		path_list_add(e->list, path);
 	}
 	free(path);
 }
@@ -306,10 +320,7 @@ static void expand(struct expansion *e, const char *directory, size_t part)
 	if (is_deep(p->part[part]))
 		expand(e, path, part + 1); /* as no directory at all */
 
-	if (++e->directories > DIRECTORIES_MAX) {
-		if (e->directories == DIRECTORIES_MAX + 1)
-			e->status = diag_error(path, "expanding the pattern %s: more than %d directories to "
-					       "read; name them more closely", e->text, DIRECTORIES_MAX);
+	if (!may_work(e, path, WORK_DIRECTORY)) {
 		free(path);
 		return;
 	}
@@ -326,7 +337,7 @@ static void expand(struct expansion *e, const char *directory, size_t part)
 		free(path);
 		return;
 	}
-	while ((entry = readdir(stream)))
+	while ((entry = readdir(stream)) && may_work(e, path, 1))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			expand_entry(e, path, entry, part);
 	closedir(stream);

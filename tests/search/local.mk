@@ -4,7 +4,8 @@ TESTS += \
 	tests/search/rules.py \
 	tests/search/random_trees.py \
 	tests/search/plugins.py \
-	tests/search/random_plugins.py
+	tests/search/random_plugins.py \
+	tests/search/hostile.py
 
 # Prints the scopes that gather, search and scope find.
 check_PROGRAMS += tests/search/scopes

@@ -145,6 +145,7 @@ int main(int argc, char **argv)
 		print_all(&table, &a);
 	}
 	search_release(&search);
+	gather_release(&gather);
 	object_table_release(&table);
 	root_release(&root);
 	free(a.conf.entry);
