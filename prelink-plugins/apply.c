@@ -28,7 +28,7 @@ void apply_release(struct apply *apply)
 
 static bool is_to_rewrite(const struct object *object)
 {
-	return object->skip == SKIP_NOT && object->outcome == OUTCOME_NONE;
+	return object->wanted && object->skip == SKIP_NOT && object->outcome == OUTCOME_NONE;
 }
 
 static bool is_library_to_rewrite(const struct object *object)
@@ -270,6 +270,7 @@ void apply_verify(struct apply *apply)
 		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
 		object->slot = object->start;
 	}
+	object_table_want(apply->table);
 	apply_bind(apply);
 	struct object_list list = select_objects(apply, is_listed);
 	for (size_t i = 0; i < list.count; i++)

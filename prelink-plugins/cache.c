@@ -268,27 +268,6 @@ bool cache_input_is_current(const struct cache *cache, const struct root *root, 
 	return false;
 }
 
-void cache_forget_changed(struct cache *cache, const struct object_table *table, const struct root *root)
-{
-	bool *known = xcalloc(cache->object_count, sizeof *known);
-
-	for (size_t i = 0; i < table->count; i++) {
-		const struct cache_object *entry = cache_find(cache, table->object[i]->path);
-
-		if (entry)
-			known[entry - cache->object] = true;
-	}
-	for (size_t i = 0; i < cache->object_count; i++) {
-		struct cache_object *entry = (struct cache_object *)(cache->data + sizeof(struct header)) + i;
-
-		if (!known[i] && !is_as_recorded(root, cache_string(cache, entry->path), &entry->stamp)) {
-			entry->flags = 0;
-			entry->start = entry->end = 0;
-		}
-	}
-	free(known);
-}
-
 /* OBJECT is the file that the last run left, and is to be where it is. */
 static bool is_itself_unchanged(const struct object *object, const struct cache_object *entry)
 {
@@ -488,7 +467,7 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 		.kind = object->kind,
 		.skip = object->skip,
 		.flags = (object->has_slot ? CACHE_HAS_SLOT : 0) |
-			 (prelinked ? CACHE_PRELINKED : 0) | (object->listed ? CACHE_LISTED : 0),
+			 (prelinked ? CACHE_PRELINKED : 0) | (object->wanted ? CACHE_WANTED : 0),
 	};
 	if (object->has_slot) {
 		record.start = object->slot;
@@ -502,53 +481,9 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 	return record;
 }
 
-/* What goes into the cache, in order of path: an object, or an entry of the old cache. */
-struct source {
-	const char *path;
-	const struct object *object;      /* NULL: the entry */
-	const struct cache_object *entry;
-};
-
-static int compare_sources(const void *a, const void *b)
+static int compare_objects(const void *a, const void *b)
 {
-	const struct source *x = a, *y = b;
-	int order = strcmp(x->path, y->path);
-
-	/* An object comes before an entry of the same path, which is dropped. */
-	return order ? order : (x->entry != NULL) - (y->entry != NULL);
-}
-
-/* Objects, and entries of OLD that keep a place; sorted, each path once. */
-static struct source *collect(const struct object_table *table, const struct cache *old, size_t *count)
-{
-	struct source *source = xcalloc(table->count + old->object_count, sizeof *source);
-	size_t all = 0, kept = 0;
-
-	for (size_t i = 0; i < table->count; i++)
-		source[all++] = (struct source){ table->object[i]->path, table->object[i], NULL };
-	for (size_t i = 0; i < old->object_count; i++)
-		if (old->object[i].flags & (CACHE_HAS_SLOT | CACHE_PRELINKED))
-			source[all++] = (struct source){ cache_string(old, old->object[i].path), NULL,
-							 &old->object[i] };
-	qsort(source, all, sizeof *source, compare_sources);
-	for (size_t i = 0; i < all; i++)
-		if (!kept || strcmp(source[kept - 1].path, source[i].path) != 0)
-			source[kept++] = source[i];
-	*count = kept;
-	return source;
-}
-
-/* An entry of the old cache whose file this run did not look at: its place, but no scopes. */
-static struct cache_object carry_over(struct builder *b, const struct cache *old,
-				      const struct cache_object *entry)
-{
-	struct cache_object record = *entry;
-
-	record.path = add_string(b, cache_string(old, entry->path));
-	record.machine = add_string(b, cache_string(old, entry->machine));
-	record.scope = record.plugin = (struct cache_list){ 0, 0 };
-	record.uses = 0;
-	return record;
+	return strcmp((*(struct object *const *)a)->path, (*(struct object *const *)b)->path);
 }
 
 static void count_uses(struct builder *b)
@@ -608,32 +543,30 @@ static void assemble(struct cache *cache, const struct builder *b, const struct 
 	find_tables(cache);
 }
 
-void cache_build(struct cache *cache, const struct object_table *table, const struct cache *old,
-		 const struct path_list *inputs, const struct root *root, const struct options *options)
+void cache_build(struct cache *cache, const struct object_table *table, const struct path_list *inputs,
+		 const struct root *root, const struct options *options)
 {
 	struct builder b = { 0 };
-	size_t count;
-	struct source *source = collect(table, old, &count);
+	struct object **sorted = xcalloc(table->count, sizeof *sorted);
 
 	*cache = (struct cache){ 0 };
 	b.index = xcalloc(table->count, sizeof *b.index);
 	b.strings.data = xcalloc(1, 1);
 	b.strings.count = b.strings.room = 1;
-	grow(&b.object, count, sizeof(struct cache_object));
-	for (size_t i = 0; i < count; i++)
-		if (source[i].object)
-			b.index[source[i].object->index] = (uint32_t)i;
-	for (size_t i = 0; i < count; i++) {
-		struct cache_object record =
-			source[i].object ? describe(&b, source[i].object, root, options->dry_run) :
-					   carry_over(&b, old, source[i].entry);
+	grow(&b.object, table->count, sizeof(struct cache_object));
+	memcpy(sorted, table->object, table->count * sizeof *sorted);
+	qsort(sorted, table->count, sizeof *sorted, compare_objects);
+	for (size_t i = 0; i < table->count; i++)
+		b.index[sorted[i]->index] = (uint32_t)i;
+	for (size_t i = 0; i < table->count; i++) {
+		struct cache_object record = describe(&b, sorted[i], root, options->dry_run);
 
 		memcpy(b.object.data + i * sizeof record, &record, sizeof record);
 	}
 	count_uses(&b);
 	add_inputs(&b, inputs, root);
 	assemble(cache, &b, options);
-	free(source);
+	free(sorted);
 	free(b.index);
 	free(b.bucket);
 	free(b.list);

@@ -43,7 +43,7 @@ struct cache_object {
 enum {
 	CACHE_HAS_SLOT = 1,  /* start is a slot */
 	CACHE_PRELINKED = 2, /* the file carries our undo record */
-	CACHE_LISTED = 4,    /* named by prelink.conf or the command line, not only a dependency */
+	CACHE_WANTED = 4,    /* the last run was about it: named, or needed by what was named */
 };
 
 /* One plugin of one program. */
@@ -99,14 +99,9 @@ void cache_mark_unchanged(const struct cache *cache, const struct object_table *
 /* True if PATH is among the inputs, and as it was. */
 bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path);
 
-/* Forgets the slots of entries that are not in the table and whose file is gone or has changed: nobody is
- * there any more.  Before layout. */
-void cache_forget_changed(struct cache *cache, const struct object_table *table, const struct root *root);
-
-/* Makes a cache of the table.  Entries of OLD whose file is not in the table are kept, without their
- * scopes, so that the slots they hold stay theirs and -ua finds them (see cache_forget_changed()).  INPUTS are paths of what else the run read. */
-void cache_build(struct cache *cache, const struct object_table *table, const struct cache *old,
-		 const struct path_list *inputs, const struct root *root, const struct options *options);
+/* Makes a cache of the table.  INPUTS are paths of what else the run read. */
+void cache_build(struct cache *cache, const struct object_table *table, const struct path_list *inputs,
+		 const struct root *root, const struct options *options);
 
 /* Replaces the cache file at PATH.  0, or -1 after a message. */
 int cache_write(const struct cache *cache, const struct root *root, const char *path);

@@ -24,13 +24,13 @@
 /* Room left free behind a new slot: this part of its size, at least a page. */
 #define SLACK_PART 16
 
-/* Everybody meets it: the slot of an object that this run does not look at. */
+/* Not an object of this machine. */
 #define NOBODY SIZE_MAX
 
 /* A range that is taken: [start, end), and [end, slack) is left free for as long as there is room. */
 struct place {
 	GElf_Addr start, end, slack;
-	size_t who; /* bit, or NOBODY */
+	size_t who; /* bit */
 };
 
 /* An object that may get a slot, and how much it is wanted. */
@@ -175,7 +175,7 @@ static void find_meetings(struct space *s)
 
 static bool meet(const struct space *s, size_t bit, size_t who)
 {
-	return !s->meets || who == NOBODY || has_bit(s->meets + bit * s->words, who);
+	return !s->meets || has_bit(s->meets + bit * s->words, who);
 }
 
 /* --- taking room --- */
@@ -338,29 +338,18 @@ static void count_uses(struct space *s)
 	free(seen);
 }
 
-/* Takes what this run cannot move: programs with fixed addresses, libraries that are left alone where
- * somebody put them, and slots of objects that this run does not look at. */
-static void take_fixed(struct space *s, const struct cache *old)
+/* Takes what this run cannot move: programs with fixed addresses, and libraries that are left alone where
+ * somebody put them. */
+static void take_fixed(struct space *s)
 {
-	bool *known = xcalloc(old->object_count, sizeof *known);
-
 	for (size_t i = 0; i < s->count; i++) {
 		const struct object *object = s->member[i];
-		const struct cache_object *entry = cache_find(old, object->path);
 		bool fixed = object->kind == OBJECT_EXEC ||
 			     (object->kind == OBJECT_LIBRARY && object->skip != SKIP_NOT && object->start);
 
-		if (entry)
-			known[entry - old->object] = true;
 		if (fixed && object->end > object->start)
 			take(s, object->start, object->end - object->start, 0, i);
 	}
-	for (size_t i = 0; i < old->object_count; i++)
-		if (!known[i] && (old->object[i].flags & CACHE_HAS_SLOT) &&
-		    old->object[i].end > old->object[i].start &&
-		    strcmp(cache_string(old, old->object[i].machine), s->arch->name) == 0)
-			take(s, old->object[i].start, old->object[i].end - old->object[i].start, 0, NOBODY);
-	free(known);
 }
 
 /* No room for W: say so, with the program that it is missing in. */
@@ -452,16 +441,17 @@ static void lay_out_machine(struct object_table *table, const struct arch *arch,
 	if (options->conserve_memory)
 		find_meetings(&s);
 	s.origin = options->random ? find_origin(&s, options->seed) : arch->slot_first;
-	take_fixed(&s, old);
+	take_fixed(&s);
 
 	/* From here on want[] is in order of want, and no longer by bit. */
 	qsort(s.want, s.count, sizeof *s.want, compare_wants);
-	for (int grown = 0; grown <= 1 && !options->force; grown++)
+	for (int grown = 0; grown <= 1; grown++)
 		for (size_t i = 0; i < s.count; i++)
-			if (wants_slot(s.want[i].object))
+			if (wants_slot(s.want[i].object) && !(options->force && s.want[i].object->wanted))
 				keep_slot(&s, &s.want[i], old, grown);
 	for (size_t i = 0; i < s.count; i++)
-		if (wants_slot(s.want[i].object) && !s.want[i].placed && !place_new(&s, &s.want[i]))
+		if (wants_slot(s.want[i].object) && s.want[i].object->wanted && !s.want[i].placed &&
+		    !place_new(&s, &s.want[i]))
 			report_full(&s, &s.want[i]);
 	space_release(&s);
 }

@@ -82,7 +82,7 @@ static void conclude(struct run *run)
 	struct cache cache;
 
 	collect_inputs(run, &inputs);
-	cache_build(&cache, &run->table, &run->old, &inputs, &run->root, options);
+	cache_build(&cache, &run->table, &inputs, &run->root, options);
 	if (!options->dry_run && !options->no_update_cache)
 		cache_write(&cache, &run->root, run->cache_path);
 	if (options->dry_run || options->verbose || options->json)
@@ -90,6 +90,27 @@ static void conclude(struct run *run)
 	print_summary(&run->table, options);
 	cache_release(&cache);
 	path_list_release(&inputs);
+}
+
+static int compare_path(const void *key, const void *element)
+{
+	return strcmp(key, (*(struct object *const *)element)->path);
+}
+
+/* Reads what the cache knows and was not named, so that it keeps its place; LISTED: as if it had been. */
+static void gather_cached(struct run *run, bool listed)
+{
+	size_t count = run->table.count;
+
+	for (size_t i = 0; i < run->old.object_count; i++) {
+		const char *path = cache_string(&run->old, run->old.object[i].path);
+
+		if (count && bsearch(path, run->table.object, count, sizeof *run->table.object, compare_path))
+			continue;
+		struct object *object = gather_find(&run->gather, path);
+		if (object)
+			object->listed |= listed;
+	}
 }
 
 static void prelink(struct run *run)
@@ -101,14 +122,15 @@ static void prelink(struct run *run)
 		return;
 	}
 
-	/* Every object that is named, each file read once. */
+	/* Every object that is named, each file read once; and those that an earlier run has placed. */
 	gather_all(&run->gather);
+	gather_cached(run, false);
 
 	/* What each needs and, with --with-plugins, may load; in ld.so's order. */
 	scope_all(&run->table, &run->search);
 
-	/* Beyond this point no object is added to the table. */
-	cache_forget_changed(&run->old, &run->table, &run->root);
+	/* Beyond this point no object is added to the table, and what is to be rewritten is known. */
+	object_table_want(&run->table);
 
 	/* A slot for every library and plugin. */
 	layout(&run->table, &run->old, options);
@@ -132,19 +154,6 @@ static void prelink(struct run *run)
 
 /* --- the other modes --- */
 
-/* Reads what the cache knows and the configuration no longer names, for -ua. */
-static void gather_cached(struct run *run)
-{
-	for (size_t i = 0; i < run->old.object_count; i++) {
-		if (!(run->old.object[i].flags & CACHE_PRELINKED))
-			continue;
-		struct object *object = gather_find(&run->gather, cache_string(&run->old,
-									       run->old.object[i].path));
-		if (object)
-			object->listed = true;
-	}
-}
-
 static void undo(struct run *run)
 {
 	const struct options *options = &run->options;
@@ -155,7 +164,8 @@ static void undo(struct run *run)
 		return;
 	}
 	if (options->all)
-		gather_cached(run);
+		gather_cached(run, true);
+	object_table_want(&run->table);
 	if (apply_undo(&run->apply) == 0 && options->all && !options->dry_run && !options->no_update_cache)
 		cache_remove(&run->root, run->cache_path);
 	print_summary(&run->table, options);
@@ -191,6 +201,7 @@ static int show_status(struct run *run)
 static void move(struct run *run)
 {
 	gather_all(&run->gather);
+	object_table_want(&run->table);
 	apply_move(&run->apply);
 	print_summary(&run->table, &run->options);
 }

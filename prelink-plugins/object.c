@@ -90,6 +90,26 @@ static int compare_paths(const void *a, const void *b)
 	return strcmp((*(struct object *const *)a)->path, (*(struct object *const *)b)->path);
 }
 
+static void want_all(const struct object_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->member[i]->wanted = true;
+}
+
+void object_table_want(struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+
+		if (!object->listed)
+			continue;
+		object->wanted = true;
+		want_all(&object->scope);
+		for (size_t j = 0; j < object->plugin_count; j++)
+			want_all(&object->plugin[j].scope);
+	}
+}
+
 void object_table_sort(struct object_table *table)
 {
 	if (table->count)

@@ -82,7 +82,7 @@ struct object {
 	bool is64, big_endian;
 	enum object_kind kind;
 	bool listed;             /* in a directory or by a name that we were asked to prelink; others were
-				    only found as dependencies and are rewritten only with them */
+				    only found as dependencies, or are known from the cache */
 	char *interp, *soname, *rpath, *runpath; /* NULL where absent */
 	struct needed *needed;
 	size_t needed_count;
@@ -101,6 +101,8 @@ struct object {
 	struct plugin_scope *plugin; /* programs: every plugin it may load, transitively; for a plugin
 					that several notes name, once for each host entry */
 	size_t plugin_count;
+	bool wanted;             /* listed, or in a scope of what is: to be rewritten.  Set by
+				    object_table_want() */
 	struct object *loader;   /* of its PT_INTERP, NULL where that is not there */
 	char *missing;           /* a dependency that ld.so would not find, NULL if there is none.  A program
 				    then is SKIP_MISSING; a library may still find it in some program */
@@ -132,6 +134,8 @@ struct object *object_table_find(struct object_table *table, dev_t dev, ino_t in
  * Whatever the order of the calls: `path` is the first of the real names, and an object is listed if
  * one of its names is. */
 struct object *object_table_add(struct object_table *table, struct object *object);
+/* Sets `wanted`, when the scopes are known. */
+void object_table_want(struct object_table *table);
 /* Sorts by path and numbers anew. */
 void object_table_sort(struct object_table *table);
 /* Memory (of malloc) that several objects share: freed with the table. */

@@ -20,6 +20,12 @@ static bool is_program(const struct cache_object *object)
 	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
 }
 
+/* Of a run, what it was about; of the cache, all. */
+static bool is_shown(const struct cache_object *object, const struct object_table *table)
+{
+	return !table || (object->flags & CACHE_WANTED);
+}
+
 /* --- as JSON --- */
 
 /* Sets KEY of OBJECT to VALUE, a new reference.  jansson fails for want of memory only. */
@@ -104,7 +110,7 @@ struct counts {
 /* A reason to skip that concerns an object which would be rewritten otherwise. */
 static bool is_skipped(const struct object *object)
 {
-	return object->skip != SKIP_NOT && object->outcome != OUTCOME_PRELINKED;
+	return object->wanted && object->skip != SKIP_NOT && object->outcome != OUTCOME_PRELINKED;
 }
 
 static struct counts count(const struct object_table *table)
@@ -114,6 +120,8 @@ static struct counts count(const struct object_table *table)
 	for (size_t i = 0; i < table->count; i++) {
 		const struct object *object = table->object[i];
 
+		if (!object->wanted)
+			continue;
 		if (is_skipped(object)) {
 			counts.skip[object->skip]++;
 			counts.skipped++;
@@ -218,14 +226,14 @@ static int compare_slots(const void *a, const void *b)
 	return x->object < y->object ? -1 : x->object > y->object;
 }
 
-static void put_slots(const struct cache *c)
+static void put_slots(const struct cache *c, const struct object_table *table)
 {
 	struct slot *slot = xcalloc(c->object_count, sizeof *slot);
 	const char *machine = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->object_count; i++)
-		if (c->object[i].flags & CACHE_HAS_SLOT)
+		if ((c->object[i].flags & CACHE_HAS_SLOT) && is_shown(&c->object[i], table))
 			slot[n++] = (struct slot){ c, &c->object[i] };
 	qsort(slot, n, sizeof *slot, compare_slots);
 	for (size_t i = 0; i < n; i++) {
@@ -243,10 +251,11 @@ static void put_slots(const struct cache *c)
 }
 
 /* How the objects that are still to be rewritten are marked in put_slots(); said only where there are some. */
-static void put_legend(const struct cache *c)
+static void put_legend(const struct cache *c, const struct object_table *table)
 {
 	for (size_t i = 0; i < c->object_count; i++) {
-		if ((c->object[i].flags & (CACHE_HAS_SLOT | CACHE_PRELINKED)) == CACHE_HAS_SLOT) {
+		if ((c->object[i].flags & (CACHE_HAS_SLOT | CACHE_PRELINKED)) == CACHE_HAS_SLOT &&
+		    is_shown(&c->object[i], table)) {
 			puts("(* not written yet)");
 			return;
 		}
@@ -272,14 +281,14 @@ static void put_scope(const struct cache *c, const struct cache_object *program)
 	}
 }
 
-static void put_programs(const struct cache *c, bool scopes)
+static void put_programs(const struct cache *c, const struct object_table *table, bool scopes)
 {
 	bool first = true;
 
 	for (size_t i = 0; i < c->object_count; i++) {
 		const struct cache_object *o = &c->object[i];
 
-		if (!is_program(o) || !o->scope.count)
+		if (!is_program(o) || !o->scope.count || !is_shown(o, table))
 			continue;
 		if (first)
 			puts("Programs: objects at start, plugins");
@@ -291,14 +300,14 @@ static void put_programs(const struct cache *c, bool scopes)
 	}
 }
 
-static void put_skipped(const struct cache *c)
+static void put_skipped(const struct cache *c, const struct object_table *table)
 {
 	bool first = true;
 
 	for (size_t i = 0; i < c->object_count; i++) {
 		const struct cache_object *o = &c->object[i];
 
-		if (!o->skip)
+		if (!o->skip || !is_shown(o, table))
 			continue;
 		if (first)
 			puts("Left alone:");
@@ -315,7 +324,9 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 		bool *mark = xcalloc(cache->object_count, sizeof *mark);
 
 		for (size_t i = 0; i < cache->object_count; i++)
-			json_array_append_new(objects, object_json(cache, &cache->object[i], mark));
+			if (is_shown(&cache->object[i], table))
+				json_array_append_new(objects,
+						      object_json(cache, &cache->object[i], mark));
 		free(mark);
 		set(document, "objects", objects);
 		if (table && options->random)
@@ -326,10 +337,10 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 	}
 	if (table && options->random)
 		printf("Random slots: --seed 0x%" PRIx64 " gives the same again\n", options->seed);
-	put_slots(cache);
-	put_legend(cache);
-	put_programs(cache, options->verbose >= (table ? 2 : 1));
-	put_skipped(cache);
+	put_slots(cache, table);
+	put_legend(cache, table);
+	put_programs(cache, table, options->verbose >= (table ? 2 : 1));
+	put_skipped(cache, table);
 	return fflush(stdout) ? diag_errno(NULL, "writing to standard output") : 0;
 }
 
