@@ -3,6 +3,8 @@
  *
  *     orders SEED ROUNDS PROGRAM PLUGIN...
  *
+ * With an odd SEED some libraries get no slot.
+ *
  * Decides about PROGRAM with these PLUGINs, then plays processes: start-up, and a random row of dlopens of
  * any objects of the universe, RTLD_LOCAL, RTLD_GLOBAL or RTLD_DEEPBIND, with the scopes that ld.so would
  * have then.  Every relocation is looked up in them (other tests compare these lookups with ld.so's), and what
@@ -29,13 +31,13 @@ struct play {
 };
 
 /* Slots that touch nothing, in the order of the table. */
-static void hand_out_slots(struct object_table *table, const struct arch *arch)
+static void hand_out_slots(struct object_table *table, const struct arch *arch, unsigned seed)
 {
 	GElf_Addr next = arch->slot_first;
 
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
-		if (object->kind != OBJECT_LIBRARY || object->arch != arch)
+		if (object->kind != OBJECT_LIBRARY || object->arch != arch || (seed % 2 && rand() % 16 == 0))
 			continue;
 		next = (next + object->align - 1) & -object->align;
 		object->has_slot = true;
@@ -229,7 +231,8 @@ int main(int count, char **word)
 	play.program = gather_find(&gather, word[3]);
 	if (!play.program || play.program->kind == OBJECT_LIBRARY)
 		return diag_error(word[3], "playing: it is no program") ? 1 : 1;
-	hand_out_slots(&table, play.program->arch);
+	srand(atoi(word[1]));
+	hand_out_slots(&table, play.program->arch, atoi(word[1]));
 	play.program->plugin = xcalloc(count, sizeof *play.program->plugin);
 	for (int i = 4; i < count; i++) {
 		struct object *plugin = gather_find(&gather, word[i]);
@@ -243,7 +246,6 @@ int main(int count, char **word)
 	decide(&play, &table);
 	play.loaded = xcalloc(table.count, sizeof *play.loaded);
 	play.global = xcalloc(table.count, sizeof *play.global);
-	srand(atoi(word[1]));
 	for (int i = 0; i < atoi(word[2]); i++)
 		play_process(&play, &table, i % 3 + 1);
 	printf("%s processes, %zu objects loaded, %zu relocations, %zu compared, %zu left to ld.so, %zu wrong\n",
