@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A library that has some of everything, made by each linker in each way, moved: undone it is the
-original, and loaded it is at its slot and works, on x86-64, i386 and aarch64 (the last in qemu)."""
+original, and loaded it is at its slot and works, on x86-64, i386 and aarch64 (the last in qemu).  And an executable,
+given room at its front."""
 import collections
 import os
 import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import compile_c, expect, run, scratch, write
+from harness import compile_c, expect, read, run, scratch, write
 from rewriting import LIBRARY, LOADER, Rewriter, SLOT, round_trip
 
 WAYS = {
@@ -26,6 +27,33 @@ WAYS = {
     "no rosegment": ["-Wl,-z,noseparate-code"],
     "large pages": ["-Wl,-z,max-page-size=0x200000"],
 }
+# A copied variable (stderr), pointers to itself and to a library, thread variables, an indirect function.
+PROGRAM = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static __thread int thread_data = 3;
+static __thread char thread_zeros[5000];
+static int number = 4;
+static int *pointer = &number;
+static int (*const functions[])(int) = { abs };
+static FILE **copied = &stderr;
+static const char *const names[] = { "one", "three" };
+static int seven(void) { return 7; }
+#ifdef IFUNC
+static int (*resolve_seven(void))(void) { return seven; }
+int chosen(void) __attribute__((ifunc("resolve_seven")));
+#else
+int chosen(void) { return seven(); }
+#endif
+int main(void)
+{
+	int sum = thread_data + *pointer + functions[0](-5) + (int)strlen(names[1]) + chosen(); /* 24 */
+	sum += *copied == stderr ? 18 : 0;
+	printf("%d\n", sum + thread_zeros[4999]);
+	return 0;
+}
+"""
 LINKERS = {"bfd": "ld.bfd", "gold": "ld.gold", "lld": "ld.lld", "mold": "mold"}
 TARGETS = {
     "x86-64": (["gcc"], []),
@@ -62,6 +90,30 @@ def build(target, linker, way, path, log):
     return True
 
 
+def check_programs(target, linker):
+    """The number of executables that were given room and still work."""
+    compiler, runner = TARGETS[target][0][0], TARGETS[target][1]
+    if target == "i386" and os.path.exists("/lib/ld-linux.so.2"):
+        runner = []  # by the kernel
+    good = 0
+    for kind in ("-pie", "-no-pie"):
+        source = os.path.join(directory, f"{target}-{linker}{kind}")
+        done = run([compiler, *(["-fPIE"] if kind == "-pie" else ["-fno-pie"]), kind, "-O1", *options(target, linker, "now"),
+                    "-x", "c", "-", "-o", source], status=None, input=PROGRAM)
+        before = run([*runner, source], status=None)
+        if done.returncode or before.stdout != "42\n":
+            log[f"{target} {linker}: no executable {kind}: {(done.stderr or before.stderr)[:60]!r}"] += 1
+            continue
+        for tags in (1, 40):
+            said = rewriter.ask("grow", source, source + ".grown", f"{tags:x}")
+            expect(said.endswith("ok"), f"{source}, {tags} tags: {said}")
+            expect(rewriter.undo(source + ".grown", source + ".back") == "ok", f"{source}: undo")
+            expect(read(source + ".back") == read(source), f"{source}: undo gives other bytes")
+            expect(run([*runner, source + ".grown"]).stdout == "42\n", f"{source}, {tags} tags: does not work")
+            good += 1
+    return good
+
+
 directory = scratch()
 write(os.path.join(directory, "versions"), "FIRST { global: answer; shown; };\nSECOND { global: *; } FIRST;\n")
 for name in ("lld", "mold"):
@@ -72,6 +124,7 @@ rewriter = Rewriter()
 log = collections.Counter()
 count = 0
 loaded = 0
+programs = 0
 for target, (compilers, runner) in TARGETS.items():
     if not shutil.which(compilers[0]) or (runner and not shutil.which(runner[0])):
         log[f"{target}: {compilers[0]} or {runner[:1]} is not installed"] += 1
@@ -81,6 +134,8 @@ for target, (compilers, runner) in TARGETS.items():
     address = SLOT[target]
     moved = []
     for linker in LINKERS:
+        if shutil.which(LINKERS[linker]):
+            programs += check_programs(target, linker)
         for way in WAYS:
             source = os.path.join(directory, f"{target}-{linker}-{way}".replace(" ", "-") + ".so")
             if not build(target, linker, way, source, log):
@@ -109,8 +164,8 @@ for target, (compilers, runner) in TARGETS.items():
     lines = run([*runner, loader, moved[0][0] + ".moved", twin]).stdout.split()
     expect(lines[0] == lines[2] == "42" and (lines[3] != "0"), f"{target}: two at one slot: {lines}")
 said = rewriter.close()
-print(f"{count} libraries of {len(LINKERS)} linkers moved, taken back, {loaded} loaded")
+print(f"{count} libraries of {len(LINKERS)} linkers moved, taken back, {loaded} loaded; {programs} executables given room")
 for reason, times in sorted(log.items()):
     print(f"  not made: {reason}")
-expect(loaded > 60, "hardly anything was tested")
+expect(loaded > 60 and programs > 16, "hardly anything was tested")
 expect(not said, said)
