@@ -7,12 +7,13 @@ matches (notegen check --strict), and whatever a program dlopens in a real run, 
 Without LONG=1: xine, Perl and Python.  NAME... on the command line: only the runs of those manifests."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import yaml
 
-from harness import SOURCE, expect, fail, need, notegen, scratch, skip
+from harness import SOURCE, expect, fail, need, notegen, run, scratch, skip, tool
 from scratch_root import Unavailable, master
 
 MANIFESTS = os.path.join(SOURCE, "manifests")
@@ -191,20 +192,22 @@ class Root:
     """MASTER, seen through an overlay that takes what programs write."""
 
     def __init__(self, path):
-        self.path, self.work = path, scratch("overlay-")
+        self.path, self.work, self.files = path, scratch("overlay-"), scratch("files-")
+        os.chmod(self.files, 0o777)
 
-    def run(self, command, uid=65534):
-        """What COMMAND prints, in a mount name space of its own with /proc and /dev."""
+    def run(self, command, uid=65534, watched=True):
+        """What ld.so tells of COMMAND if WATCHED, in a mount name space of its own with /proc and /dev; the
+        directory self.files is /files inside."""
         script = f"""set -e; W={self.work}; mkdir -p $W/t; mount -t tmpfs tmpfs $W/t; mkdir -p $W/t/u $W/t/w $W/t/m
 mount -t overlay overlay -o lowerdir={self.path},upperdir=$W/t/u,workdir=$W/t/w $W/t/m
 mount -t proc proc $W/t/m/proc; mount --rbind /dev $W/t/m/dev; mkdir -p $W/t/m/tmp/run; chmod 1777 $W/t/m/tmp
-chmod 700 $W/t/m/tmp/run; chown {uid} $W/t/m/tmp/run
+mkdir $W/t/m/files; mount --bind {self.files} $W/t/m/files; chmod 700 $W/t/m/tmp/run; chown {uid} $W/t/m/tmp/run
 chroot $W/t/m /bin/sh -c "$PREPARE"
 exec chroot --userspec={uid}:{uid} $W/t/m "$@" """
         environment = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "HOME": "/tmp", "LC_ALL": "C.UTF-8", "TERM": "dumb",
                        "QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": "/tmp/run", "PREPARE": PREPARE}
         return subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh",
-                               "env", "LD_DEBUG=files", "timeout", "120", *command],
+                               "env", *(["LD_DEBUG=files"] if watched else []), "timeout", "120", *command],
                               env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, text=True, errors="replace").stderr
 
@@ -263,6 +266,39 @@ def coverage(root, name, paths, sonames):
     return missing or ({} if count else {"": {f"loads no plugin at all: {RUNS[name]}"}})
 
 
+def check_record(root, paths, sonames):
+    """What notegen record, inside ROOT, says of kate: every file that it matches is named by a manifest."""
+    os.mkdir(root.files + "/lib")
+    shutil.copy(tool("notegen"), root.files)
+    for line in run(["ldd", tool("notegen")]).stdout.splitlines():
+        found = re.search(r"(lib(?:elf|yaml|jansson)\S*) => (\S+)", line)
+        if found:
+            shutil.copy(found[2], root.files + "/lib/" + found[1])
+    said = root.run(["env", "LD_LIBRARY_PATH=/files/lib", "/files/notegen", "record", "-o", "/files/kate.yaml", "--",
+                     "env", "-u", "LD_LIBRARY_PATH", "timeout", "8", "kate", "-b", "-n", "/tmp/apache.conf"],
+                    watched=False)
+    expect(os.path.exists(root.files + "/kate.yaml"), f"notegen record kate wrote nothing: {said}")
+    every, extra, hosts = every_file(root.path), set(), 0
+    with open(root.files + "/kate.yaml", encoding="utf-8") as file:
+        for document in yaml.safe_load_all(file):
+            hosts += 1
+            for entry in document["plugins"]:
+                extra.update(soname for soname in entry.get("soname", [])
+                             if soname not in sonames and not any(re.search(what, soname) for what in ELSEWHERE))
+                matcher = expression(entry["path"]) if "path" in entry else None
+                extra.update(path for path in every if matcher and matcher.fullmatch(path)
+                             and not any(one.fullmatch(path) for one in paths)
+                             and not any(re.search(what, path) for what in ELSEWHERE))
+    expect(not extra, f"kate: recorded, and not what the manifests say: {sorted(extra)}")
+    print(f"kate: {hosts} hosts recorded by notegen record, all that they match is named by the manifests")
+
+
+def every_file(root):
+    """Paths in ROOT of all that may be shared objects."""
+    return ["/" + os.path.relpath(os.path.join(base, name), root) for base, _, names in os.walk(root + "/usr")
+            for name in names if ".so" in name]
+
+
 def main():
     need("unshare", "mount", "chroot")
     long = bool(os.environ.get("LONG"))
@@ -274,6 +310,9 @@ def main():
     names = sorted(name[:-5] for name in os.listdir(MANIFESTS) if name.endswith(".yaml"))
     untested = [name for name in names if name not in RUNS and name not in NO_RUN]
     expect(not untested, f"manifests without a run in this test: {untested}")
+    if only == ["record"]:
+        check_record(root, *named(root.path))
+        return
     names = only or (names if long else SHORT)
     files = [os.path.join(MANIFESTS, name + ".yaml") for name in names]
     done = notegen("check", "--strict", "--root", root.path, *files, status=None)
@@ -289,6 +328,8 @@ def main():
         missing = coverage(root, name, paths, sonames)
         if missing:
             bad[name] = missing
+    if long and not only:
+        check_record(root, paths, sonames)
     for name, missing in bad.items():
         for path, callers in sorted(missing.items()):
             print(f"{name}: {path} is loaded by {', '.join(sorted(callers))} and named by no manifest"
