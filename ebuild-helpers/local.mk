@@ -49,7 +49,8 @@ $(substituted): Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed \
 		-e 's|@bindir[@]|$(bindir)|g' -e 's|@sbindir[@]|$(sbindir)|g' \
 		-e 's|@pkgdatadir[@]|$(pkgdatadir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
-		$(srcdir)/$@.in >$@.new && chmod 755 $@.new && mv $@.new $@
+		$(srcdir)/$@.in >$@.new && \
+	case $@ in */add-plugin-note | *.cron) chmod 755 $@.new ;; esac && mv $@.new $@
 ebuild-helpers/add-plugin-note: $(srcdir)/ebuild-helpers/add-plugin-note.in
 ebuild-helpers/keep-fresh/90prelink: $(srcdir)/ebuild-helpers/keep-fresh/90prelink.in
 ebuild-helpers/keep-fresh/prelink.cron: $(srcdir)/ebuild-helpers/keep-fresh/prelink.cron.in

@@ -4,5 +4,6 @@ TESTS += \
 	tests/packaging/debian.py \
 	tests/packaging/interpreters.py \
 	tests/packaging/keep_fresh.py \
+	tests/packaging/manuals.py \
 	tests/packaging/rpm.py
 EXTRA_DIST += tests/packaging/machine.py
