@@ -268,6 +268,27 @@ bool cache_input_is_current(const struct cache *cache, const struct root *root, 
 	return false;
 }
 
+/* Reasons that lie in the file alone. */
+static bool is_refusal(uint32_t skip)
+{
+	return skip == SKIP_DEBUG_INFO || skip == SKIP_RELOCATION || skip == SKIP_TRAILING_DATA ||
+	       skip == SKIP_NO_SECTIONS || skip == SKIP_MALFORMED;
+}
+
+void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
+			   const struct options *options)
+{
+	for (size_t i = 0; i < table->count && !options->force; i++) {
+		struct object *object = table->object[i];
+		const struct cache_object *entry = cache_find(cache, object->path);
+		struct cache_stamp now = stamp_of(&object->st);
+
+		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) &&
+		    same_stamp(&now, &entry->stamp))
+			object->skip = (enum object_skip)entry->skip;
+	}
+}
+
 /* OBJECT is the file that the last run left, and is to be where it is. */
 static bool is_itself_unchanged(const struct object *object, const struct cache_object *entry)
 {
@@ -457,6 +478,8 @@ static struct cache_stamp stamp_left(const struct object *object, const struct r
 static struct cache_object describe(struct builder *b, const struct object *object, const struct root *root,
 				    bool dry_run)
 {
+	/* What the rewriter refused is not at the slot that was meant for it. */
+	bool has_slot = object->has_slot && object->skip == SKIP_NOT;
 	/* A dry run leaves what is to move where it is. */
 	bool prelinked = dry_run ? object->prelinked && (!object->has_slot || object->slot == object->start) :
 				   object->prelinked || object->outcome == OUTCOME_PRELINKED;
@@ -466,10 +489,10 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 		.machine = add_string(b, object->arch ? object->arch->name : NULL),
 		.kind = object->kind,
 		.skip = object->skip,
-		.flags = (object->has_slot ? CACHE_HAS_SLOT : 0) |
+		.flags = (has_slot ? CACHE_HAS_SLOT : 0) |
 			 (prelinked ? CACHE_PRELINKED : 0) | (object->wanted ? CACHE_WANTED : 0),
 	};
-	if (object->has_slot) {
+	if (has_slot) {
 		record.start = object->slot;
 		record.end = object->slot + (object->end - object->start);
 	} else if (object->kind == OBJECT_EXEC || (object->kind == OBJECT_LIBRARY && object->start)) {

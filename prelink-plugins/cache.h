@@ -89,6 +89,11 @@ const struct cache_object *cache_find(const struct cache *cache, const char *pat
  * options, so that there is nothing to do.  Opens nothing, stats only. */
 bool cache_is_current(const struct cache *cache, const struct root *root, const struct options *options);
 
+/* Sets `skip` of objects that the rewriter refused last time for what is in them, and that are still the same
+ * file: so they get no slot that nobody moves to.  Before layout; not with OPTIONS->force. */
+void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
+			   const struct options *options);
+
 /* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would
  * be given what it has: the same slot, the same scope, and so on for every object of its scope and of its
  * plugins' scopes.  Bind, plan and rewrite pass over these.  After layout.  PROGRAMS: programs may be

@@ -131,6 +131,7 @@ static void prelink(struct run *run)
 
 	/* Beyond this point no object is added to the table, and what is to be rewritten is known. */
 	object_table_want(&run->table);
+	cache_recall_refusals(&run->old, &run->table, options);
 
 	/* A slot for every library and plugin. */
 	layout(&run->table, &run->old, options);

@@ -41,24 +41,24 @@ class Root:
             os.makedirs(os.path.join(directory, name), exist_ok=True)
         write(directory + "/etc/prelink.conf", "/usr/bin\n/usr/lib\n")
 
-    def assemble(self, name, size):
+    def assemble(self, name, size, source=SOURCE):
         target = f"{self.path}/{name}.o"
         word = "quad" if self.emulation == "elf_x86_64" else "long"
-        run(["as", BITS[self.emulation], "-o", target, "-"], input=SOURCE.format(name=name, word=word, size=size))
+        run(["as", BITS[self.emulation], "-o", target, "-"], input=source.format(name=name, word=word, size=size))
         return target
 
-    def link(self, path, name, size, needed, *flags):
-        thing = self.assemble(name, size)
+    def link(self, path, name, size, needed, *flags, source=SOURCE):
+        thing = self.assemble(name, size, source)
         run(["ld", "-m", self.emulation, "--hash-style=gnu", "--no-as-needed", "-z", "noseparate-code",
              "-o", self.path + path, thing, "-rpath", LIBDIR, "-rpath-link", self.path + LIBDIR,
              "--unresolved-symbols=ignore-all", *flags, *[self.path + n for n in needed]])
         os.unlink(thing)
         return path
 
-    def library(self, name, size=100, needed=(), directory=LIBDIR, align=4096):
+    def library(self, name, size=100, needed=(), directory=LIBDIR, align=4096, source=SOURCE):
         soname = f"lib{name}.so"
         return self.link(f"{directory}/{soname}", name, size, needed, "-shared", "-soname", soname,
-                         "-z", f"max-page-size={align}")
+                         "-z", f"max-page-size={align}", "-z", "notext", source=source)
 
     def program(self, name, needed=(), pie=True, flags=()):
         return self.link(f"/usr/bin/{name}", name, 100, needed, *(["-pie"] if pie else ["-no-pie"]),

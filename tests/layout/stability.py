@@ -47,6 +47,12 @@ again = lay_out(root, "-f")
 expect_equal(moved(first, again), [], "objects that moved with -f and the same input")
 expect(tree(root) == files, "files changed with -f and the same input")
 
+# Without the cache, the files themselves say where they are.
+os.unlink(root.path + "/etc/prelink.cache")
+again = lay_out(root)
+expect_equal(moved(first, again), [], "objects that moved when the cache was lost")
+expect(tree(root) == files, "files changed when the cache was lost")
+
 # Removed: the others stay.  Put back (its original): it gets its old slot.
 gone = f"{graph.LIBDIR}/libl0.so"
 os.unlink(root.path + gone)
@@ -88,11 +94,22 @@ prelink("--root", root.path, extra)
 kept = Layout(prelink("--root", root.path, "-p", "--json").stdout, root.path)
 expect_equal({p for p in known if p not in kept.slot}, set(), "slots that the cache forgot in a run of one file")
 
+# What cannot be moved (code with addresses in it) is found out by trying; from then on it has no slot.
+text = root.library("text", needed=[f"{graph.LIBDIR}/libl1.so"], source=".globl ft\n.text\nft:\n.quad ft\n.quad dl1\n")
+user = root.library("user", needed=[text])
+tried = lay_out(root)
+expect("reloc" in str(tried.object[text]["skip"]), f"text relocations are no reason: {tried.object[text]['skip']}")
+expect(text not in tried.slot and user in tried.slot, "a library that was refused has a slot, or one that needs it has none")
+settled = lay_out(root)
+expect_equal((settled.object[text]["skip"], settled.slot), (tried.object[text]["skip"], tried.slot), "the run after")
+done = lay_out(root)
+expect_equal(summary(done)["prelinked"], 0, "objects rewritten after that")
+
 # All back: the bytes of the originals.
 prelink("--root", root.path, "-ua")
 shutil.rmtree(root.path + "/usr/lib/plugins/none", ignore_errors=True)
 back = tree(root)
-changed = {gone, new, grown, extra}
+changed = {gone, new, grown, extra, text, user}
 expect_equal([p for p in originals if back.get(p) != originals[p] and p[len(root.path):] not in changed], [],
              "files that undo did not restore")
 
