@@ -198,6 +198,14 @@ static int show_status(struct run *run)
 	return status_print(&run->table, &run->root, RUNTIME_MODULE, run->options.all, run->options.json);
 }
 
+/* --report: what the cache says, and how each program starts. */
+static void report(struct run *run)
+{
+	gather_all(&run->gather);
+	scope_all(&run->table, &run->search);
+	report_write(&run->old, &run->table, &run->root, RUNTIME_MODULE, run->options.report);
+}
+
 /* -r: one library to one address. */
 static void move(struct run *run)
 {
@@ -212,16 +220,14 @@ static int run_mode(struct run *run)
 {
 	const struct options *options = &run->options;
 	int result = 0;
-	bool print = options->mode == MODE_PRINT, report = options->mode == MODE_REPORT;
+	bool needed = options->mode == MODE_PRINT || options->mode == MODE_REPORT;
 
-	if (cache_read(&run->old, &run->root, run->cache_path, print || report) == 0) {
-		if (print)
-			print_tables(&run->old, NULL, options);
-		if (report)
-			report_write(&run->old, &run->root, options->report);
-	}
-	if (print || report || conf_read(&run->conf, &run->root, options))
-		return 0;
+	if (cache_read(&run->old, &run->root, run->cache_path, needed) && needed)
+		return 1;
+	if (options->mode == MODE_PRINT)
+		return print_tables(&run->old, NULL, options) ? 1 : 0;
+	if (conf_read(&run->conf, &run->root, options))
+		return 1;
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options);
 	apply_init(&run->apply, &run->root, &run->table, options);
@@ -233,7 +239,8 @@ static int run_mode(struct run *run)
 		case MODE_RELOC_ONLY: move(run); break;
 		case MODE_BINDINGS: show_bindings(run); break;
 		case MODE_STATUS: result = show_status(run); break;
-		case MODE_PRINT: case MODE_REPORT: break;
+		case MODE_REPORT: report(run); break;
+		case MODE_PRINT: break;
 		}
 		apply_release(&run->apply);
 		search_release(&run->search);

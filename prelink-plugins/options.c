@@ -120,16 +120,16 @@ static void check(const struct options *o, struct argp_state *state)
 {
 	bool print = o->mode == MODE_PRINT || o->mode == MODE_REPORT;
 
-	if (o->mode == MODE_STATUS && !o->file_count)
+	if ((o->mode == MODE_STATUS && !o->file_count) || o->mode == MODE_REPORT)
 		((struct options *)state->input)->all = true;
 	if (!o->all && !print && !o->file_count)
 		argp_error(state, "name a FILE, or give -a");
+	if (print && o->file_count)
+		argp_error(state, "-p and --report show the whole cache: no FILE with them");
 	if (o->all && o->file_count)
 		argp_error(state, "-a takes all that prelink.conf names: no FILE with it");
 	if (o->all && (o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
 		argp_error(state, "-a goes with prelinking and -u only");
-	if (print && o->file_count)
-		argp_error(state, "-p and --report show the whole cache: no FILE with them");
 	if ((o->mode == MODE_RELOC_ONLY || o->undo_output) && o->file_count != 1)
 		argp_error(state, "-r and -o take one FILE");
 	if (o->mode == MODE_VERIFY && o->digest == DIGEST_NONE && o->file_count != 1)
@@ -160,6 +160,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case OPT_REPORT:
 		set_mode(o, MODE_REPORT, state);
+		o->with_plugins = true;
 		o->report = argument;
 		break;
 	case 'n': o->dry_run = true; break;

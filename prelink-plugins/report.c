@@ -16,6 +16,20 @@ static const char mark[] = "@DATA@";
 
 static const char *const kind_name[] = { "library", "pie", "exec", "loader" };
 
+/* What the page says of one program's next start, set in ITEM. */
+static void add_status(json_t *item, struct placed_table *placed, struct object *program, const char *module)
+{
+	struct program_status status = program_status(placed, program, module);
+	char *why = NULL;
+
+	if (status.why)
+		why = xasprintf("%s%s%s", status.cause ? status.cause->path : "", status.cause ? " " : "", status.why);
+	json_object_set_new(item, "next", json_string(status.state));
+	json_object_set_new(item, "why", json_text(why));
+	json_object_set_new(item, "spared", json_integer((json_int_t)status.spared));
+	free(why);
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return *text ? json_text(text) : json_null();
@@ -52,7 +66,7 @@ static json_t *plugins(const struct cache *c, const struct cache_object *program
 	return array;
 }
 
-static json_t *object(const struct cache *c, const struct cache_object *o, bool *seen)
+static json_t *object_json(const struct cache *c, const struct cache_object *o, bool *seen)
 {
 	bool placed = o->end > o->start;
 
@@ -68,14 +82,26 @@ static json_t *object(const struct cache *c, const struct cache_object *o, bool 
 }
 
 /* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
-static char *page_data(const struct cache *cache, const struct root *root)
+static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root,
+		       const char *module)
 {
 	bool *seen = xcalloc(cache->object_count, sizeof *seen);
+	struct placed_table placed = { .root = root };
 	json_t *objects = json_array();
 
 	for (size_t i = 0; i < cache->object_count; i++)
-		json_array_append_new(objects, object(cache, &cache->object[i], seen));
+		json_array_append_new(objects, object_json(cache, &cache->object[i], seen));
 	free(seen);
+	status_prepare(table);
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		const struct cache_object *entry = cache_find(cache, object->path);
+
+		if (entry && (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE))
+			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, object,
+				   module);
+	}
+	placed_release(&placed);
 
 	json_t *document = json_pack("{so so}", "root", json_text(root->path), "objects", objects);
 	char *text = json_dumps(document, JSON_COMPACT | JSON_ESCAPE_SLASH);
@@ -84,10 +110,11 @@ static char *page_data(const struct cache *cache, const struct root *root)
 	return text;
 }
 
-int report_write(const struct cache *cache, const struct root *root, const char *path)
+int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
+		 const char *module, const char *path)
 {
 	const char *middle = strstr(report_page, mark);
-	char *data = page_data(cache, root), *inside;
+	char *data = page_data(cache, table, root, module), *inside;
 	struct root everywhere;
 	struct outfile out;
 	int result = -1;

@@ -8,17 +8,22 @@
  *                      "skip": text or null, "prelinked", "uses",
  *                      "scope": [ index ... ],
  *                      "plugins": [ { "object": index, "host": index, "feature", "exclusive",
- *                                     "adds": [ index ... ] } ... ] } ... ] }
+ *                                     "adds": [ index ... ] } ... ],
+ *                      "next": what the next start does, "why": text or null, "spared": relocations } ... ] }
+ *
+ * "next", "why" and "spared" are there for programs only.
  *
  * Objects are named by their index in "objects", since a path in every scope would make the page large. */
 #ifndef REPORT_H
 #define REPORT_H
 
 #include "cache.h"
-#include "root.h"
+#include "status.h"
 
 /* Writes the page about CACHE, of the tree ROOT, to the file at PATH, a path outside of any root, in place
- * of what is there.  0, or -1 after a message. */
-int report_write(const struct cache *cache, const struct root *root, const char *path);
+ * of what is there.  TABLE has the programs as they are now, scopes found (see status.h); MODULE is the path
+ * of the run-time module inside the root.  0, or -1 after a message. */
+int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
+		 const char *module, const char *path);
 
 #endif

@@ -9,15 +9,6 @@
 #include "rtld/plan_format.h"
 #include "undo.h"
 
-/* What is said of one program. */
-struct status {
-	const char *state;          /* "fast", "partly", "slow", "no plan" */
-	const char *why;            /* NULL where fast */
-	const struct object *cause; /* the file that is to blame, or NULL */
-	size_t objects;             /* start-up libraries that are as planned */
-	size_t plugins, planned;    /* plugins of the program today; of them, on the fast path with all they need */
-};
-
 /* The plan in a program's file. */
 struct stored {
 	struct plan_header header;
@@ -68,8 +59,34 @@ static bool plugin_is_planned(const struct stored *stored, const struct placed *
 	return false;
 }
 
+/* Words that RELR names; gABI, "Relative Relocation Table". */
+static size_t count_relr(const struct placed *placed)
+{
+	size_t word = elf_word_size(&placed->image), count = 0;
+
+	for (uint64_t at = 0; at + word <= placed->dynamic.relr.size; at += word) {
+		uint64_t entry = elf_get_word(&placed->image, placed->dynamic.relr.offset + at);
+		count += entry & 1 ? (size_t)__builtin_popcountll(entry) - 1 : 1;
+	}
+	return count;
+}
+
+/* Relocations that ld.so would process at start-up without the plan, less what is left to do with it. */
+static size_t count_spared(const struct placed *placed, const struct plan_object *planned)
+{
+	const struct dynamic *dynamic = &placed->dynamic;
+	size_t all = dynamic->rela.size / elf_rela_size(&placed->image) + count_relr(placed);
+	size_t left = planned->value.count + planned->fixup.count + planned->residual.count;
+
+	if (planned->way == PLAN_LEAVE)
+		return 0;
+	if (!(planned->flags & PLAN_LAZY))
+		all += dynamic->jmprel.size / elf_rela_size(&placed->image);
+	return all > left ? all - left : 0;
+}
+
 /* Start-up: the same files, in the same order, no more and no less. */
-static void check_startup(struct status *status, struct placed_table *placed, const struct stored *stored,
+static void check_startup(struct program_status *status, struct placed_table *placed, const struct stored *stored,
 			  const struct object *program)
 {
 	size_t index = PLAN_FIRST_LIBRARY;
@@ -82,19 +99,21 @@ static void check_startup(struct status *status, struct placed_table *placed, co
 		struct plan_object planned = { 0 };
 		if (at < stored->header.startup)
 			planned = stored_object(stored, at);
-		if (at >= stored->header.startup || !is_planned(placed_open(placed, object), &planned)) {
+		struct placed *file = placed_open(placed, object);
+		if (at >= stored->header.startup || !is_planned(file, &planned)) {
 			status->why = "is not the file that the plan was made for";
 			status->cause = object;
 			return;
 		}
 		status->objects++;
+		status->spared += count_spared(file, &planned);
 	}
 	if (index != stored->header.startup)
 		status->why = "a library that the plan was made for is no longer loaded at start";
 }
 
 /* Plugins: each with all that it brings. */
-static void check_plugins(struct status *status, struct placed_table *placed, const struct stored *stored,
+static void check_plugins(struct program_status *status, struct placed_table *placed, const struct stored *stored,
 			  const struct object *program)
 {
 	for (size_t i = 0; i < program->plugin_count; i++) {
@@ -111,9 +130,9 @@ static void check_plugins(struct status *status, struct placed_table *placed, co
 	}
 }
 
-static struct status status_of(struct placed_table *placed, struct object *program, const char *module)
+struct program_status program_status(struct placed_table *placed, struct object *program, const char *module)
 {
-	struct status status = { .state = "no plan" };
+	struct program_status status = { .state = "no plan" };
 	struct placed *file = placed_open(placed, program);
 	struct stored stored;
 	struct stat st;
@@ -139,7 +158,7 @@ static struct status status_of(struct placed_table *placed, struct object *progr
 	return status;
 }
 
-static void print_line(const struct object *program, const struct status *status)
+static void print_line(const struct object *program, const struct program_status *status)
 {
 	printf("%s: %s", program->path, status->state);
 	if (!status->why || status->state[0] == 'p')
@@ -149,7 +168,7 @@ static void print_line(const struct object *program, const struct status *status
 	putchar('\n');
 }
 
-static json_t *json_line(const struct object *program, const struct status *status)
+static json_t *json_line(const struct object *program, const struct program_status *status)
 {
 	return json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path), "state",
 			 status->state, "reason", json_text(status->why), "file",
@@ -158,22 +177,27 @@ static json_t *json_line(const struct object *program, const struct status *stat
 			 (json_int_t)status->planned);
 }
 
+void status_prepare(struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
+		object->slot = object->start;
+	}
+}
+
 int status_print(struct object_table *table, const struct root *root, const char *module, bool all, bool json)
 {
 	struct placed_table placed = { .root = root };
 	json_t *rows = json ? json_array() : NULL;
 	int result = 0;
 
-	for (size_t i = 0; i < table->count; i++) {
-		struct object *object = table->object[i];
-		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
-		object->slot = object->start;
-	}
+	status_prepare(table);
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
 		if (!object->listed || (object->kind != OBJECT_EXEC && object->kind != OBJECT_PIE))
 			continue;
-		struct status status = status_of(&placed, object, module);
+		struct program_status status = program_status(&placed, object, module);
 		if (status.why && (!all || status.state[0] != 'n'))
 			result = 1;
 		if (rows)

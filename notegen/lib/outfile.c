@@ -182,7 +182,8 @@ static int find_old(struct outfile *out, const struct stat *old)
 
 int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old)
 {
-	*out = (struct outfile){ .root = root, .path = xstrdup(path), .directory = -1, .fd = -1 };
+	*out = (struct outfile){ .root = root, .path = xstrdup(path), .directory = -1, .fd = -1,
+				  .keep_times = old != NULL };
 	out->directory = open_directory(root, path);
 	int result = out->directory < 0 ? fail(out, "opening the directory to write in") : find_old(out, old);
 
@@ -364,7 +365,7 @@ static int copy_metadata(struct outfile *out, int original)
 		result = for_each_attribute(out, original, out->fd, value, copy_attribute);
 	if (result == 0 && fchmod(out->fd, out->old.st_mode & 07777))
 		result = fail(out, "keeping its mode");
-	if (result == 0 && futimens(out->fd, times))
+	if (result == 0 && out->keep_times && futimens(out->fd, times))
 		result = fail(out, "keeping its times");
 	free(value);
 	return result;

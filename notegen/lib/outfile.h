@@ -43,13 +43,15 @@ struct outfile {
 	struct stat old;  /* of the file being replaced, as read; st_nlink 0: there was none */
 	uint64_t size;    /* bytes of the new file so far, holes included */
 	uint64_t flushed; /* of these, bytes that the disk has been told to write already */
+	bool keep_times;  /* OLD was given: what is replaced is one file in another form */
 	bool committed;   /* the name is the new file's */
 };
 
 /* Starts replacing PATH (its last component is not followed if it is a symbolic link: such a path is
  * refused; resolve it with root_real() first).  OLD is what stat said when the file was read, NULL
- * to create or replace unconditionally (cache, -o output).  A file that was not there before gets mode
- * 0666 less the umask; fchmod(out->fd) where that is not right.  0, or -1 after a message. */
+ * to create or replace unconditionally (cache, -o output): then the times are not kept, either.  A file that was
+ * not there before gets mode 0666 less the umask; fchmod(out->fd) where that is not right.  0, or -1 after a
+ * message. */
 int outfile_begin(struct outfile *out, const struct root *root, const char *path,
 		  const struct stat *old);
 

@@ -82,6 +82,9 @@ expect(not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text), "the page
 cache = json.loads(prelink("--root", root, "-p", "--json").stdout)["objects"]
 slots = sorted(o["path"] for o in cache if o["slot"])
 programs = sorted(o["path"] for o in cache if o["kind"] in ("pie", "exec") and o["scope"])
+status = sorted([row["program"], row["state"]] for row in
+                json.loads(prelink("--root", root, "--status", "--json", status=None).stdout))
+status = [row for row in status if row[0] in programs]
 bash = next(o for o in cache if o["path"] == "/usr/bin/bash")
 
 with Browser() as browser:
@@ -91,6 +94,9 @@ with Browser() as browser:
     boxes = browser.script("return new Set([...document.querySelectorAll('rect.o title')]"
                            ".map(t => t.textContent.split('\\n')[0])).size")
     expect_equal(boxes, len(slots), "objects drawn in the map")
+
+    seen = browser.script("return programs.map(o => [o.path, o.next]).sort()")
+    expect_equal(seen, status, "what the page says of each program's next start")
 
     browser.script("const s = document.getElementById('search'); s.value = 'crayons';"
                    "s.dispatchEvent(new Event('input'))")
