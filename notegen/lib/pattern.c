@@ -224,7 +224,7 @@ bool pattern_match(const char *pattern, const char *path)
 }
 
 /* Work that one pattern may take, in directory entries read; opening a directory counts as much as
- * WORK_DIRECTORY of them.  /usr of a system with many applications has some 300,000 in 30,000 directories; a tree of links
+ * WORK_DIRECTORY of them.  A developer's /usr holds some 200,000 in 20,000 directories; a tree of links
  * to itself, made to keep us busy, has any number. */
 #define WORK_MAX 1000000
 #define WORK_DIRECTORY 20

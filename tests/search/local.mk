@@ -1,6 +1,7 @@
 # Tests of this area; one line each.
 TESTS += \
 	tests/search/machine.py \
+	tests/search/releases.py \
 	tests/search/rules.py \
 	tests/search/random_trees.py \
 	tests/search/plugins.py \

@@ -7,6 +7,7 @@ handing over to it: so nothing of what is examined is executed.
 import concurrent.futures
 import fcntl
 import os
+import platform
 import re
 import resource
 import signal
@@ -15,6 +16,7 @@ import subprocess
 
 import harness
 
+MACHINES = {"x86_64": 62, "aarch64": 183, "i386": 3, "i686": 3}
 DRIVER = os.path.join(harness.BUILD, "tests/search/scopes")
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 
@@ -26,17 +28,15 @@ def clean_environment(**more):
     return {**kept, "LC_ALL": "C", **more}
 
 
-def dynamic_file(path):
-    """(kind, interpreter) of an ELF file of this machine's class: kind is "program", "library" or None."""
+def dynamic_file(path, wide=struct.calcsize("P") == 8, machine=MACHINES.get(platform.machine())):
+    """(kind, interpreter) of a little-endian ELF file of that class and machine: kind is "program", "library" or
+    None."""
     with open(path, "rb") as file:
         head = file.read(64)
-        if len(head) < 64 or head[:4] != b"\177ELF" or head[4] != struct.calcsize("P") // 4:
+        if len(head) < 64 or head[:4] != b"\177ELF" or head[4] != (2 if wide else 1) or head[5] != 1:
             return None, None
-        if head[5] != 1:
-            return None, None
-        wide = head[4] == 2
-        e_type, machine = struct.unpack_from("<HH", head, 16)
-        if machine != (62 if wide else 3) or e_type not in (2, 3):
+        e_type, e_machine = struct.unpack_from("<HH", head, 16)
+        if e_machine != machine or e_type not in (2, 3):
             return None, None
         offset, = struct.unpack_from("<Q" if wide else "<I", head, 32 if wide else 28)
         size, count = struct.unpack_from("<HH", head, 54 if wide else 42)
@@ -98,6 +98,24 @@ def driver(*arguments, status=0):
         else:
             last = line
     return scopes, last
+
+
+def real_inside(root, paths):
+    """Real PATHS, as seen from inside ROOT."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.chroot(root)
+        os.chdir("/")
+        with open(writing, "w", encoding="utf-8") as pipe:
+            pipe.write("\n".join(map(os.path.realpath, paths)))
+        os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return text.split("\n") if text else []
 
 
 def into(root):
