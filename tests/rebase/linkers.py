@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import compile_c, expect, read, run, scratch, write
-from rewriting import LIBRARY, LOADER, Rewriter, SLOT, round_trip
+from rewriting import LIBRARY, LOADER, Rewriter, SLOT, round_trip, sections
 
 WAYS = {
     "lazy": ["-Wl,-z,lazy"],
@@ -90,6 +90,21 @@ def build(target, linker, way, path, log):
     return True
 
 
+def check_got(source, address):
+    """1 if the GOT of the library has the address of the dynamic section in it, which then has moved too."""
+    data, moved = read(source), read(source + ".moved")
+    width = 8 if data[4] == 2 else 4
+    places = sections(data)
+    dynamic = int.from_bytes(data[places[".dynamic"][0] + (16 if width == 8 else 12):][:width], "little")
+    for name in (".got", ".got.plt"):
+        at = places.get(name, (0, 0, 0))[1]
+        if at and int.from_bytes(data[at:at + width], "little") == dynamic:
+            seen = int.from_bytes(moved[at:at + width], "little")
+            expect(seen == dynamic + address, f"{source}: {name}[0] is {seen:x}, not {dynamic + address:x}")
+            return 1
+    return 0
+
+
 def check_programs(target, linker):
     """The number of executables that were given room and still work."""
     compiler, runner = TARGETS[target][0][0], TARGETS[target][1]
@@ -125,6 +140,7 @@ log = collections.Counter()
 count = 0
 loaded = 0
 programs = 0
+gots = 0
 for target, (compilers, runner) in TARGETS.items():
     if not shutil.which(compilers[0]) or (runner and not shutil.which(runner[0])):
         log[f"{target}: {compilers[0]} or {runner[:1]} is not installed"] += 1
@@ -145,6 +161,7 @@ for target, (compilers, runner) in TARGETS.items():
             answer = round_trip(rewriter, source, directory, address)
             expect(answer == "ok", f"{source}: {answer}")
             os.rename(os.path.join(directory, "moved"), source + ".moved")
+            gots += check_got(source, address)
             if "DT_RELR without" not in alone:
                 expect(alone.startswith("42 "), f"{source} itself does not work: {alone}")
                 moved.append((source, address))
@@ -167,5 +184,6 @@ said = rewriter.close()
 print(f"{count} libraries of {len(LINKERS)} linkers moved, taken back, {loaded} loaded; {programs} executables given room")
 for reason, times in sorted(log.items()):
     print(f"  not made: {reason}")
+expect(gots > 40, "hardly a GOT was looked at")
 expect(loaded > 60 and programs > 16, "hardly anything was tested")
 expect(not said, said)
