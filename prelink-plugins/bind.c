@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -14,6 +15,7 @@ struct wanted {
 	const char *name;                     /* into some object's image */
 	const struct symbol_version *version; /* of some object; NULL for none */
 	uint32_t gnu_hash;                    /* of name */
+	uint32_t hash;                        /* of both, for `bucket` */
 };
 
 struct bind {
@@ -25,6 +27,7 @@ struct bind {
 	uint32_t wanted_count, wanted_room;
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
 	uint32_t bucket_mask;
+	uint32_t multiplier;         /* of the hash function: random, as names with equal GNU hashes can be made */
 	struct searchlist natural;   /* bind_natural()'s, from object to object */
 	struct binding_list list;
 };
@@ -47,6 +50,9 @@ struct bind *bind_new(const struct root *root)
 
 	bind->root = root;
 	bind->wanted_count = 1;
+	if (getrandom(&bind->multiplier, sizeof bind->multiplier, GRND_NONBLOCK) < 0)
+		bind->multiplier = 0x9e3779b1;
+	bind->multiplier |= 1;
 	return bind;
 }
 
@@ -163,13 +169,17 @@ static bool same_version(const struct symbol_version *a, const struct symbol_ver
 	return a && b && a->hash == b->hash && a->hidden == b->hidden && strcmp(a->name, b->name) == 0;
 }
 
-static uint32_t wanted_hash(const struct wanted *wanted)
+/* Both hashes of NAME in one go. */
+static struct wanted make_wanted(const struct bind *bind, const char *name, const struct symbol_version *version)
 {
-	uint32_t hash = wanted->gnu_hash;
+	struct wanted wanted = { name, version, 5381, version ? version->hash + version->hidden : 0 };
 
-	if (wanted->version)
-		hash ^= (wanted->version->hash + wanted->version->hidden) * 0x9e3779b1u;
-	return hash ^ hash >> 15;
+	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+		wanted.gnu_hash = wanted.gnu_hash * 33 + *c; /* symbol_gnu_hash() */
+		wanted.hash = wanted.hash * bind->multiplier + *c;
+	}
+	wanted.hash ^= wanted.hash >> 15;
+	return wanted;
 }
 
 static void grow_buckets(struct bind *bind)
@@ -180,7 +190,7 @@ static void grow_buckets(struct bind *bind)
 	bind->bucket = xcalloc(mask + 1ul, sizeof *bind->bucket);
 	bind->bucket_mask = mask;
 	for (uint32_t number = 1; number < bind->wanted_count; number++) {
-		uint32_t at = wanted_hash(&bind->wanted[number]) & mask;
+		uint32_t at = bind->wanted[number].hash & mask;
 		while (bind->bucket[at])
 			at = (at + 1) & mask;
 		bind->bucket[at] = number;
@@ -189,14 +199,14 @@ static void grow_buckets(struct bind *bind)
 
 static uint32_t number_of(struct bind *bind, const char *name, const struct symbol_version *version)
 {
-	struct wanted wanted = { name, version, symbol_gnu_hash(name) };
+	struct wanted wanted = make_wanted(bind, name, version);
 
 	if (bind->wanted_count > bind->bucket_mask / 2)
 		grow_buckets(bind);
-	uint32_t at = wanted_hash(&wanted) & bind->bucket_mask;
+	uint32_t at = wanted.hash & bind->bucket_mask;
 	for (; bind->bucket[at]; at = (at + 1) & bind->bucket_mask) {
 		const struct wanted *old = &bind->wanted[bind->bucket[at]];
-		if (old->gnu_hash == wanted.gnu_hash && same_version(old->version, version) &&
+		if (old->hash == wanted.hash && old->gnu_hash == wanted.gnu_hash && same_version(old->version, version) &&
 		    strcmp(old->name, name) == 0)
 			return bind->bucket[at];
 	}
@@ -286,7 +296,7 @@ static bool walk(const struct bind *bind, const struct searchlist *list, uint32_
 		if (definition_in(bind, member, number, class, definition))
 			return true;
 	}
-	definition->object = NULL;
+	*definition = (struct definition){ .next = definition->next };
 	return false;
 }
 

@@ -11,6 +11,16 @@ static int damaged(const struct symbols *s, const char *what)
 	return diag_error(s->image->path, "reading the dynamic symbols: %s; the file is damaged", what);
 }
 
+/* Linkers make chains of a handful of symbols.  One of thousands makes every lookup, ours and ld.so's, a search
+ * through all of them. */
+enum { CHAIN_MAX = 4096 };
+
+static int degenerate(const struct symbols *s)
+{
+	return diag_error(s->image->path, "reading the dynamic symbols: a chain of the hash table has more than %d "
+			  "symbols; link it again", CHAIN_MAX);
+}
+
 /* The GNU hash table: every bucket is empty or names a hashed symbol, and the highest chain has an end
  * inside the table.  A walk along a chain goes upwards, and so meets that end at the latest. */
 static int load_gnu_hash(struct symbols *s, GElf_Addr address)
@@ -51,6 +61,12 @@ static int load_gnu_hash(struct symbols *s, GElf_Addr address)
 		if (++last >= s->count ||
 		    !elf_image_has(s->image, s->chains + 4ull * (last - s->first), 4))
 			return damaged(s, "a chain of DT_GNU_HASH has no end");
+	for (uint32_t i = s->first, length = 1; i <= last; i++, length++) {
+		if (length > CHAIN_MAX)
+			return degenerate(s);
+		if (elf_get32(s->image, s->chains + 4ull * (i - s->first)) & 1)
+			length = 0;
+	}
 	return 0;
 }
 
@@ -73,12 +89,14 @@ static int load_sysv_hash(struct symbols *s, GElf_Addr address)
 	bool *seen = xcalloc(chain_count + 1ul, sizeof *seen);
 	for (uint32_t i = 0; i < s->bucket_count && !result; i++) {
 		uint32_t at = elf_get32(s->image, s->buckets + 4ull * i);
-		for (; at; at = elf_get32(s->image, s->chains + 4ull * at)) {
+		for (uint32_t length = 1; at && !result; at = elf_get32(s->image, s->chains + 4ull * at), length++) {
 			if (at >= chain_count || seen[at]) {
 				result = damaged(s, "a chain of DT_HASH has no end");
 				break;
 			}
 			seen[at] = true;
+			if (length > CHAIN_MAX)
+				result = degenerate(s);
 		}
 	}
 	free(seen);

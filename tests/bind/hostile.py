@@ -104,3 +104,20 @@ for number, (program, library, data) in enumerate(seeds):
     expect(all(line.startswith("damaged: ") for line in result.stderr.splitlines()), "a message of more than one line")
 print(f"seed {seed}: {done} damaged files, {sound} of them taken for sound, no report")
 expect(0 < sound < done, "the damage is never, or always, noticed: this tests nothing")
+
+# Names that all have one hash ("Ab" and "BA" have, in DT_GNU_HASH): 4,096 of them are slow, but bearable; a chain of
+# twice as many is refused.
+for blocks, refused in (12, False), (13, True):
+    names = [""]
+    for _ in range(blocks):
+        names = [name + block for name in names for block in ("Ab", "BA")]
+    base = f"{directory}/collide{blocks}"
+    run(["gcc", "-nostdlib", "-shared", "-fPIC", "-x", "assembler", "-", "-Wl,--hash-style=gnu", "-o", base + ".so"],
+        input=".data\n" + "".join(f".globl {name}\n{name}: .long 1\n" for name in names))
+    run(["gcc", "-nostdlib", "-shared", "-fPIC", "-x", "assembler", "-", "-o", base],
+        input=".data\n" + "".join(f".quad {name}\n" for name in names))
+    result = subprocess.run([f"{directory}/damaged", base, base + ".so"], input=base + "\n", text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limits)
+    expect(result.returncode == 0, f"{2 ** blocks} names of one hash: exit status {result.returncode}\n{result.stderr[:2000]}")
+    expect(refused == ("a chain of the hash table has more than" in result.stderr),
+           f"{2 ** blocks} names of one hash: {result.stderr[:2000]!r}")
