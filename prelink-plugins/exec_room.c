@@ -68,7 +68,8 @@ static bool relocs_touch(const struct elf_image *image, const struct table *tabl
 	return false;
 }
 
-static bool relr_touches(const struct elf_image *image, const struct table *table, GElf_Addr start, GElf_Addr end)
+static bool relr_touches(const struct elf_image *image, const struct table *table, GElf_Addr start,
+			 GElf_Addr end)
 {
 	size_t word = elf_word_size(image);
 	GElf_Addr where = 0;
@@ -131,7 +132,8 @@ static void add_tls(struct exec_room *room)
 	struct elf_image *image = room->image;
 
 	image->phdr[image->phnum++] = (GElf_Phdr){ .p_type = PT_TLS, .p_flags = PF_R, .p_vaddr = room->base,
-						   .p_paddr = room->base, .p_memsz = 1, .p_align = TLS_ALIGN };
+						   .p_paddr = room->base, .p_memsz = 1,
+						   .p_align = TLS_ALIGN };
 }
 
 /* Moves the template (its sections as well) into the room, to where the alignment can be raised. */
@@ -226,10 +228,12 @@ static void move_notes(struct exec_room *room)
 /* First PT_LOAD, which has to hold the headers; NULL where it does not. */
 static GElf_Phdr *first_load(const struct elf_image *image)
 {
-	for (size_t i = 0; i < image->phnum; i++)
-		if (image->phdr[i].p_type == PT_LOAD)
-			return image->phdr[i].p_offset == 0 && image->phdr[i].p_filesz >= elf_ehdr_size(image) ?
-				&image->phdr[i] : NULL;
+	for (size_t i = 0; i < image->phnum; i++) {
+		GElf_Phdr *p = &image->phdr[i];
+
+		if (p->p_type == PT_LOAD)
+			return p->p_offset == 0 && p->p_filesz >= elf_ehdr_size(image) ? p : NULL;
+	}
 	return NULL;
 }
 
@@ -448,7 +452,8 @@ static void fill_room(struct exec_room *room, const struct dynamic *dynamic, con
 
 	image->phdr = xreallocarray(image->phdr, image->phnum + MORE_SEGMENTS, sizeof *image->phdr);
 	shift_headers(room, first_load(image));
-	room->next = align_up(elf_ehdr_size(image) + (image->phnum + MORE_SEGMENTS) * elf_phdr_size(image), 16);
+	room->next = align_up(elf_ehdr_size(image) + (image->phnum + MORE_SEGMENTS) * elf_phdr_size(image),
+			      16);
 	room->dynamic_at = dynamic->offset + room->front;
 	room->dynamic_count = dynamic->count;
 	room->dynamic_room = dynamic->count + 1 + dynamic->spare;

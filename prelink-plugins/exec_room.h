@@ -40,8 +40,8 @@ struct exec_want {
 	uint64_t bytes;    /* in all sections, padding for their alignment included */
 	size_t strings;    /* bytes of strings for .dynstr, their NULs included */
 	unsigned int tags; /* entries of the dynamic section */
-	bool tls;          /* raise the alignment of PT_TLS to 4096, adding one where there is none: this gives
-			      static TLS that start-up libraries can take (see exec_room_make()) */
+	bool tls;          /* raise the alignment of PT_TLS to 4096, adding one where there is none: this
+			      gives static TLS that start-up libraries can take (see exec_room_make()) */
 };
 
 struct exec_room {
@@ -61,8 +61,8 @@ struct exec_room {
 };
 
 /* Makes room for WANT in IMAGE, which is a copy of an original executable of its own (elf_image_clone()),
- * and fills UNDO (whose arch is set).  Segments aligned to more than 64 KB are aligned to the machine's page size
- * instead, rather than putting megabytes in front.
+ * and fills UNDO (whose arch is set).  Segments aligned to more than 64 KB are aligned to the machine's
+ * page size instead, rather than putting megabytes in front.
  *
  * With want->tls: glibc rounds the block of static TLS up to the alignment of the executable's.  With
  * 4096, what an audit module takes away from the surplus is given back.  The executable's own thread
@@ -74,8 +74,8 @@ struct exec_room {
 enum object_skip exec_room_make(struct exec_room *room, struct elf_image *image, struct undo *undo,
 				const struct exec_want *want, const char **why);
 
-/* Adds section NAME (static) with a copy of the SIZE bytes at CONTENT, allocated and read-only, ALIGN a power of
- * two up to 4096.  Returns its address, 0 where WANT was too small. */
+/* Adds section NAME (static) with a copy of the SIZE bytes at CONTENT, allocated and read-only, ALIGN a
+ * power of two up to 4096.  Returns its address, 0 where WANT was too small. */
 GElf_Addr exec_room_section(struct exec_room *room, const char *name, uint32_t type, uint64_t align,
 			    const void *content, size_t size);
 

@@ -72,10 +72,11 @@ static int claim_target(struct walk *w, GElf_Addr address, uint64_t size, uint64
 
 	if (!p || address < p->p_vaddr || address - p->p_vaddr >= p->p_memsz) {
 		for (p = w->image->phdr; p < w->image->phdr + w->image->phnum; p++)
-			if (p->p_type == PT_LOAD && address >= p->p_vaddr && address - p->p_vaddr < p->p_memsz)
+			if (p->p_type == PT_LOAD && address >= p->p_vaddr &&
+			    address - p->p_vaddr < p->p_memsz)
 				break;
 		if (p == w->image->phdr + w->image->phnum)
-			return refuse(w, SKIP_MALFORMED, "a relocation names an address outside the segments");
+			return refuse(w, SKIP_MALFORMED, "a relocation of an address outside the segments");
 		w->last = p;
 	}
 	uint64_t inside = address - p->p_vaddr;
@@ -176,7 +177,8 @@ static bool symbol_moves(const struct elf_image *image, const GElf_Sym *symbol, 
 		return symbol->st_value != 0; /* the PLT entry of an undefined function */
 	if (symbol->st_shndx >= SHN_LORESERVE)
 		return symbol->st_shndx == SHN_XINDEX;
-	return loaded || symbol->st_shndx >= image->shnum || image->shdr[symbol->st_shndx].sh_flags & SHF_ALLOC;
+	return loaded || symbol->st_shndx >= image->shnum ||
+	       image->shdr[symbol->st_shndx].sh_flags & SHF_ALLOC;
 }
 
 static int move_symbols(struct walk *w, uint64_t offset, uint64_t count, bool loaded)
@@ -516,8 +518,8 @@ static void move_headers(struct walk *w)
 	}
 }
 
-/* The Linux Standard Base's .eh_frame_hdr: two pointers and a table, usually relative.  Absolute ones would have
- * to move, and no relocation says so. */
+/* The Linux Standard Base's .eh_frame_hdr: two pointers and a table, usually relative.  Absolute ones would
+ * have to move, and no relocation says so. */
 static int check_eh_frame_hdr(struct walk *w)
 {
 	const GElf_Phdr *p = elf_image_find_phdr(w->image, PT_GNU_EH_FRAME);

@@ -75,7 +75,8 @@ static uint64_t stamp_time(const struct object *object)
 
 /* Puts DT_GNU_PRELINKED and DT_CHECKSUM (its value comes with the undo record) into IMAGE's dynamic
  * section: over the same tags, or into two spare entries after the last.  What a spare one holds but
- * for its tag means nothing.  Without room the object goes unstamped.  Only libraries are known by a stamp. */
+ * for its tag means nothing.  Without room the object goes unstamped.  Only libraries are known by a
+ * stamp. */
 static int stamp(struct elf_image *image, uint64_t time)
 {
 	const int64_t tags[2] = { DT_GNU_PRELINKED, DT_CHECKSUM };
@@ -233,7 +234,8 @@ static int write_new(const struct rewrite *rewrite, const struct object *object,
 		return 0;
 	if (outfile_begin(out, rewrite->root, object->path, &object->st))
 		return -1;
-	if (outfile_write(out, image->data, image->size) || (tail_size && outfile_write(out, tail, tail_size))) {
+	if (outfile_write(out, image->data, image->size) ||
+	    (tail_size && outfile_write(out, tail, tail_size))) {
 		outfile_abandon(out);
 		return -1;
 	}
@@ -284,7 +286,8 @@ static int prepare_rewrite(const struct rewrite *rewrite, struct object *object,
 	struct elf_image present, original;
 	int result = -1, fd;
 
-	if (object->skip || object->kind == OBJECT_LOADER || (object->kind == OBJECT_LIBRARY && !object->has_slot))
+	if (object->skip || object->kind == OBJECT_LOADER ||
+	    (object->kind == OBJECT_LIBRARY && !object->has_slot))
 		return 0;
 	fd = object_open(rewrite->root, object, &present);
 	if (fd < 0)
@@ -399,14 +402,16 @@ static int run(struct work *work)
 
 int rewrite_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count)
 {
-	struct work work = { .rewrite = rewrite, .objects = objects, .count = count, .prepare = prepare_rewrite };
+	struct work work = { .rewrite = rewrite, .objects = objects, .count = count,
+			     .prepare = prepare_rewrite };
 
 	return run(&work);
 }
 
 int undo_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count)
 {
-	struct work work = { .rewrite = rewrite, .objects = objects, .count = count, .prepare = prepare_undo };
+	struct work work = { .rewrite = rewrite, .objects = objects, .count = count,
+			     .prepare = prepare_undo };
 
 	return run(&work);
 }

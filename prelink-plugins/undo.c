@@ -179,7 +179,8 @@ static void put_word(struct elf_image *image, uint64_t offset, uint64_t size, ui
 }
 
 /* What has to be written over BACK to make it ORIGINAL, both of the same file, added to STREAM. */
-static void make_patches(const struct elf_image *back, const struct elf_image *original, struct buffer *stream)
+static void make_patches(const struct elf_image *back, const struct elf_image *original,
+			 struct buffer *stream)
 {
 	uint64_t word = elf_word_size(original), next = 0, previous = 0;
 	const size_t block = 4096; /* as in elf_touched() */
@@ -205,13 +206,14 @@ static void make_patches(const struct elf_image *back, const struct elf_image *o
 	}
 }
 
-static int apply_patches(struct elf_image *image, uint64_t size, const unsigned char *stream, size_t stream_size)
+static int apply_patches(struct elf_image *image, uint64_t size, const unsigned char *stream,
+			 size_t stream_size)
 {
 	uint64_t word = elf_word_size(image), at = 0, value = 0, gap, step;
 
 	for (size_t i = 0; i < stream_size; at += word) {
-		if (!get_leb128(stream, stream_size, &i, &gap) || !get_leb128(stream, stream_size, &i, &step) ||
-		    gap > size / word)
+		if (!get_leb128(stream, stream_size, &i, &gap) ||
+		    !get_leb128(stream, stream_size, &i, &step) || gap > size / word)
 			return -1;
 		at += gap * word;
 		if (at >= size)
@@ -269,9 +271,11 @@ static uint32_t rewritten_crc(const struct elf_image *image, const unsigned char
 		at = checksum + word;
 	}
 	if (record < image->size) { /* all of it is in the image */
+		uint64_t rest = record + REC_CRC + 4;
+
 		crc = crc_part(crc, image->data + at, record + REC_CRC - at);
 		crc = crc_zeros(crc, 4);
-		return crc_part(crc, image->data + record + REC_CRC + 4, image->size - (record + REC_CRC + 4));
+		return crc_part(crc, image->data + rest, image->size - rest);
 	}
 	record -= image->size;
 	crc = crc_part(crc, image->data + at, image->size - at);
@@ -356,8 +360,8 @@ static unsigned char *make_tail(struct elf_image *moved, const struct undo *undo
 				size_t record_size, struct tail_layout *l)
 {
 	const GElf_Shdr *names = &moved->shdr[moved->shstrndx];
-	size_t base = moved->size, step = elf_shdr_size(moved), shnum = moved->shnum + undo->section_count + 2;
-	size_t names_size = names->sh_size;
+	size_t shnum = moved->shnum + undo->section_count + 2, step = elf_shdr_size(moved);
+	size_t base = moved->size, names_size = names->sh_size;
 
 	l->headers = align_up(base, 8) - base;
 	l->record = align_up(base + l->headers + headers_size, 8) - base;
@@ -427,7 +431,8 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 	struct tail_layout l;
 
 	/* Elsewhere counts go by e_shnum and e_phnum; .gnu.prelink_undo cannot have it otherwise. */
-	if (original->shnum == 0 || original->shstrndx == 0 || moved->shnum + undo->section_count + 2 >= SHN_LORESERVE ||
+	if (original->shnum == 0 || original->shstrndx == 0 ||
+	    moved->shnum + undo->section_count + 2 >= SHN_LORESERVE ||
 	    original->ehdr.e_shnum != original->shnum || original->ehdr.e_phnum != original->phnum)
 		return SKIP_NO_SECTIONS;
 	if (!moved->is64 && moved->size > UINT32_MAX / 2)
@@ -465,8 +470,8 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 
 static int bad_record(const struct elf_image *image, const char *why)
 {
-	return diag_error(image->path, "undoing: the undo record is damaged (%s); reinstall the file from its "
-			  "package", why);
+	return diag_error(image->path, "undoing: the undo record is damaged (%s); reinstall the file from "
+			  "its package", why);
 }
 
 /* Finds both sections and decodes what needs no inflating.  Returns what is wrong, NULL where nothing
@@ -514,8 +519,8 @@ static int inflate_stream(const struct elf_image *image, struct record *r)
 	uLongf size = r->stream_size;
 
 	r->stream = xmalloc(r->stream_size);
-	if (uncompress(r->stream, &size, image->data + r->at + REC_STREAM, own->sh_size - REC_STREAM) != Z_OK ||
-	    size != r->stream_size)
+	if (uncompress(r->stream, &size, image->data + r->at + REC_STREAM,
+		       own->sh_size - REC_STREAM) != Z_OK || size != r->stream_size)
 		return -1;
 	r->undo.words.held = r->stream;
 	r->patches = r->undo.words.count / 8 + 1;
@@ -564,12 +569,13 @@ int undo_image(struct elf_image *image)
 	if (why)
 		return bad_record(image, why);
 	if (rewritten_crc(image, NULL, 0, r.at) != r.crc)
-		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by strip, "
-				  "patchelf or the like; reinstall it from its package");
+		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
+				  "strip, patchelf or the like; reinstall it from its package");
 	elf_image_relax(image);
 	if (checksum_value(image)) /* as it was when the patches were made */
 		elf_put_word(image, checksum_value(image), 0);
-	int result = inflate_stream(image, &r) ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);
+	int result = inflate_stream(image, &r) ? bad_record(image, "it cannot be inflated")
+					       : undo_by(image, &r);
 
 	free(r.stream);
 	return result ? result : elf_image_redecode(image, r.original_size);

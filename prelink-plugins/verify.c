@@ -26,15 +26,16 @@ static int redo_and_compare(const struct rewrite *rewrite, const struct object *
 	enum object_skip skip = rewrite_image(rewrite, &there, original, fd, &redone, &changed, &why);
 
 	if (skip || !changed)
-		return diag_error(present->path, "verifying: its original would not be prelinked: %s; undo it and "
-				  "prelink it again", skip ? why ? why : object_skip_text(skip) : "nothing to gain");
+		return diag_error(present->path, "verifying: its original would not be prelinked: %s; undo "
+				  "it and prelink it again",
+				  !skip ? "nothing to gain" : why ? why : object_skip_text(skip));
 	bool same = rewritten_equals(&redone, present);
 
 	rewritten_release(&redone);
 	if (!same)
-		return diag_error(present->path, "verifying: prelinking its original again gives another file: a "
-				  "dependency has changed, or another version of this program wrote it; prelink "
-				  "it again");
+		return diag_error(present->path, "verifying: prelinking its original again gives another "
+				  "file: a dependency has changed, or another version of this program wrote it; "
+				  "prelink it again");
 	return 0;
 }
 
