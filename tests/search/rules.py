@@ -347,6 +347,14 @@ def two_files_of_one_soname():
     t.check(expect=["/l/first.so", "/l/second.so", "/l/liby.so"])
 
 
+def a_filtee_answers_to_names_first():
+    t = Tree()
+    t.program("libc1.so", rpath="/l")
+    t.library("/l/libc1.so", (AUXILIARY, "libb.so"), "libb.so")
+    t.library("/l/libb.so", (FILTER, "libc1.so"), soname="libc1.so")  # itself, since it comes first now
+    t.check(expect=["/l/libb.so", "/l/libc1.so"], missing=[])
+
+
 def soname_of_the_program():
     t = Tree()
     t.program("liba.so", soname="libb.so", rpath="/l")
