@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The passes that change files, over all objects of the table that they concern: bind, rewrite, plan, and their
- * undoing.  What one object goes through is in the headers named below; here is who goes through it.
+/* The passes that change files, over all objects of the table that they concern: bind, rewrite, plan, and
+ * their undoing.  What one object goes through is in the headers named below; here is who goes through it.
  *
  *     apply_init(&apply, &root, &table, &options);
  *     apply_bind(&apply);         // values of libraries (bind.h)
@@ -8,8 +8,8 @@
  *     apply_programs(&apply);     // plans made and attached (universe.h, plan.h, rewrite.h)
  *     apply_release(&apply);
  *
- * Objects with `skip` set, or an `outcome` already, are passed over; each function sets the `outcome` of those
- * that it does. */
+ * Objects with `skip` set, or an `outcome` already, are passed over; each function sets the `outcome` of
+ * those that it does. */
 #ifndef APPLY_H
 #define APPLY_H
 

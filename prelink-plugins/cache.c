@@ -504,6 +504,29 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 	return record;
 }
 
+void cache_inputs_stamp(struct cache_inputs *inputs, const struct root *root)
+{
+	inputs->stamp = xcalloc(inputs->path.count, sizeof *inputs->stamp);
+	for (size_t i = 0; i < inputs->path.count; i++)
+		inputs->stamp[i] = stamp_now(root, inputs->path.path[i]);
+}
+
+void cache_inputs_keep(struct cache_inputs *inputs, const struct cache *old)
+{
+	inputs->stamp = xcalloc(old->input_count, sizeof *inputs->stamp);
+	for (size_t i = 0; i < old->input_count; i++) {
+		path_list_add(&inputs->path, cache_string(old, old->input[i].path));
+		inputs->stamp[i] = old->input[i].stamp;
+	}
+}
+
+void cache_inputs_release(struct cache_inputs *inputs)
+{
+	path_list_release(&inputs->path);
+	free(inputs->stamp);
+	*inputs = (struct cache_inputs){ 0 };
+}
+
 static int compare_objects(const void *a, const void *b)
 {
 	return strcmp((*(struct object *const *)a)->path, (*(struct object *const *)b)->path);
@@ -520,12 +543,12 @@ static void count_uses(struct builder *b)
 				object[pool[object[i].scope.first + j]].uses++;
 }
 
-static void add_inputs(struct builder *b, const struct path_list *inputs, const struct root *root)
+static void add_inputs(struct builder *b, const struct cache_inputs *inputs)
 {
-	grow(&b->input, inputs->count, sizeof(struct cache_input));
-	for (size_t i = 0; i < inputs->count; i++) {
-		struct cache_input record = { .stamp = stamp_now(root, inputs->path[i]),
-					      .path = add_string(b, inputs->path[i]) };
+	grow(&b->input, inputs->path.count, sizeof(struct cache_input));
+	for (size_t i = 0; i < inputs->path.count; i++) {
+		struct cache_input record = { .stamp = inputs->stamp[i],
+					      .path = add_string(b, inputs->path.path[i]) };
 
 		memcpy(b->input.data + i * sizeof record, &record, sizeof record);
 	}
@@ -566,7 +589,7 @@ static void assemble(struct cache *cache, const struct builder *b, const struct 
 	find_tables(cache);
 }
 
-void cache_build(struct cache *cache, const struct object_table *table, const struct path_list *inputs,
+void cache_build(struct cache *cache, const struct object_table *table, const struct cache_inputs *inputs,
 		 const struct root *root, const struct options *options)
 {
 	struct builder b = { 0 };
@@ -587,7 +610,7 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 		memcpy(b.object.data + i * sizeof record, &record, sizeof record);
 	}
 	count_uses(&b);
-	add_inputs(&b, inputs, root);
+	add_inputs(&b, inputs);
 	assemble(cache, &b, options);
 	free(sorted);
 	free(b.index);

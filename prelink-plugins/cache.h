@@ -104,8 +104,21 @@ void cache_mark_unchanged(const struct cache *cache, const struct object_table *
 /* True if PATH is among the inputs, and as it was. */
 bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path);
 
-/* Makes a cache of the table.  INPUTS are paths of what else the run read. */
-void cache_build(struct cache *cache, const struct object_table *table, const struct path_list *inputs,
+/* What else a run read.  Stamped before anything is rewritten: a file that somebody adds meanwhile is not
+ * overlooked by the next -q, which is a whole run then. */
+struct cache_inputs {
+	struct path_list path;     /* inside the root */
+	struct cache_stamp *stamp; /* of each path; owned */
+};
+
+/* Stamps the paths. */
+void cache_inputs_stamp(struct cache_inputs *inputs, const struct root *root);
+/* Those of OLD, as they were: of a run that did not look at them all. */
+void cache_inputs_keep(struct cache_inputs *inputs, const struct cache *old);
+void cache_inputs_release(struct cache_inputs *inputs);
+
+/* Makes a cache of the table and the inputs. */
+void cache_build(struct cache *cache, const struct object_table *table, const struct cache_inputs *inputs,
 		 const struct root *root, const struct options *options);
 
 /* Replaces the cache file at PATH.  0, or -1 after a message. */

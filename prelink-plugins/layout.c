@@ -16,11 +16,6 @@
 /* The smallest page size that a kernel of any machine uses: what ld.so aligns to without effort. */
 #define PAGE_MIN 4096
 
-/* Linux from 6.7 on tries to align a mapping of this size or more to it, in a 64-bit process, and to be able to, asks
- * for that much more: if this is not free behind the slot, the address that ld.so hints at is not taken.
- * (mm/huge_memory.c, __thp_get_unmapped_area()) */
-#define HUGE_PAGE 0x200000
-
 /* Room left free behind a new slot: this part of its size, at least a page. */
 #define SLACK_PART 16
 
@@ -409,8 +404,6 @@ static void space_init(struct space *s, const struct object_table *table, const 
 			align = PAGE_MIN;
 		/* For more than a page of alignment, ld.so takes that much more and gives it back later. */
 		uint64_t extra = align > PAGE_MIN ? (size >= align ? align : 2 * align - size) : 0;
-		if (object->is64 && size + extra >= HUGE_PAGE)
-			extra += HUGE_PAGE;
 		if (arch->huge_page && size + extra >= arch->huge_page)
 			extra += arch->huge_page;
 

@@ -32,6 +32,7 @@ struct run {
 	struct object_table table;
 	struct gather gather;
 	struct search search;
+	struct cache_inputs inputs;
 	struct apply apply;
 };
 
@@ -52,24 +53,31 @@ static void add_directory(struct path_list *list, const char *path)
 
 /* Everything besides the objects that the result depends on, for -q: directories that were walked, that have
  * something in them which was found or may match a note, and files that say where to look. */
-static void collect_inputs(const struct run *run, struct path_list *inputs)
+static void collect_inputs(struct run *run)
 {
+	struct path_list *path = &run->inputs.path;
+
+	if (!run->options.all) {
+		cache_inputs_keep(&run->inputs, &run->old);
+		return;
+	}
 	for (size_t i = 0; i < run->table.count; i++) {
 		const struct object *object = run->table.object[i];
 
-		add_directory(inputs, object->path);
+		add_directory(path, object->path);
 		for (size_t j = 0; j < object->plugins.count; j++)
 			if (object->plugins.entry[j].path)
-				add_directory(inputs, object->plugins.entry[j].path);
+				add_directory(path, object->plugins.entry[j].path);
 	}
 	for (size_t i = 0; i < run->gather.directories.count; i++)
-		path_list_add(inputs, run->gather.directories.path[i]);
+		path_list_add(path, run->gather.directories.path[i]);
 	for (size_t i = 0; i < run->conf.file_count; i++)
-		path_list_add(inputs, run->conf.file[i]);
-	path_list_add(inputs, "/etc/ld.so.cache");
-	path_list_add(inputs, "/etc/ld.so.conf");
-	path_list_add(inputs, RUNTIME_MODULE);
-	path_list_sort(inputs);
+		path_list_add(path, run->conf.file[i]);
+	path_list_add(path, "/etc/ld.so.cache");
+	path_list_add(path, "/etc/ld.so.conf");
+	path_list_add(path, RUNTIME_MODULE);
+	path_list_sort(path);
+	cache_inputs_stamp(&run->inputs, &run->root);
 }
 
 /* --- prelink --- */
@@ -78,18 +86,15 @@ static void collect_inputs(const struct run *run, struct path_list *inputs)
 static void conclude(struct run *run)
 {
 	const struct options *options = &run->options;
-	struct path_list inputs = { 0 };
 	struct cache cache;
 
-	collect_inputs(run, &inputs);
-	cache_build(&cache, &run->table, &inputs, &run->root, options);
+	cache_build(&cache, &run->table, &run->inputs, &run->root, options);
 	if (!options->dry_run && !options->no_update_cache)
 		cache_write(&cache, &run->root, run->cache_path);
 	if (options->dry_run || options->verbose || options->json)
 		print_tables(&cache, &run->table, options);
 	print_summary(&run->table, options);
 	cache_release(&cache);
-	path_list_release(&inputs);
 }
 
 static int compare_path(const void *key, const void *element)
@@ -131,6 +136,7 @@ static void prelink(struct run *run)
 
 	/* Beyond this point no object is added to the table, and what is to be rewritten is known. */
 	object_table_want(&run->table);
+	collect_inputs(run);
 	cache_recall_refusals(&run->old, &run->table, options);
 
 	/* A slot for every library and plugin. */
@@ -245,6 +251,7 @@ static int run_mode(struct run *run)
 		apply_release(&run->apply);
 		search_release(&run->search);
 	}
+	cache_inputs_release(&run->inputs);
 	gather_release(&run->gather);
 	object_table_release(&run->table);
 	return result;

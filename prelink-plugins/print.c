@@ -250,7 +250,7 @@ static void put_slots(const struct cache *c, const struct object_table *table)
 	free(slot);
 }
 
-/* How the objects that are still to be rewritten are marked in put_slots(); said only where there are some. */
+/* How put_slots() marks the objects that are still to be rewritten; said only where there are some. */
 static void put_legend(const struct cache *c, const struct object_table *table)
 {
 	for (size_t i = 0; i < c->object_count; i++) {

@@ -23,7 +23,8 @@
  *       "summary": { "prelinked", "unchanged", "undone", "failed", "skipped": { reason: count ... } } }
  *
  * `scope` is the start-up scope in ld.so's order, `adds` what a plugin's scope has beyond it.  `seed` and
- * `summary` are there for a run (TABLE not NULL), not for -p.  0, or -1 after a message if it could not be written. */
+ * `summary` are there for a run (TABLE not NULL), not for -p.  0, or -1 after a message if it could not be
+ * written. */
 int print_tables(const struct cache *cache, const struct object_table *table, const struct options *options);
 
 /* The closing words of a run: how many were prelinked, were as they should be, failed; and how many were

@@ -89,6 +89,13 @@ root.library("late", 10, directory="/usr/lib/plugins")  # a new file in a direct
 layout = Layout(prelink(*common, "-aq", "--json").stdout, root.path)
 expect("/usr/lib/plugins/liblate.so" in layout.slot, "-q did not see a new library")
 
+# A run of one file in between hides nothing from -q.
+prelink(*common, "-a")
+root.library("later", 10, directory="/usr/lib/plugins")
+prelink(*common, "/usr/bin/prog0")
+layout = Layout(prelink(*common, "-aq", "--json").stdout, root.path)
+expect("/usr/lib/plugins/liblater.so" in layout.slot, "after a run of one file, -q did not see a new library")
+
 # A cache that cannot be written or read is said, and hurts nothing else.
 os.unlink(CACHE)
 os.mkdir(CACHE)
