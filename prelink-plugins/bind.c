@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "ifunc.h"
 
 /* What a reference asks for: the same number for the same name and version, whoever asks. */
 struct wanted {
@@ -693,8 +694,10 @@ int bind_natural(struct bind *bind, struct object *object)
 	for (size_t i = 0; i < bind->list.count; i++) {
 		const struct binding *binding = &bind->list.item[i];
 		struct target target = binding_target(by, binding);
-		if (target.kind != TARGET_VALUE || (binding->plt && !by->bind_now) ||
-		    (!binding->rela && binding->kind == RELOC_WORD))
+		if (target.kind == TARGET_IFUNC && (target.value = ifunc_target(by, binding)) != 0)
+			target.kind = TARGET_VALUE;
+		if (target.kind != TARGET_VALUE || (binding->plt && !by->bind_now && binding->kind != RELOC_IRELATIVE) ||
+		    (!binding->rela && (binding->kind == RELOC_WORD || binding->kind == RELOC_IRELATIVE)))
 			continue;
 		by->fill[by->fill_count++] =
 			(struct fill){ bind_place(object, binding->address), target.value };

@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "exec_room.h"
+#include "ifunc.h"
 #include "rtld/plan_format.h"
 
 #define NO_INDEX UINT32_MAX
@@ -39,6 +40,13 @@ void plan_release(struct planner *planner)
 	*planner = (struct planner){ 0 };
 }
 
+static GElf_Addr first_address(const struct elf_image *image)
+{
+	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
+
+	return load ? load->p_vaddr : 0;
+}
+
 /* Plans. */
 
 /* Records of one kind, growing. */
@@ -57,6 +65,7 @@ struct draft {
 	unsigned flags;                    /* enum plan_flag */
 	struct records closure;            /* uint32_t */
 	struct records value, fixup, residual; /* as in plan_format.h; addresses of a PIE as in the original */
+	struct records guessed, ifunc;     /* struct plan_ifunc: with the right guess in the file, and without */
 };
 
 struct plan {
@@ -66,6 +75,8 @@ struct plan {
 	uint32_t *index;      /* by object->index: index in the plan, or NO_INDEX */
 	size_t index_count;
 	struct records name;  /* uint32_t */
+	struct records resolver; /* struct plan_resolver */
+	const struct draft *libc; /* whose resolvers can be asked; NULL where there is none */
 	struct plan_estimate estimate;
 };
 
@@ -88,10 +99,13 @@ void plan_free(struct plan *plan)
 		free(draft->value.item);
 		free(draft->fixup.item);
 		free(draft->residual.item);
+		free(draft->guessed.item);
+		free(draft->ifunc.item);
 	}
 	free(plan->draft);
 	free(plan->index);
 	free(plan->name.item);
+	free(plan->resolver.item);
 	free(plan);
 }
 
@@ -243,14 +257,49 @@ static void add_own(struct draft *draft, GElf_Addr address, const struct decisio
 	add_residual(draft, address, GELF_R_INFO((uint64_t)decision->symbol, decision->type), decision->addend);
 }
 
-/* The result of the resolver goes to ADDRESS: ld.so calls it, but need not look it up.  An IRELATIVE record's
- * addend is relative to the load bias of the object that the record is for, which is 0 but for the program's. */
-static void add_resolver(struct draft *draft, GElf_Addr address, const struct decision *decision)
+/* Index in plan->resolver of the C library's resolver at ADDRESS (in the process), or NO_INDEX. */
+static uint32_t find_resolver(struct plan *plan, GElf_Addr address)
+{
+	const struct plan_resolver *known = plan->resolver.item;
+	GElf_Addr guess, base;
+
+	for (size_t i = 0; i < plan->resolver.count; i++)
+		if (known[i].resolver == address)
+			return (uint32_t)i;
+	if (!plan->libc || plan->resolver.count == PLAN_RESOLVERS_MAX || address < plan->libc->placed->start)
+		return NO_INDEX;
+	base = first_address(&plan->libc->by->image);
+	guess = ifunc_guess(plan->libc->by, address - plan->libc->placed->start + base);
+	if (!guess)
+		return NO_INDEX;
+	*(struct plan_resolver *)records_add(&plan->resolver, sizeof(struct plan_resolver)) =
+		(struct plan_resolver){ address, guess - base + plan->libc->placed->start };
+	return (uint32_t)plan->resolver.count - 1;
+}
+
+static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address, uint32_t resolver)
+{
+	const struct plan_resolver *known = (const struct plan_resolver *)plan->resolver.item + resolver;
+	uint64_t offset;
+	bool guessed = draft->placed->slot && elf_image_offset(&draft->placed->image, address, 8, &offset) &&
+		       elf_get64(&draft->placed->image, offset) == known->guess;
+
+	*(struct plan_ifunc *)records_add(guessed ? &draft->guessed : &draft->ifunc, sizeof(struct plan_ifunc)) =
+		(struct plan_ifunc){ address, resolver, 0 };
+}
+
+/* What a resolver chooses goes to ADDRESS.  If it is not one that the module asks, ld.so calls it, but need not look it
+ * up.  An IRELATIVE record's addend is relative to the load bias of the object that the record is for, which is 0 but for
+ * the program's. */
+static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr address, const struct decision *decision)
 {
 	bool unbiased = draft->placed->slot || draft->object->kind == OBJECT_EXEC;
 	bool own = decision->base == draft->object;
+	uint32_t resolver = decision->base ? NO_INDEX : find_resolver(plan, decision->value);
 
-	if (decision->reloc == RELOC_IRELATIVE)
+	if (resolver != NO_INDEX)
+		add_ifunc(plan, draft, address, resolver);
+	else if (decision->reloc == RELOC_IRELATIVE)
 		add_residual(draft, address, GELF_R_INFO(0ull, decision->type), decision->value + draft->moved);
 	else if ((unbiased && !decision->base) || own)
 		add_residual(draft, address, GELF_R_INFO(0ull, draft->object->arch->r_irelative),
@@ -292,7 +341,7 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 			add_fixup(draft, address, decision->value + plan->draft[base].moved, base);
 		break;
 	case DECISION_IFUNC:
-		add_resolver(draft, address, decision);
+		add_resolver(plan, draft, address, decision);
 		break;
 	case DECISION_RESIDUAL:
 		add_own(draft, address, decision);
@@ -322,10 +371,24 @@ static void count_savings(struct plan *plan, const struct draft *draft, const st
 	estimate->residual += draft->residual.count;
 }
 
+/* Finds the C library among the start-up objects, if its resolvers can be asked. */
+static void find_libc(struct planner *planner, struct plan *plan)
+{
+	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->startup; i++) {
+		struct draft *draft = &plan->draft[i];
+		if (!draft->placed->slot || !draft->object->soname || strcmp(draft->object->soname, "libc.so.6"))
+			continue;
+		draft->by = bind_open(planner->bind, draft->object);
+		if (draft->by)
+			plan->libc = draft;
+	}
+}
+
 static int decide_all(struct planner *planner, struct plan *plan, struct universe *universe)
 {
 	struct decision_list *list = &planner->decisions;
 
+	find_libc(planner, plan);
 	/* Start-up first, in its own order: universe.h asks for it. */
 	for (size_t i = 0; i < plan->count; i++) {
 		struct draft *draft = &plan->draft[i];
@@ -467,9 +530,11 @@ uint64_t plan_size(const struct plan *plan)
 		size += padded(draft->closure.count * sizeof(uint32_t)) +
 			draft->value.count * sizeof(struct plan_value) +
 			draft->fixup.count * sizeof(struct plan_fixup) +
-			draft->residual.count * sizeof(Elf64_Rela);
+			draft->residual.count * sizeof(Elf64_Rela) +
+			(draft->guessed.count + draft->ifunc.count) * sizeof(struct plan_ifunc);
 	}
-	return size + padded(plan->name.count * sizeof(uint32_t));
+	return size + padded(plan->name.count * sizeof(uint32_t)) +
+	       plan->resolver.count * sizeof(struct plan_resolver);
 }
 
 /* Where the next table goes. */
@@ -495,6 +560,7 @@ static void move_program(const struct output *output, const struct plan_object *
 	struct plan_value *value = (struct plan_value *)(output->start + object->value.offset);
 	struct plan_fixup *fixup = (struct plan_fixup *)(output->start + object->fixup.offset);
 	Elf64_Rela *residual = (Elf64_Rela *)(output->start + object->residual.offset);
+	struct plan_ifunc *ifunc = (struct plan_ifunc *)(output->start + object->ifunc.offset);
 
 	for (uint32_t i = 0; i < object->fixup.count; i++) {
 		if (fixup[i].object == PLAN_PROGRAM)
@@ -504,6 +570,8 @@ static void move_program(const struct output *output, const struct plan_object *
 	}
 	for (uint32_t i = 0; program && i < object->value.count; i++)
 		value[i].address += front;
+	for (uint32_t i = 0; program && i < object->ifunc.count; i++)
+		ifunc[i].address += front;
 	for (uint32_t i = 0; program && i < object->residual.count; i++) {
 		residual[i].r_offset += front;
 		if (ELF64_R_TYPE(residual[i].r_info) == irelative)
@@ -532,7 +600,11 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 			.value = put_table(&output, &draft->value, sizeof(struct plan_value)),
 			.fixup = put_table(&output, &draft->fixup, sizeof(struct plan_fixup)),
 			.residual = put_table(&output, &draft->residual, sizeof(Elf64_Rela)),
+			.ifunc = put_table(&output, &draft->guessed, sizeof(struct plan_ifunc)),
+			.guessed = (uint32_t)draft->guessed.count,
 		};
+		put_table(&output, &draft->ifunc, sizeof(struct plan_ifunc)); /* right behind the others */
+		object[i].ifunc.count += (uint32_t)draft->ifunc.count;
 		if (i != PLAN_PROGRAM) {
 			memcpy(object[i].identity, draft->placed->identity, sizeof object[i].identity);
 			object[i].note = draft->placed->slot ? 0 : draft->placed->note;
@@ -540,6 +612,7 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 		move_program(&output, &object[i], i == PLAN_PROGRAM, draft->object->arch->r_irelative, front);
 	}
 	header.name = put_table(&output, &plan->name, sizeof(uint32_t));
+	header.resolver = put_table(&output, &plan->resolver, sizeof(struct plan_resolver));
 	memcpy(out, &header, sizeof header);
 }
 

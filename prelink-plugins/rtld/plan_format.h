@@ -28,8 +28,9 @@
 
 #define DT_PRELINK_PLAN DT_CONFIG /* an address tag that glibc passes over and eu-elflint knows */
 #define PLAN_SECTION ".prelink.plan"
-#define PLAN_MAGIC 0x314e4c50u     /* "PLN1": changes with every change of layout */
+#define PLAN_MAGIC 0x324e4c50u     /* "PLN2": changes with every change of layout */
 #define PLAN_OBJECTS_MAX 4096      /* what the module has room to remember */
+#define PLAN_RESOLVERS_MAX 256     /* likewise */
 
 enum { PLAN_PROGRAM = 0, PLAN_LOADER = 1, PLAN_FIRST_LIBRARY = 2 };
 
@@ -50,6 +51,7 @@ struct plan_header {
 	struct plan_table name;    /* uint32_t, ascending: plan_hash() of every soname, and last path component,
 				      of the objects; an unknown object of such a name may take the place
 				      of ours */
+	struct plan_table resolver; /* struct plan_resolver, at most PLAN_RESOLVERS_MAX */
 };
 
 /* Where ld.so is sent for what it must still process itself. */
@@ -82,6 +84,9 @@ struct plan_object {
 	struct plan_table fixup;   /* struct plan_fixup */
 	struct plan_table residual; /* ElfW(Rela): relocations in ld.so's own form, R_*_IRELATIVE among them
 				       for references to a STT_GNU_IFUNC symbol of any object */
+	struct plan_table ifunc;   /* struct plan_ifunc; first those whose word in the file is the guess already */
+	uint32_t guessed;          /* how many that are */
+	uint32_t reserved;         /* 0 */
 };
 
 /* The word at ADDRESS becomes VALUE. */
@@ -97,6 +102,21 @@ struct plan_fixup {
 	ElfW(Addr) offset;
 	uint32_t object;           /* index */
 	uint32_t reserved;
+};
+
+/* An IFUNC resolver of a start-up object with a slot, and what it was seen to choose.  The module asks each of them
+ * in each process, when the words of all start-up objects are written: they are those of the C library, which look at
+ * what ld.so knows of the processor and at nothing else. */
+struct plan_resolver {
+	ElfW(Addr) resolver;
+	ElfW(Addr) guess;
+};
+
+/* The word at ADDRESS becomes what the resolver chooses. */
+struct plan_ifunc {
+	ElfW(Addr) address;
+	uint32_t resolver;         /* index */
+	uint32_t reserved;         /* 0 */
 };
 
 /* The hash of a name in the plan: that of DT_GNU_HASH. */

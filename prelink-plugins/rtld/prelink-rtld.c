@@ -23,6 +23,8 @@
  *     relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
  *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for.
+ *   - Foreign code: only the resolvers that the plan names, which are the C library's, and only once the words of all
+ *     start-up objects are written; ld.so would call them a little later itself.
  *   - No lock: ld.so calls us at start-up, before there are threads, and from dlopen and dlclose, which
  *     hold its lock (GL(dl_load_lock)) around every call.  Other threads read l_info without that lock
  *     only for objects that are relocated already (lazy binding), whose l_info we never touch again. */
@@ -101,6 +103,10 @@ static struct object *batch, **batch_end;
 static uint32_t batch_root;     /* index of the object that dlopen was asked for */
 static uint32_t batch_missing;  /* objects of its closure that have still to come */
 static const char *batch_why;   /* why it cannot be full; NULL while it can */
+
+/* What the plan's resolvers chose in this process.  Set at start-up. */
+static ElfW(Addr) chosen[PLAN_RESOLVERS_MAX];
+static bool guessed_right; /* all as the files have it */
 
 /* Found in ld.so's own structures rather than known; 0 until found. */
 static unsigned relacount_index;             /* of DT_RELACOUNT in l_info */
@@ -283,10 +289,35 @@ static void make_full(struct object *object)
 		info[DT_PLTRELSZ] = &zero;
 }
 
+/* Asks the IFUNC resolvers; see struct plan_resolver. */
+static void ask_resolvers(void)
+{
+	const struct plan_resolver *resolver = plan_at(plan->resolver);
+
+	guessed_right = true;
+	for (uint32_t i = 0; i < plan->resolver.count; i++) {
+		chosen[i] = ((ElfW(Addr) (*)(void))resolver[i].resolver)();
+		guessed_right &= chosen[i] == resolver[i].guess;
+	}
+}
+
+static void write_ifuncs(const struct object *object)
+{
+	const struct plan_object *planned = &objects[object->index];
+	const struct plan_ifunc *ifunc = plan_at(planned->ifunc);
+
+	for (uint32_t i = guessed_right ? planned->guessed : 0; i < planned->ifunc.count; i++)
+		*(ElfW(Addr) *)(object->map->l_addr + ifunc[i].address) = chosen[ifunc[i].resolver];
+}
+
 static void make_batch_full(void)
 {
 	for (struct object *object = batch; object; object = object->next)
 		make_full(object);
+	if (!started)
+		ask_resolvers();
+	for (const struct object *object = batch; object; object = object->next)
+		write_ifuncs(object);
 }
 
 static struct object *object_new(struct link_map *map)
@@ -407,6 +438,7 @@ static void open_at_startup(struct object *object, const struct tags *tags)
 		return;
 	make_full(&program_object);
 	make_batch_full();
+	write_ifuncs(&program_object);
 	startup_full = true;
 }
 
@@ -540,7 +572,8 @@ static bool plan_sound(void)
 	if (plan->magic != PLAN_MAGIC || plan->size < sizeof *plan ||
 	    !table_fits(plan->object, sizeof(struct plan_object)) || !table_fits(plan->name, sizeof(uint32_t)) ||
 	    plan->object.count > PLAN_OBJECTS_MAX || plan->startup <= PLAN_FIRST_LIBRARY ||
-	    plan->startup > plan->unplaced || plan->unplaced > plan->object.count)
+	    plan->startup > plan->unplaced || plan->unplaced > plan->object.count ||
+	    plan->resolver.count > PLAN_RESOLVERS_MAX || !table_fits(plan->resolver, sizeof(struct plan_resolver)))
 		return false;
 	objects = plan_at(plan->object);
 	for (uint32_t i = 0; i < plan->object.count; i++) {
@@ -548,7 +581,8 @@ static bool plan_sound(void)
 		if (!table_fits(object->closure, sizeof(uint32_t)) ||
 		    !table_fits(object->value, sizeof(struct plan_value)) ||
 		    !table_fits(object->fixup, sizeof(struct plan_fixup)) ||
-		    !table_fits(object->residual, sizeof(ElfW(Rela))))
+		    !table_fits(object->residual, sizeof(ElfW(Rela))) ||
+		    !table_fits(object->ifunc, sizeof(struct plan_ifunc)))
 			return false;
 		if (object->note > 4096 - 8)
 			return false;

@@ -19,7 +19,7 @@ FLAGS, RELACOUNT, FLAGS_1 = 30, 0x6ffffff9, 0x6ffffffb
 PRELINKED, CHECKSUM, PLAN = 0x6ffffdf5, 0x6ffffdf8, 0x6ffffefa
 R_64, R_COPY, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_IRELATIVE = 1, 5, 6, 7, 8, 37
 PROGRAM, LOADER_INDEX, FIRST = 0, 1, 2
-HEADER, RECORD = 40, 56  # bytes: struct plan_header, struct plan_object
+HEADER, RECORD = 48, 72  # bytes: struct plan_header, struct plan_object
 LEAVE, WAY_RELA, WAY_JMPREL = 0, 1, 2
 F_SYMBOLIC, F_LAZY, F_UNPLACED, F_KEEP_PLT, F_NOT_DEEPBIND = 1, 2, 4, 8, 16
 
@@ -235,15 +235,15 @@ def plan(program_path, startup, plugins=(), closures=None, tamper=None):
             flags |= F_UNPLACED
             note = own.note
         records.append(struct.pack(
-            "<QIIHHI8I", 0 if number == PROGRAM else own.dynamic, *identity, way, flags, note,
+            "<QIIHHI8I16x", 0 if number == PROGRAM else own.dynamic, *identity, way, flags, note,
             *writer.add(tables_at, *(struct.pack("<I", i) for i in closure)),
             *writer.add(tables_at, *(struct.pack("<QQ", *v) for v in values)),
             *writer.add(tables_at, *(struct.pack("<QQII", *f, 0) for f in fixups)),
             *writer.add(tables_at, *(struct.pack("<QQq", *r) for r in residual))))
     names = sorted({plan_hash(n) for o in objects[FIRST:] for n in o.names()})
     name_table = writer.add(tables_at, *(struct.pack("<I", n) for n in names))
-    header = struct.pack("<9I4x", 0x314e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
-                         first + unplaced, 2 + len(startup), *name_table)
+    header = struct.pack("<11I4x", 0x324e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
+                         first + unplaced, 2 + len(startup), *name_table, 0, 0)
     blob = bytearray(header + b"".join(records) + writer.blob)
     if tamper:
         tamper(blob)
