@@ -7,7 +7,8 @@
  * ran.  Those are taken, and at the program's entry point once more those of every object that is there.
  *
  * OUTPUT gets one line for each page: WHEN PATH ADDRESS, and the page's 512 words are written, 4096 bytes, to
- * OUTPUT.pages.  Only the first thread of the first process is followed. */
+ * OUTPUT.pages.  OUTPUT may be "-": then only the kilobytes of each object that are private and dirty at the former
+ * point are added up, and printed at the end.  Only the first thread of the first process is followed. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
@@ -115,12 +116,41 @@ static const struct mapping *object_at(unsigned long address)
 	return NULL;
 }
 
+/* Private_Dirty of the mappings of OBJECT's file, in KB. */
+static unsigned long dirty_of(const struct mapping *object)
+{
+	char name[64], line[8192], path[4096];
+	unsigned long start, kilobytes, sum = 0;
+	bool ours = false;
+
+	snprintf(name, sizeof name, "/proc/%d/smaps", child);
+	FILE *smaps = fopen(name, "r");
+	if (!smaps)
+		die(name);
+	while (fgets(line, sizeof line, smaps)) {
+		unsigned long end;
+		path[0] = 0;
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %4095[^\n]", &start, &end, path) >= 2)
+			ours = strcmp(path, object->path) == 0;
+		else if (ours && sscanf(line, "Private_Dirty: %lu", &kilobytes) == 1)
+			sum += kilobytes;
+	}
+	fclose(smaps);
+	return sum;
+}
+
+static unsigned long dirty;
+
 static void take_one(unsigned long address)
 {
 	read_mappings();
 	const struct mapping *object = object_at(address);
-	if (object && !strstr(object->path, "/ld-"))
+	if (!object || strstr(object->path, "/ld-"))
+		return;
+	if (lines)
 		take("relocated", object->path, object->start);
+	else if (!strstr(object->path, "/prelink-rtld.so"))
+		dirty += dirty_of(object);
 }
 
 static void take_all(void)
@@ -157,11 +187,13 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		return 2;
-	snprintf(name, sizeof name, "%s.pages", argv[1]);
-	lines = fopen(argv[1], "w");
-	pages = fopen(name, "w");
-	if (!lines || !pages)
-		die(argv[1]);
+	if (strcmp(argv[1], "-")) {
+		snprintf(name, sizeof name, "%s.pages", argv[1]);
+		lines = fopen(argv[1], "w");
+		pages = fopen(name, "w");
+		if (!lines || !pages)
+			die(argv[1]);
+	}
 	child = fork();
 	if (child == 0) {
 		if (strcmp(argv[2], "/") && (chroot(argv[2]) || chdir("/")))
@@ -191,7 +223,8 @@ int main(int argc, char **argv)
 			if (inside && registers.orig_rax == SYS_mprotect && registers.rdx == 1 /* PROT_READ */)
 				take_one(registers.rdi);
 		} else if (WSTOPSIG(status) == SIGTRAP && registers.rip == entry + 1) {
-			take_all();
+			if (lines)
+				take_all();
 			ptrace(PTRACE_POKETEXT, child, entry, saved);
 			registers.rip = entry;
 			ptrace(PTRACE_SETREGS, child, 0, &registers);
@@ -199,7 +232,9 @@ int main(int argc, char **argv)
 			signal = WSTOPSIG(status);
 		}
 	}
-	if (fclose(lines) || fclose(pages))
+	if (!lines)
+		fprintf(stderr, "dirty: %lu KB\n", dirty);
+	else if (fclose(lines) || fclose(pages))
 		die(argv[1]);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -131,3 +131,13 @@ def compare_images(root, command, always_lazy=False, **environment):
             if seen != wanted:
                 fail(f"{command}: {when} {path}: the word at {address + at:#x}:\n  expected {wanted}\n  seen     {seen}")
     return len({line.split()[1] for _, line in keep[0]}), len(keep[0]), bound
+
+
+def dirty_of(root, command, **environment):
+    """Kilobytes of COMMAND's objects that were private and dirty right after the relocation of each."""
+    done = subprocess.run([image_taker(), "-", root, *command], env=dict(SETTINGS, **environment), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="backslashreplace",
+                          timeout=600)
+    found = re.search(r"^dirty: (\d+) KB$", done.stderr, re.M)
+    expect(found, f"{command}: no word of dirty memory: {done.stderr[-500:]}")
+    return int(found[1])
