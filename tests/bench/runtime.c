@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* runtime RUNS REMOVE ROOT-A ROOT-B PROGRAM [ARGUMENT...]: runs PROGRAM in both roots by turns, RUNS times each after
+ * one run each that does not count, and prints for each run: A or B, user and system time in nanoseconds, page faults.
+ * REMOVE (a path inside the root, or -) is removed before each run. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void run(const char *root, const char *remove, char **command, const char *print)
+{
+	struct rusage usage;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (chroot(root) || chdir("/"))
+			_exit(126);
+		if (strcmp(remove, "-"))
+			unlink(remove);
+		int null = open("/dev/null", O_RDWR);
+		if (null < 0)
+			null = open("/tmp/null", O_RDWR | O_CREAT | O_TRUNC, 0666);
+		dup2(null, 0);
+		dup2(null, 1);
+		if (!getenv("RUNTIME_STDERR"))
+			dup2(null, 2);
+		execvp(command[0], command);
+		_exit(127);
+	}
+	if (wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) || WEXITSTATUS(status) >= 126) {
+		fprintf(stderr, "runtime: %s in %s failed\n", command[0], root);
+		exit(1);
+	}
+	if (print)
+		printf("%s %ld %ld\n", print,
+		       (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000L +
+		       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000L, usage.ru_minflt);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 6)
+		return 2;
+	for (int i = -1; i < atoi(argv[1]); i++) {
+		run(argv[3], argv[2], argv + 5, i < 0 ? NULL : "A");
+		run(argv[4], argv[2], argv + 5, i < 0 ? NULL : "B");
+	}
+	return 0;
+}
