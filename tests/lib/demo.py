@@ -36,6 +36,12 @@ def show_program(root, name, command, keywords, objects):
     return {path: seen[path] for path in mapped}, not wrong
 
 
+def private_dirty(root, command, keywords):
+    """KiB that COMMAND's process has of its own of the shared objects it maps."""
+    with stopped_at_output(root, *command, **keywords) as pid:
+        return sum(seen.dirty for path, seen in mappings(pid, root).items() if ".so" in path) // 1024
+
+
 def show_map(runs):
     """The address map as text: a row for each object that some program maps, a column for each program."""
     names = list(runs)
@@ -57,8 +63,9 @@ def main():
     root = root_of(*LOADER_SETS)
     print("made in", root)
     heading("notegen add: each program's host gets a note that names its plugins")
+    dirty = {name: private_dirty(root, *how) for name, how in LOADERS.items()}
     before = snapshot(root)
-    print(add_notes(root).stdout, end="")
+    print("\n".join(line for line in add_notes(root).stdout.splitlines() if line.endswith(": note added")))
     noted = snapshot(root)
     print(f"{sum(before[path] != noted[path] for path in before)} files have a note now")
     heading("prelink --with-plugins -a")
@@ -75,6 +82,9 @@ def main():
         right &= well
     heading("Address map: one slot each, whoever loads it")
     show_map(runs)
+    heading("What it saves: private dirty memory of shared objects, KiB")
+    for name, how in LOADERS.items():
+        print(f"  {name:16} {dirty[name]:6} before  {private_dirty(root, *how):6} prelinked")
     heading("prelink -ua: everything taken back")
     undo_all(root)
     left = [line for line in differences(noted, snapshot(root)) if not line.startswith("etc/prelink.cache:")]

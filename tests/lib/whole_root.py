@@ -2,6 +2,7 @@
 """A scratch root on which the two tools are used as an administrator would: configure, add notes, prelink all."""
 import os
 import re
+import shutil
 
 import harness
 import scratch_root
@@ -28,13 +29,23 @@ LOADERS = {
 LOADER_SETS = ("xine", "python", "perl")
 
 
+def module():
+    """Where programs look for the run-time module, by the configuration of this build."""
+    with open(os.path.join(harness.BUILD, "Makefile"), encoding="utf-8") as file:
+        prefix = re.search(r"^prefix = (.*)$", file.read(), re.MULTILINE)[1]
+    return os.path.join(prefix, "lib/prelink-plugins/prelink-rtld.so")
+
+
 def root_of(*names, **keywords):
-    """scratch_root.make() with a prelink.conf in it; skips, saying why, where none can be made."""
+    """scratch_root.make() with a prelink.conf and the run-time module in it; skips, saying why, where none can
+    be made."""
     try:
         root = scratch_root.make(*names, **keywords)
     except scratch_root.Unavailable as error:
         harness.skip(" ".join(str(error).split()))
     write(os.path.join(root, "etc/prelink.conf"), CONFIGURATION)
+    os.makedirs(os.path.dirname(root + module()), exist_ok=True)
+    shutil.copy(os.path.join(harness.BUILD, "prelink-plugins/rtld/prelink-rtld.so"), root + module())
     return root
 
 

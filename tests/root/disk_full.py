@@ -38,7 +38,7 @@ needs = sum(os.lstat(os.path.join(base, name)).st_blocks * 512 for base, _, name
 disk = scratch("disk-")
 stages = []
 for spare in (0, 64, 256, 1024, 2048, 3072):  # KiB left free when the run begins
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={2 * needs}", "none", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={3 * needs}", "none", disk], check=True)
     root = scratch_root.copy(source, os.path.join(disk, "root"))
     free = os.statvfs(disk)
     filler = os.path.join(disk, "filler")
