@@ -137,7 +137,7 @@ def check_one_at_a_time():
     with subprocess.Popen([SCRIPT, "--root", system.root], env=system.environment()) as first:
         while not os.path.exists(system.calls + ".started"):
             time.sleep(0.05)
-        run([SCRIPT, "--root", system.root], env=system.environment())
+        run([SCRIPT, "--root", system.root], env=system.environment(), timeout=60)
         expect("another run" in read(system.log).decode(), "the second run does not say why it ends")
         # Also when the script itself was killed, as long as its prelink lives.
         first.kill()
