@@ -72,4 +72,12 @@ EXTRA_DIST += $(substituted:=.in) \
 	ebuild-helpers/debian/prelink-plugins.triggers \
 	ebuild-helpers/debian/rules \
 	ebuild-helpers/debian/source/format \
-	ebuild-helpers/rpm/prelink-plugins.spec
+	ebuild-helpers/rpm/prelink-plugins.spec \
+	ebuild-helpers/example/Makefile \
+	ebuild-helpers/example/debian/changelog \
+	ebuild-helpers/example/debian/control \
+	ebuild-helpers/example/debian/greet.plugin-manifest \
+	ebuild-helpers/example/debian/rules \
+	ebuild-helpers/example/debian/source/format \
+	ebuild-helpers/example/greet.c \
+	ebuild-helpers/example/plugin.c

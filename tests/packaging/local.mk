@@ -5,5 +5,6 @@ TESTS += \
 	tests/packaging/interpreters.py \
 	tests/packaging/keep_fresh.py \
 	tests/packaging/manuals.py \
-	tests/packaging/rpm.py
+	tests/packaging/rpm.py \
+	tests/packaging/walk.py
 EXTRA_DIST += tests/packaging/machine.py
