@@ -23,12 +23,12 @@ struct bind {
 	const struct root *root;
 	struct bind_object **object; /* by object->index; NULL where not met, &unusable where not readable */
 	size_t object_count;
-	uint64_t resident;           /* bytes of files mapped since the last bind_rest(): at most that is in memory */
+	uint64_t resident;           /* bytes of files mapped since the last bind_rest() */
 	struct wanted *wanted;       /* by number; 0 is unused */
 	uint32_t wanted_count, wanted_room;
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
 	uint32_t bucket_mask;
-	uint32_t multiplier;         /* of the hash function: random, as names with equal GNU hashes can be made */
+	uint32_t multiplier;         /* of the hash function: random, as GNU hashes are easily made equal */
 	struct searchlist natural;   /* bind_natural()'s, from object to object */
 	struct binding_list list;
 };
@@ -122,8 +122,8 @@ static int map_object(struct bind *bind, struct bind_object *object)
 		return -1;
 	int dynamic = dynamic_init(&object->dynamic, &object->image);
 	if (dynamic > 0)
-		diag_error(path, "binding its symbols: it has no dynamic section; link it dynamically, or leave "
-			   "it out");
+		diag_error(path, "binding its symbols: it has no dynamic section; link it dynamically, or "
+			   "leave it out");
 	if (dynamic == 0 && symbols_load(&object->symbols, &object->image, &object->dynamic) == 0)
 		return 0;
 	elf_image_release(&object->image);
@@ -171,7 +171,8 @@ static bool same_version(const struct symbol_version *a, const struct symbol_ver
 }
 
 /* Both hashes of NAME in one go. */
-static struct wanted make_wanted(const struct bind *bind, const char *name, const struct symbol_version *version)
+static struct wanted make_wanted(const struct bind *bind, const char *name,
+				 const struct symbol_version *version)
 {
 	struct wanted wanted = { name, version, 5381, version ? version->hash + version->hidden : 0 };
 
@@ -207,8 +208,8 @@ static uint32_t number_of(struct bind *bind, const char *name, const struct symb
 	uint32_t at = wanted.hash & bind->bucket_mask;
 	for (; bind->bucket[at]; at = (at + 1) & bind->bucket_mask) {
 		const struct wanted *old = &bind->wanted[bind->bucket[at]];
-		if (old->hash == wanted.hash && old->gnu_hash == wanted.gnu_hash && same_version(old->version, version) &&
-		    strcmp(old->name, name) == 0)
+		if (old->hash == wanted.hash && old->gnu_hash == wanted.gnu_hash &&
+		    same_version(old->version, version) && strcmp(old->name, name) == 0)
 			return bind->bucket[at];
 	}
 	if (bind->wanted_count >= bind->wanted_room) {
@@ -548,7 +549,8 @@ int bind_relocs(struct bind *bind, struct object *object, struct binding_list *l
 	if (!by)
 		return -1;
 	if (!object->arch)
-		return diag_error(object->path, "binding its symbols: no table for its machine; leave it out");
+		return diag_error(object->path, "binding its symbols: no table for its machine; leave it "
+				  "out");
 	read_table(by, &by->dynamic.rel, false, false, list);
 	read_table(by, &by->dynamic.rela, true, false, list);
 	read_table(by, &by->dynamic.jmprel, by->dynamic.jmprel_is_rela, true, list);
@@ -605,8 +607,9 @@ bool bind_placed(const struct object *object)
 
 GElf_Addr bind_place(const struct object *object, GElf_Addr address)
 {
-	return bind_placed(object) && object->kind == OBJECT_LIBRARY ? address - object->start + object->slot :
-								       address;
+	if (object->kind != OBJECT_LIBRARY || !bind_placed(object))
+		return address;
+	return address - object->start + object->slot;
 }
 
 /* ADDRESS of PROVIDER as a target of KIND. */
@@ -708,15 +711,17 @@ int bind_natural(struct bind *bind, struct object *object)
 
 long bind_fill(const struct bind *bind, const struct object *object, struct elf_image *image)
 {
-	const struct bind_object *by = object->index < bind->object_count ? bind->object[object->index] : NULL;
+	const struct bind_object *by;
 	uint64_t offset;
 
-	if (!by)
+	if (object->index >= bind->object_count || !bind->object[object->index])
 		return 0;
+	by = bind->object[object->index];
 	for (size_t i = 0; i < by->fill_count; i++) {
 		if (!elf_image_offset(image, by->fill[i].address, elf_word_size(image), &offset))
-			return diag_error(object->path, "filling in bound values: a relocation at 0x%llx lies outside "
-					  "the file; the file is damaged", (unsigned long long)by->fill[i].address);
+			return diag_error(object->path, "filling in bound values: the relocation at 0x%llx is "
+					  "outside the file; the file is damaged",
+					  (unsigned long long)by->fill[i].address);
 		elf_put_word(image, offset, by->fill[i].value);
 	}
 	return by->fill_count;

@@ -4,8 +4,9 @@
  *     struct bind *bind = bind_new(root);
  *     struct searchlist main = { 0 };
  *     searchlist_set(&main, bind, &program->scope, program);
+ *     struct bind_scope scope = { .global = &main, .unique = &table };
  *     for (i = program->scope.count; i-- > 0; )      // ld.so starts with the last one, too
- *             bind_object(bind, program->scope.member[i], &scope, &out); // { .global = &main, .unique = ... }
+ *             bind_object(bind, program->scope.member[i], &scope, &out);
  *
  * An object's tables are mapped and checked once, when it is first met, and stay until bind_free(): binding
  * it in a second program's scope costs no reading.  Every (name, version) that a relocation asks for has a
@@ -14,8 +15,9 @@
  *
  * Addresses are as in the files that were mapped, before any load bias.  Not for several threads at once.
  *
- * The rules are those of glibc 2.36 and later.  Earlier ones differ in one point: the GOT entry of protected data
- * that the program has a COPY relocation for gets the copy's address (ELF_RTYPE_CLASS_EXTERN_PROTECTED_DATA).
+ * The rules are those of glibc 2.36 and later.  Earlier ones differ in one point: the GOT entry of protected
+ * data that the program has a COPY relocation for gets the copy's address
+ * (ELF_RTYPE_CLASS_EXTERN_PROTECTED_DATA).
  *
  * Follows glibc's elf/dl-lookup.c, dl-reloc.c (RESOLVE_MAP), dl-object.c (l_scope) and the
  * elf_machine_type_class of sysdeps/MACHINE/dl-machine.h. */
@@ -60,7 +62,7 @@ struct searchlist {
 	const struct object *executable; /* the program, whose own copies COPY relocations skip; or NULL */
 	struct memo *memo;           /* what was found, by number and class; see bind.c */
 	size_t memo_size;            /* numbers that it has room for */
-	uint32_t serial;             /* of the last searchlist_set(); marks what is remembered from before it */
+	uint32_t serial;             /* of the last searchlist_set(); marks what is older */
 };
 
 /* Makes LIST the objects of OBJECTS, and forgets all answers.  EXECUTABLE is the program
@@ -70,8 +72,8 @@ int searchlist_set(struct searchlist *list, struct bind *bind, const struct obje
 		   const struct object *executable);
 void searchlist_release(struct searchlist *list);
 
-/* The STB_GNU_UNIQUE symbols that a process was bound to so far: ld.so's _ns_unique_sym_table.  Zeroed at first;
- * unique_table_forget() for the next process. */
+/* The STB_GNU_UNIQUE symbols that a process was bound to so far: ld.so's _ns_unique_sym_table.  Zeroed at
+ * first; unique_table_forget() for the next process. */
 struct unique_table {
 	struct memo *memo; /* by number of the name; owned */
 	size_t size;       /* numbers that it has room for */
@@ -96,7 +98,7 @@ enum binding_result {
 	BINDING_SELF,      /* no lookup: a local or hidden symbol of the object itself (or symbol 0) */
 	BINDING_FOUND,     /* a lookup, and `provider` defines it */
 	BINDING_ZERO,      /* an undefined weak reference that nobody defines: 0 */
-	BINDING_UNDEFINED, /* a strong one that nobody defines: ld.so gives up, at once or when it is called */
+	BINDING_UNDEFINED, /* a strong one that nobody defines: ld.so gives up, at once or when called */
 };
 
 /* One dynamic relocation and what it resolves to. */
@@ -135,7 +137,7 @@ int bind_object(struct bind *bind, struct object *object, const struct bind_scop
 		struct binding_list *list);
 void binding_list_release(struct binding_list *list);
 
-/* Name and version that BINDING, of the object BY, asks for; VERSION is set to NULL where it asks for none. */
+/* Name and version that BINDING, of the object BY, asks for; VERSION becomes NULL where it asks for none. */
 const char *binding_name(const struct bind_object *by, const struct binding *binding,
 			 const char **version);
 
@@ -150,8 +152,8 @@ struct definition {
 uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct binding *binding);
 enum symbol_class binding_class(const struct binding *binding);
 
-/* The next object of LIST that defines NUMBER; start with a zeroed DEFINITION.  False after the last.  The first
- * one is remembered, as in lookups. */
+/* The next object of LIST that defines NUMBER; start with a zeroed DEFINITION.  False after the last.  The
+ * first one is remembered, as in lookups. */
 bool searchlist_next(const struct bind *bind, struct searchlist *list, uint32_t number,
 		     enum symbol_class class, struct definition *definition);
 
@@ -197,8 +199,8 @@ struct fill {
  * relocations.  For objects without slot, nothing.  0, or -1 after a message. */
 int bind_natural(struct bind *bind, struct object *object);
 
-/* Writes what bind_natural() found for OBJECT into IMAGE, OBJECT's file moved to its slot.  Reads only, but for
- * IMAGE: several threads may fill several images.  Returns the number of words written, or -1 after a
+/* Writes what bind_natural() found for OBJECT into IMAGE, OBJECT's file moved to its slot.  Reads only, but
+ * for IMAGE: several threads may fill several images.  Returns the number of words written, or -1 after a
  * message. */
 long bind_fill(const struct bind *bind, const struct object *object, struct elf_image *image);
 

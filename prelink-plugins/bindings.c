@@ -82,8 +82,9 @@ int bindings_print(struct bind *bind, const struct object_table *table, bool jso
 			    put_object(bind, program->scope.member[k], &scope, &bindings, rows))
 				result = -1;
 		if (json)
-			json_array_append_new(programs, json_pack("{s:o, s:o}", "program",
-								  json_text(program->path), "bindings", rows));
+			json_array_append_new(programs,
+					      json_pack("{s:o, s:o}", "program", json_text(program->path),
+							"bindings", rows));
 	}
 	if (json && json_print(programs, stdout))
 		result = -1;

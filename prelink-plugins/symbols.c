@@ -11,14 +11,14 @@ static int damaged(const struct symbols *s, const char *what)
 	return diag_error(s->image->path, "reading the dynamic symbols: %s; the file is damaged", what);
 }
 
-/* Linkers make chains of a handful of symbols.  One of thousands makes every lookup, ours and ld.so's, a search
- * through all of them. */
+/* Linkers make chains of a handful of symbols.  One of thousands makes every lookup, ours and ld.so's, a
+ * search through all of them. */
 enum { CHAIN_MAX = 4096 };
 
 static int degenerate(const struct symbols *s)
 {
-	return diag_error(s->image->path, "reading the dynamic symbols: a chain of the hash table has more than %d "
-			  "symbols; link it again", CHAIN_MAX);
+	return diag_error(s->image->path, "reading the dynamic symbols: a chain of the hash table has more "
+			  "than %d symbols; link it again", CHAIN_MAX);
 }
 
 /* The GNU hash table: every bucket is empty or names a hashed symbol, and the highest chain has an end
@@ -88,8 +88,8 @@ static int load_sysv_hash(struct symbols *s, GElf_Addr address)
 		chain_count = s->count;
 	bool *seen = xcalloc(chain_count + 1ul, sizeof *seen);
 	for (uint32_t i = 0; i < s->bucket_count && !result; i++) {
-		uint32_t at = elf_get32(s->image, s->buckets + 4ull * i);
-		for (uint32_t length = 1; at && !result; at = elf_get32(s->image, s->chains + 4ull * at), length++) {
+		uint32_t at = elf_get32(s->image, s->buckets + 4ull * i), length = 1;
+		for (; at && !result; at = elf_get32(s->image, s->chains + 4ull * at), length++) {
 			if (at >= chain_count || seen[at]) {
 				result = damaged(s, "a chain of DT_HASH has no end");
 				break;
@@ -307,7 +307,8 @@ static bool symbol_matches(const struct symbols *s, const struct symbol_query *q
 static bool bloom_admits(const struct symbols *s, uint32_t hash)
 {
 	unsigned bits = s->image->is64 ? 64 : 32;
-	uint64_t word = elf_get_word(s->image, s->bloom + (uint64_t)(hash / bits & s->bloom_mask) * (bits / 8));
+	uint64_t index = hash / bits & s->bloom_mask;
+	uint64_t word = elf_get_word(s->image, s->bloom + index * (bits / 8));
 
 	return word >> (hash & (bits - 1)) & word >> (hash >> s->bloom_shift & (bits - 1)) & 1;
 }

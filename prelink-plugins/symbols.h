@@ -22,7 +22,7 @@ struct symbol_version {
 /* What ld.so looks for decides what it accepts: its ELF_RTYPE_CLASS_* values, which may be combined. */
 enum symbol_class {
 	SYMBOL_ANY = 0,  /* data, or the address of a function */
-	SYMBOL_PLT = 1,  /* a call, or TLS: not the PLT entry that an executable has for an undefined function */
+	SYMBOL_PLT = 1,  /* a call, or TLS: not an executable's PLT entry for an undefined function */
 	SYMBOL_COPY = 2, /* the original of a COPY relocation: not in the executable itself */
 };
 

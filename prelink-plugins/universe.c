@@ -115,7 +115,8 @@ static void leave(struct decision *decision, enum decision_reason reason)
 	decision->reason = reason;
 }
 
-static void take_target(struct decision *decision, const struct bind_object *by, const struct binding *binding)
+static void take_target(struct decision *decision, const struct bind_object *by,
+			const struct binding *binding)
 {
 	struct target target = binding_target(by, binding);
 
@@ -196,9 +197,9 @@ static void decide_startup(struct universe *u, struct bind_object *by, const str
 		leave(decision, REASON_COPIED);
 }
 
-/* Which of several definitions, the one in each object marked in u->defines, counts for BY, if that is the same
- * for whatever dlopen could have been asked for: that object's scope is the one that is searched, breadth first.
- * NULL where it is not the same. */
+/* Which of several definitions, the one in each object marked in u->defines, counts for BY, if that is the
+ * same for whatever dlopen could have been asked for: that object's scope is the one that is searched, breadth
+ * first.  NULL where it is not the same. */
 static struct object *same_for_all_roots(const struct universe *u, const struct bind_object *by)
 {
 	const struct object_list *roots = &u->roots[position_of(u, by->object) - 1];
@@ -265,8 +266,8 @@ static bool defined_again(struct universe *u, uint32_t number, enum symbol_class
 	       searchlist_next(u->bind, &u->global, number, class, &again);
 }
 
-/* A protected reference is to the object's own definition, except that the address of a function may be that of
- * the program's PLT entry, and that of data, with some glibcs, that of the program's copy. */
+/* A protected reference is to the object's own definition, except that the address of a function may be that
+ * of the program's PLT entry, and that of data, with some glibcs, that of the program's copy. */
 static void decide_protected(struct universe *u, struct bind_object *by, struct binding *binding,
 			     uint32_t number, struct decision *decision)
 {

@@ -33,19 +33,19 @@ struct universe {
 					      that object in it, itself first */
 	ssize_t *position;                 /* by object->index: 1 + index in plugin_side; -1: in startup */
 	size_t position_count;
-	uint32_t *defines, defines_serial; /* by index in plugin_side: marks who defines the symbol in question */
+	uint32_t *defines, defines_serial; /* by index in plugin_side: who defines the symbol in question */
 	struct binding_list bindings;
-	struct unique_entry *unique;       /* STB_GNU_UNIQUE definitions that start-up enters into ld.so's table */
+	struct unique_entry *unique;       /* STB_GNU_UNIQUE symbols that start-up enters into ld.so's table */
 	size_t unique_count, unique_room;
-	bool unique_certain;               /* every start-up lookup of such a name gives the same definition */
+	bool unique_certain;               /* every start-up lookup of such a name has the same outcome */
 };
 
 enum decision_kind {
 	DECISION_DONE,     /* the word in the file is right already (bind_fill() put it there) */
 	DECISION_VALUE,    /* the word at `address` becomes `value` */
 	DECISION_FIXUP,    /* it becomes `value` + the load bias of `base`, which has no slot */
-	DECISION_IFUNC,    /* it becomes what the resolver at `value` (+ the load bias of `base`, unless that is
-			      NULL) returns: R_*_IRELATIVE */
+	DECISION_IFUNC,    /* it becomes what the resolver at `value` (+ the load bias of `base`, unless that
+			      is NULL) returns: R_*_IRELATIVE */
 	DECISION_LAZY,     /* a lazy JUMP_SLOT: stays at its stub.  What a lookup now would give is in `then`,
 			      `value` and `base`, as one of the kinds above, for who wants to write it */
 	DECISION_RESIDUAL, /* ld.so has to process it */
@@ -56,13 +56,13 @@ enum decision_reason {
 	REASON_NONE = 0,
 	REASON_TLS,       /* module numbers, offsets and descriptors are the process's */
 	REASON_COPY,
-	REASON_UNIQUE,    /* ld.so has to see one lookup of a STB_GNU_UNIQUE symbol, to enter it in its table */
-	REASON_ORDER,     /* several objects of the universe define it: which one counts depends on the order */
+	REASON_UNIQUE,    /* ld.so has to see one lookup of a STB_GNU_UNIQUE symbol, to enter it */
+	REASON_ORDER,     /* several objects of the universe define it: the order decides which one counts */
 	REASON_REACH,     /* defined by an object that is not in this one's own closure: ld.so has to note the
 			     dependency, and it may be missing another time */
 	REASON_UNDEFINED, /* nobody defines it: the message is ld.so's to give */
-	REASON_COPIED,    /* protected data that the program has a copy of: glibc before 2.36 takes the copy, later
-			     ones do not */
+	REASON_COPIED,    /* protected data that the program has a copy of: glibc before 2.36 takes the copy,
+			     later ones do not */
 	REASON_TYPE,      /* a relocation type that we do not compute, or an addend where it has no place */
 	REASON_SLOT,      /* the object itself has no slot, so ld.so relocates all of it */
 	REASONS
@@ -78,8 +78,8 @@ struct decision {
 	enum decision_kind kind;
 	enum decision_kind then;    /* LAZY: VALUE, FIXUP, IFUNC or RESIDUAL */
 	enum decision_reason reason;
-	bool ungrown;               /* plugin side: right only while the main scope has nothing in it that came by
-				       dlopen with RTLD_GLOBAL and defines the same symbol */
+	bool ungrown;               /* plugin side: right only while the main scope has nothing in it that
+				       came by dlopen with RTLD_GLOBAL and defines the same symbol */
 };
 
 /* The decisions about one object, in the order of its relocations; RELATIVE ones are not among them. */
@@ -90,8 +90,8 @@ struct decision_list {
 	size_t count, room;
 
 	/* About the object as a whole. */
-	bool keep_plt;              /* lazy, and some JUMP_SLOT has no certain target: RTLD_NOW has to fail, or to
-				       choose, so DT_JMPREL stays with ld.so */
+	bool keep_plt;              /* lazy, and some JUMP_SLOT has no certain target: RTLD_NOW has to fail,
+				       or to choose, so DT_JMPREL stays with ld.so */
 	bool ungrown;               /* some decision says so */
 	bool deepbind_differs;      /* plugin side: with RTLD_DEEPBIND some decision could be wrong */
 

@@ -13,8 +13,8 @@
  *
  * Prints for each B the path, and then, for each lookup that ld.so would do, a line: address, symbol,
  * version or nothing, provider or "0" (weak, undefined) or "?" (undefined), "protected" or "normal"; tabs
- * between.  For each V, of words and GOT entries: address, symbol, provider ("0" where that does not matter), and
- * the value less the provider's load bias, or "ifunc". */
+ * between.  For each V, of words and GOT entries: address, symbol, provider ("0" where that does not matter),
+ * and the value less the provider's load bias, or "ifunc". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,17 +74,18 @@ static void print_values(const struct bind_object *by, const struct binding_list
 	puts(by->object->path);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct binding *binding = &list->item[i];
-		bool moves = (binding->result == BINDING_FOUND || binding->result == BINDING_SELF) && !binding->absolute;
+		bool moves = binding->provider && !binding->absolute;
 		bool word = binding->kind == RELOC_WORD;
 		const char *version;
 		if (!word && binding->kind != RELOC_GLOB_DAT && binding->kind != RELOC_JUMP_SLOT)
 			continue;
-		printf("0x%llx\t%s\t%s\t", (unsigned long long)binding->address, binding_name(by, binding, &version),
-		       moves ? binding->provider->object->path : "0");
+		unsigned long long value = binding->value + (word ? binding->addend : 0);
+		printf("0x%llx\t%s\t%s\t", (unsigned long long)binding->address,
+		       binding_name(by, binding, &version), moves ? binding->provider->object->path : "0");
 		if (moves && binding->sym_type == STT_GNU_IFUNC && !binding->undefined)
 			printf("ifunc\n");
 		else
-			printf("0x%llx\n", (unsigned long long)(binding->value + (word ? binding->addend : 0)));
+			printf("0x%llx\n", value);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Binds damaged objects in every way: damaged PROGRAM LIBRARY, names of damaged files on standard input.  Each is
- * bound alone, as a dependency of PROGRAM, as its plugin, and as a program itself, next to LIBRARY, with everything
- * that prelink does with the results but writing files.  Prints how many were taken for sound. */
+/* Binds damaged objects in every way: damaged PROGRAM LIBRARY, names of damaged files on standard input.  Each
+ * is bound alone, as a dependency of PROGRAM, as its plugin, and as a program itself, next to LIBRARY, with
+ * everything that prelink does with the results but writing files.  Prints how many were taken for sound. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,7 +75,8 @@ static void fill(struct bind *bind, struct object *object)
 	free(copy);
 }
 
-static bool bind_one(const struct root *root, const char *program_path, const char *library_path, const char *path)
+static bool bind_one(const struct root *root, const char *program_path, const char *library_path,
+		     const char *path)
 {
 	struct object *program = new_object(program_path, 0, OBJECT_PIE);
 	struct object *library = new_object(library_path, 1, OBJECT_LIBRARY);

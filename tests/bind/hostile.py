@@ -18,9 +18,10 @@ PARTS = ["prelink-plugins/symbols.c", "prelink-plugins/bind.c", "prelink-plugins
 LIBRARY = """
 int f1(void) { return 1; } int f2(void) { return 2; } int g3(void) { return 3; } __thread int t;
 __asm__(".symver f1,f@V1"); __asm__(".symver f2,f@@V2"); __asm__(".symver g3,g@@V3");
-__attribute__((weak)) int w(void) { return 0; } int data[4] = { 1, 2, 3, 4 }; extern int missing(void) __attribute__((weak));
-void *table[] = { f1, f2, g3, w, data, &data[2], missing }; int *pt(void) { return &t; } void *pm(void) { return missing; }
-__asm__(".data; .globl u; .type u,@gnu_unique_object; .size u,4; u: .long 1; .text"); extern int u; int *pu(void) { return &u; }
+__attribute__((weak)) int w(void) { return 0; } int data[4] = { 1, 2, 3, 4 };
+extern int missing(void) __attribute__((weak)); int *pt(void) { return &t; } void *pm(void) { return missing; }
+void *table[] = { f1, f2, g3, w, data, &data[2], missing }; extern int u; int *pu(void) { return &u; }
+__asm__(".data; .globl u; .type u,@gnu_unique_object; .size u,4; u: .long 1; .text");
 int one(void) { return 1; } void *resolve(void) { return one; }
 __asm__(".globl i; .type i,@gnu_indirect_function; .set i,resolve"); extern int i(void); int ci(void) { return i(); }
 """
@@ -97,8 +98,8 @@ for number, (program, library, data) in enumerate(seeds):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace", preexec_fn=limits,
                             env={**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1"})
     if result.returncode or "Sanitizer" in result.stderr or "runtime error" in result.stderr:
-        where = next((at for at in (result.stderr.find("runtime error"), result.stderr.find("ERROR: ")) if at >= 0), 0)
-        fail(f"seed {seed}, file {number}: exit status {result.returncode}\n{result.stderr[max(0, where - 200):][:3000]}")
+        where = max(result.stderr.find("runtime error"), result.stderr.find("ERROR: "), 200) - 200
+        fail(f"seed {seed}, file {number}: exit status {result.returncode}\n{result.stderr[where:where + 3000]}")
     words = result.stdout.split()
     done, sound = done + int(words[0]), sound + int(words[2])
     expect(all(line.startswith("damaged: ") for line in result.stderr.splitlines()), "a message of more than one line")
@@ -118,6 +119,7 @@ for blocks, refused in (12, False), (13, True):
         input=".data\n" + "".join(f".quad {name}\n" for name in names))
     result = subprocess.run([f"{directory}/damaged", base, base + ".so"], input=base + "\n", text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limits)
-    expect(result.returncode == 0, f"{2 ** blocks} names of one hash: exit status {result.returncode}\n{result.stderr[:2000]}")
+    expect(result.returncode == 0,
+           f"{2 ** blocks} names of one hash: exit status {result.returncode}\n{result.stderr[:2000]}")
     expect(refused == ("a chain of the hash table has more than" in result.stderr),
            f"{2 ** blocks} names of one hash: {result.stderr[:2000]!r}")

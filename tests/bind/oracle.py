@@ -14,7 +14,8 @@ import tempfile
 
 from harness import BUILD, fail, prelink
 
-LINE = re.compile(rb"\s*\d+:\tbinding file (.*) \[\d+\] to (.*) \[\d+\]: (normal|protected) symbol `(.*)'(?: \[(.*)\])?$")
+LINE = re.compile(rb"\s*\d+:\tbinding file (.*) \[\d+\] to (.*) \[\d+\]: "
+                  rb"(normal|protected) symbol `(.*)'(?: \[(.*)\])?$")
 VDSO = b"linux-vdso.so.1", b"linux-gate.so.1"
 MALLOC = ["calloc", "free", "malloc", "realloc"]  # what ld.so itself looks up, in the program's name
 Bound = collections.namedtuple("Bound", "symbol version provider how")

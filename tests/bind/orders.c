@@ -7,8 +7,9 @@
  *
  * Decides about PROGRAM with these PLUGINs, then plays processes: start-up, and a random row of dlopens of
  * any objects of the universe, RTLD_LOCAL, RTLD_GLOBAL or RTLD_DEEPBIND, with the scopes that ld.so would
- * have then.  Every relocation is looked up in them (other tests compare these lookups with ld.so's), and what
- * had been decided must be that.  Prints what was decided and how much was compared; 1 if anything differs. */
+ * have then.  Every relocation is looked up in them (other tests compare these lookups with ld.so's), and
+ * what had been decided must be that.  Prints what was decided and how much was compared; 1 if anything
+ * differs. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,8 +49,8 @@ static void hand_out_slots(struct object_table *table, const struct arch *arch, 
 
 static void decide(struct play *play, struct object_table *table)
 {
-	size_t kinds[DECISION_RESIDUAL + 1] = { 0 }, reasons[REASONS] = { 0 }, ungrown = 0, keep_plt = 0, deepbind = 0;
-	size_t before = 0, after = 0, relative = 0;
+	size_t kinds[DECISION_RESIDUAL + 1] = { 0 }, reasons[REASONS] = { 0 };
+	size_t ungrown = 0, keep_plt = 0, deepbind = 0, before = 0, after = 0, relative = 0;
 
 	play->decided = xcalloc(table->count, sizeof *play->decided);
 	for (int side = 0; side < 2; side++) {
@@ -73,19 +74,20 @@ static void decide(struct play *play, struct object_table *table)
 			relative += decided->relative;
 		}
 	}
-	printf("%zu at start-up, %zu beyond; relative %zu, done %zu, value %zu, fixup %zu, ifunc %zu, lazy %zu, "
-	       "residual %zu", play->universe.startup->count, play->universe.plugin_side.count, relative,
+	printf("%zu at start-up, %zu beyond; relative %zu, done %zu, value %zu, fixup %zu, ifunc %zu, "
+	       "lazy %zu, residual %zu", play->universe.startup->count, play->universe.plugin_side.count, relative,
 	       kinds[DECISION_DONE], kinds[DECISION_VALUE], kinds[DECISION_FIXUP], kinds[DECISION_IFUNC],
 	       kinds[DECISION_LAZY], kinds[DECISION_RESIDUAL]);
 	for (enum decision_reason k = REASON_TLS; k < REASONS; k++)
 		if (reasons[k])
 			printf(", %s %zu", decision_reason_text(k), reasons[k]);
-	printf("; %zu while the main scope has not grown; %zu objects keep their PLT, %zu differ with DEEPBIND; "
-	       "pages written %zu -> %zu\n", ungrown, keep_plt, deepbind, before, after);
+	printf("; %zu while the main scope has not grown; %zu objects keep their PLT, %zu differ with "
+	       "DEEPBIND; pages written %zu -> %zu\n", ungrown, keep_plt, deepbind, before, after);
 }
 
 /* What BINDING really gives, against DECISION. */
-static bool agrees(const struct bind_object *by, const struct binding *binding, const struct decision *decision)
+static bool agrees(const struct bind_object *by, const struct binding *binding,
+		   const struct decision *decision)
 {
 	struct target target = binding_target(by, binding);
 	enum decision_kind kind = decision->kind == DECISION_LAZY ? decision->then : decision->kind;
@@ -202,7 +204,8 @@ static void play_process(struct play *play, const struct object_table *table, un
 		compare(play, startup->member[i], &scope);
 	}
 	for (size_t i = 0; i < others->count && i < 200; i++)
-		open_plugin(play, others->member[rand() % others->count], rand() % 10 < 2 ? rand() % modes : 0);
+		open_plugin(play, others->member[rand() % others->count],
+			    rand() % 10 < 2 ? rand() % modes : 0);
 }
 
 int main(int count, char **word)
@@ -248,8 +251,8 @@ int main(int count, char **word)
 	play.global = xcalloc(table.count, sizeof *play.global);
 	for (int i = 0; i < atoi(word[2]); i++)
 		play_process(&play, &table, i % 3 + 1);
-	printf("%s processes, %zu objects loaded, %zu relocations, %zu compared, %zu left to ld.so, %zu wrong\n",
-	       word[2], play.loads, play.bound, play.compared, play.left, play.wrong);
+	printf("%s processes, %zu objects loaded, %zu relocations, %zu compared, %zu left to ld.so, "
+	       "%zu wrong\n", word[2], play.loads, play.bound, play.compared, play.left, play.wrong);
 	for (size_t i = 0; i < table.count; i++)
 		decision_list_release(&play.decided[i]);
 	free(play.decided);

@@ -27,17 +27,18 @@ def fixture(directory):
     name on both sides, a dependency that two plugins share and disagree about."""
     def build(name, source, *flags):
         shared = () if name == "prog" else ("-shared", "-fPIC", f"-Wl,-soname,{name}")
-        run(["gcc", "-nostdlib", "-O1", "-fno-builtin", "-Wl,--no-as-needed", f"-L{directory}", "-Wl,-rpath,$ORIGIN", "-x", "c", "-",
-             *shared, "-o", f"{directory}/{name}", *flags], input=source)
+        run(["gcc", "-nostdlib", "-O1", "-fno-builtin", "-Wl,--no-as-needed", f"-L{directory}",
+             "-Wl,-rpath,$ORIGIN", "-x", "c", "-", *shared, "-o", f"{directory}/{name}", *flags], input=source)
         return f"{directory}/{name}"
     text = "int f(void) { return 1; } int d = 1; int only{0}(void) {{ return 2; }} extern int f(void); extern int d;" \
            "void *pf(void) {{ return f; }} int *pd(void) {{ return &d; }} void *table{0}[] = {{ f, &d, 0 }};"
     plain = text.replace("{{", "{").replace("}}", "}")
     build("liba.so", plain.replace("{0}", "a"))
     program = build("prog", "extern int f(void), d; int _start(void) { return f() + d; }", "-la")
-    build("libshared.so", "extern int m(void) __attribute__((weak)); void *pm(void) { return m; } int shared(void) { return 3; }")
-    plugins = [build(f"p{name}.so", plain.replace("{0}", name) + f" int m(void) {{ return {i}; }} extern int shared(void);"
-                     " int call(void) { return shared() + m(); }", "-lshared")
+    build("libshared.so", "extern int m(void) __attribute__((weak)); void *pm(void) { return m; }"
+                          "int shared(void) { return 3; }")
+    plugins = [build(f"p{name}.so", plain.replace("{0}", name) + f" int m(void) {{ return {i}; }}"
+                     "extern int shared(void); int call(void) { return shared() + m(); }", "-lshared")
                for i, name in enumerate(("plain", "symbolic", "protected"))]
     for path, bend in ((plugins[1], lambda elf: elf.tag(DT_SYMBOLIC, 0)),
                        (plugins[2], lambda elf: [elf.symbol(name, other=PROTECTED) for name in "fd"])):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""At start-up we bind what ld.so binds (prelink --bindings): programs of /usr/bin and /usr/sbin, every one with LONG=1."""
+"""At start-up we bind what ld.so binds (prelink --bindings): programs of /usr/bin and /usr/sbin, every one with
+LONG=1."""
 import concurrent.futures
 import os
 import sys

@@ -72,10 +72,12 @@ def compare(name, command):
                             continue
                         memory.seek(bias[path] + address)
                         seen, = struct.unpack("<Q" if wide else "<I", memory.read(8 if wide else 4))
-                        expected = value + (bias[provider] if provider != "0" else 0) & (1 << 64 if wide else 1 << 32) - 1
+                        expected = value + (bias[provider] if provider != "0" else 0)
+                        expected &= (1 << (64 if wide else 32)) - 1
                         words += 1
                         if seen != expected:
-                            wrong.append(f"{path}: {symbol} at {address:#x} of {provider}: ld.so {seen:#x}, we {expected:#x}")
+                            wrong.append(f"{path}: {symbol} at {address:#x} of {provider}: "
+                                         f"ld.so {seen:#x}, we {expected:#x}")
         finally:
             process.kill()
     if wrong:
@@ -104,7 +106,8 @@ wait = "import sys; print(flush=True); sys.stdin.read()"
 for name, command in (("python3", ["/usr/bin/python3", "-I", "-c", wait]),
                       ("perl", ["/usr/bin/perl", "-e", "$| = 1; print qq{\\n}; <STDIN>"]),
                       ("bash", ["/bin/bash", "--norc", "-c", "echo; read"]),
-                      ("gdb", ["/usr/bin/gdb", "-q", "-nx", "-ex", "echo \\n", "-ex", "python import sys; sys.stdin.read()"])):
+                      ("gdb", ["/usr/bin/gdb", "-q", "-nx", "-ex", "echo \\n", "-ex",
+                               "python import sys; sys.stdin.read()"])):
     if os.path.exists(command[0]):
         total += compare(name, [os.path.realpath(command[0]), *command[1:]])
 expect(total > 0, "no word was compared")
