@@ -11,6 +11,8 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += $(TESTS) \
 	tests/bench/notegen \
 	tests/bench/prelink \
+	tests/bench/runtime \
+	tests/bench/runtime.c \
 	tests/demo \
 	tests/install-packages \
 	tests/lib/build.sh \
