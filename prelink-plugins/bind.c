@@ -30,6 +30,7 @@ struct bind {
 	uint32_t bucket_mask;
 	uint32_t multiplier;         /* of the hash function: random, as GNU hashes are easily made equal */
 	struct searchlist natural;   /* bind_natural()'s, from object to object */
+	struct searchlist shared[2]; /* bind_searchlist()'s */
 	struct binding_list list;
 };
 
@@ -76,6 +77,8 @@ void bind_free(struct bind *bind)
 		if (bind->object[i])
 			close_object(bind->object[i]);
 	searchlist_release(&bind->natural);
+	searchlist_release(&bind->shared[0]);
+	searchlist_release(&bind->shared[1]);
 	binding_list_release(&bind->list);
 	free(bind->object);
 	free(bind->wanted);
@@ -263,6 +266,11 @@ void searchlist_release(struct searchlist *list)
 	free(list->member);
 	free(list->memo);
 	*list = (struct searchlist){ 0 };
+}
+
+struct searchlist *bind_searchlist(struct bind *bind, unsigned which)
+{
+	return &bind->shared[which];
 }
 
 /* Numbers are handed out while a list is in use. */

@@ -72,6 +72,10 @@ int searchlist_set(struct searchlist *list, struct bind *bind, const struct obje
 		   const struct object *executable);
 void searchlist_release(struct searchlist *list);
 
+/* Searchlist WHICH (0 or 1) of those that live as long as BIND: what they need for a whole system's symbols is
+ * not taken and given back for each program. */
+struct searchlist *bind_searchlist(struct bind *bind, unsigned which);
+
 /* The STB_GNU_UNIQUE symbols that a process was bound to so far: ld.so's _ns_unique_sym_table.  Zeroed at
  * first; unique_table_forget() for the next process. */
 struct unique_table {

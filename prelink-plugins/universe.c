@@ -61,8 +61,8 @@ static void find_roots(struct universe *u)
  * everybody: the outcome is the order in which ld.so relocates. */
 static bool unique_is_certain(const struct universe *u)
 {
-	for (size_t i = 0; i < u->global.count; i++) {
-		const struct bind_object *member = u->global.member[i];
+	for (size_t i = 0; i < u->global->count; i++) {
+		const struct bind_object *member = u->global->member[i];
 		for (size_t k = 0; member->symbolic && k < member->symbols.count; k++) {
 			GElf_Sym sym;
 			symbols_get(&member->symbols, k, &sym);
@@ -75,7 +75,8 @@ static bool unique_is_certain(const struct universe *u)
 
 int universe_init(struct universe *u, struct bind *bind, struct object *program)
 {
-	*u = (struct universe){ .bind = bind, .program = program, .startup = &program->scope };
+	*u = (struct universe){ .bind = bind, .program = program, .startup = &program->scope,
+				.global = bind_searchlist(bind, 0), .others = bind_searchlist(bind, 1) };
 	for (size_t i = 0; i < program->scope.count; i++)
 		*position_slot(u, program->scope.member[i]) = AT_START;
 	for (size_t i = 0; i < program->plugin_count; i++)
@@ -83,8 +84,8 @@ int universe_init(struct universe *u, struct bind *bind, struct object *program)
 			add_plugin_side(u, program->plugin[i].scope.member[k]);
 	find_roots(u);
 	u->defines = xcalloc(u->plugin_side.count + 1, sizeof *u->defines);
-	if (searchlist_set(&u->global, bind, u->startup, program) ||
-	    searchlist_set(&u->others, bind, &u->plugin_side, NULL)) {
+	if (searchlist_set(u->global, bind, u->startup, program) ||
+	    searchlist_set(u->others, bind, &u->plugin_side, NULL)) {
 		universe_release(u);
 		return -1;
 	}
@@ -101,8 +102,6 @@ void universe_release(struct universe *u)
 	free(u->position);
 	free(u->defines);
 	free(u->unique);
-	searchlist_release(&u->global);
-	searchlist_release(&u->others);
 	binding_list_release(&u->bindings);
 	*u = (struct universe){ 0 };
 }
@@ -181,7 +180,7 @@ static bool program_has_it(struct universe *u, const struct bind_object *by, uin
 {
 	struct definition first = { 0 };
 
-	return binding->protected && searchlist_next(u->bind, &u->global, number, SYMBOL_ANY, &first) &&
+	return binding->protected && searchlist_next(u->bind, u->global, number, SYMBOL_ANY, &first) &&
 	       first.object != by && first.object->object == u->program;
 }
 
@@ -236,7 +235,7 @@ static void decide_among_plugins(struct universe *u, struct bind_object *by, str
 		unique |= GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE;
 		u->defines[position_of(u, definition.object->object) - 1] = u->defines_serial;
 		count++;
-	} while (searchlist_next(u->bind, &u->others, number, class, &definition));
+	} while (searchlist_next(u->bind, u->others, number, class, &definition));
 	if (count > 1) {
 		struct object *same = same_for_all_roots(u, by);
 		first.object = NULL;
@@ -262,8 +261,8 @@ static bool defined_again(struct universe *u, uint32_t number, enum symbol_class
 {
 	struct definition again = *first, other = { 0 };
 
-	return searchlist_next(u->bind, &u->others, number, class, &other) ||
-	       searchlist_next(u->bind, &u->global, number, class, &again);
+	return searchlist_next(u->bind, u->others, number, class, &other) ||
+	       searchlist_next(u->bind, u->global, number, class, &again);
 }
 
 /* A protected reference is to the object's own definition, except that the address of a function may be that
@@ -299,7 +298,7 @@ static void decide_plugin_side(struct universe *u, struct bind_object *by, struc
 		return;
 	}
 	bool own = by->symbolic && definition_in(u->bind, by, number, class, &found);
-	if (own || searchlist_next(u->bind, &u->global, number, class, &found)) {
+	if (own || searchlist_next(u->bind, u->global, number, class, &found)) {
 		struct definition first = found;
 		if (own)
 			first = (struct definition){ 0 };
@@ -308,7 +307,7 @@ static void decide_plugin_side(struct universe *u, struct bind_object *by, struc
 		take_target(decision, by, binding);
 		if (binding->sym_bind == STB_GNU_UNIQUE && decision->kind != DECISION_RESIDUAL)
 			decide_unique(u, false, binding, decision);
-	} else if (searchlist_next(u->bind, &u->others, number, class, &other)) {
+	} else if (searchlist_next(u->bind, u->others, number, class, &other)) {
 		decide_among_plugins(u, by, binding, number, other, decision);
 	} else {
 		binding->result = binding->weak ? BINDING_ZERO : BINDING_UNDEFINED;
@@ -466,7 +465,7 @@ static bool already_filled(const struct bind_object *by, size_t *fill, const str
 int universe_decide(struct universe *u, struct object *object, struct decision_list *list)
 {
 	struct bind_object *by = bind_open(u->bind, object);
-	const struct bind_scope scope = { .global = &u->global };
+	const struct bind_scope scope = { .global = u->global };
 	struct decision *item = list->item;
 	size_t room = list->room, fill = 0;
 	bool startup = position_of(u, object) == AT_START;

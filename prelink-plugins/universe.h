@@ -14,7 +14,8 @@
  *     universe_release(&universe);
  *
  * Addresses: of and in an object that has a slot, as they will be in the process; of and in the program,
- * ld.so and whatever else has no slot, as in its file now.  Calls come from one thread. */
+ * ld.so and whatever else has no slot, as in its file now.  Calls come from one thread, and there is one
+ * universe at a time. */
 #ifndef UNIVERSE_H
 #define UNIVERSE_H
 
@@ -27,8 +28,8 @@ struct universe {
 	struct object_list plugin_side;    /* objects of plugin scopes that are not in `startup`, in the order
 					      in which the scopes name them; owned */
 	/* The rest is universe.c's own. */
-	struct searchlist global;          /* of startup */
-	struct searchlist others;          /* of plugin_side */
+	struct searchlist *global;         /* of startup; bind's, as the next */
+	struct searchlist *others;         /* of plugin_side */
 	struct object_list *roots;         /* by index in plugin_side: the members of it whose own scope has
 					      that object in it, itself first */
 	ssize_t *position;                 /* by object->index: 1 + index in plugin_side; -1: in startup */
