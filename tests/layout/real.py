@@ -35,8 +35,14 @@ for arch in ("amd64", "i386"):
     for options in (("-n",), ("-n", "-m"), ("-m",) if arch == "i386" else ()):
         layout, programs, plugins = check(root, *options)
         expect(plugins > 300, f"only {plugins} plugins in the scopes of the root's programs")
-    again, _, _ = check(root, *(("-m",) if arch == "i386" else ()))
-    expect(again.slot == layout.slot, "a second run gives other slots")
-    expect(again.document["summary"]["prelinked"] == 0, "a second run rewrites files")
+    # What the rewriter refused the first time (i386 has text relocations) leaves its room to others in the second run;
+    # after that nothing changes, and nobody ever moves.
+    options = ("-m",) if arch == "i386" else ()
+    second, _, _ = check(root, *options)
+    third, _, _ = check(root, *options)
+    for before, after in ((layout, second), (second, third)):
+        expect(all(after.slot.get(p) == slot for p, slot in before.slot.items()), "another run moves objects")
+    expect(third.slot == second.slot, "a third run gives other slots")
+    expect(third.document["summary"]["prelinked"] == 0, "a third run rewrites files")
     if not LONG:
         break
