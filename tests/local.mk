@@ -25,6 +25,9 @@ EXTRA_DIST += $(TESTS) \
 	tests/packages \
 	tests/run
 
+# A script; make would take runtime.c for its source.
+tests/bench/runtime: ;
+
 include tests/notegen/local.mk
 include tests/search/local.mk
 include tests/layout/local.mk
