@@ -11,15 +11,18 @@
 
 #define NO_INDEX UINT32_MAX
 
-/* The cost model: nanoseconds.  tests/bench/runtime/constants measures them. */
+/* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian 12 (glibc
+ * 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached and without prelinking:
+ * from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990 lookups, 124 pages). */
 enum {
-	NS_MODULE = 30000, /* mapping an audit module and asking it for its functions */
+	NS_MODULE = 60000, /* mapping an audit module, asking it for its functions, static TLS set up early */
 	NS_OBJECT = 150,   /* one la_objopen() */
 	NS_VALUE = 1,      /* one word written by the module */
 	NS_RELATIVE = 1,   /* one RELATIVE relocation */
-	NS_LOOKUP = 300,   /* one symbol looked up */
-	NS_PAGE = 600,     /* one copy-on-write fault */
-	PLUGIN_SHARE = 16, /* of all its plugins, a run of the program loads one in so many */
+	NS_LOOKUP = 100,   /* one symbol looked up */
+	NS_PAGE = 1000,    /* one copy-on-write fault */
+	PLUGIN_SHARE = 16, /* of the objects that its plugins can bring, a run of the program loads one in so many ... */
+	PLUGINS_MIN = 4,   /* ... and these besides */
 };
 
 /* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS after
@@ -631,8 +634,11 @@ void plan_print(const struct plan *plan, const char *path, FILE *out)
 bool plan_pays(const struct plan *plan)
 {
 	const struct plan_estimate *estimate = &plan->estimate;
+	int64_t all = estimate->plugin_objects, loaded = PLUGINS_MIN + all / PLUGIN_SHARE;
 
-	return estimate->saved + estimate->plugins_saved / PLUGIN_SHARE > estimate->cost;
+	if (loaded > all)
+		loaded = all;
+	return estimate->saved + (all ? estimate->plugins_saved * loaded / all : 0) > estimate->cost;
 }
 
 /* True if the program asks for audit modules of its own. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* runtime RUNS REMOVE ROOT-A ROOT-B PROGRAM [ARGUMENT...]: runs PROGRAM in both roots by turns, RUNS times each after
  * one run each that does not count, and prints for each run: A or B, user and system time in nanoseconds, page faults.
- * REMOVE (a path inside the root, or -) is removed before each run. */
+ * REMOVE (a path inside the root, or -) is removed before each run.  RUNTIME_LD_DEBUG becomes LD_DEBUG of PROGRAM. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +27,9 @@ static void run(const char *root, const char *remove, char **command, const char
 			null = open("/tmp/null", O_RDWR | O_CREAT | O_TRUNC, 0666);
 		dup2(null, 0);
 		dup2(null, 1);
-		if (!getenv("RUNTIME_STDERR"))
+		if (getenv("RUNTIME_LD_DEBUG"))
+			setenv("LD_DEBUG", getenv("RUNTIME_LD_DEBUG"), 1);
+		else
 			dup2(null, 2);
 		execvp(command[0], command);
 		_exit(127);

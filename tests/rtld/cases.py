@@ -229,7 +229,9 @@ def library(name, source, *flags, compiler="gcc"):
               compiler=compiler)
 
 
-library("libbase.so", "int base_value = 1; int *place = &base_value; int base(int x) { return x + *place; }")
+# Enough to relocate for the module to pay.
+TABLE = " static int f(void) { return 1; } int (*%s_table[40000])(void) = { [0 ... 39999] = f };"
+library("libbase.so", TABLE % "base" + "int base_value = 1; int *place = &base_value; int base(int x) { return x + *place; }")
 library("liblib.so", LIBRARY, "-Wl,-z,now")
 library("libgone.so", "int gone(int x) { return x; }")
 for number, (name, source) in enumerate(PLUGINS.items()):
@@ -253,7 +255,7 @@ hosts = {"host-pie-now": ["-Wl,-z,now"], "host-pie-lazy": ["-Wl,-z,lazy"], "host
 for name, flags in hosts.items():
     compile_c(HOST, os.path.join(here, name), *COMMON, "-rdynamic", *flags, os.path.join(here, "libbase.so"))
 compile_c(CXX_HOST, os.path.join(here, "cxx-host"), *COMMON, "-rdynamic", "-std=c++17", compiler="g++")
-library("libbigtls.so", '__thread char space[2048] __attribute__((tls_model("initial-exec"))) = { 1 };'
+library("libbigtls.so", TABLE % "big" + '__thread char space[2048] __attribute__((tls_model("initial-exec"))) = { 1 };'
         " int first(void) { return space[0]; }")
 compile_c("int first(void); int main(void) { return first() - 1; }", os.path.join(here, "big-tls"), *COMMON,
           os.path.join(here, "libbigtls.so"))

@@ -23,7 +23,7 @@ def library(name, source, *flags):
     compile_c(source, f"{here}/{name}", *FLAGS, "-shared", "-fPIC", f"-Wl,-soname,{name}", *flags)
 
 
-TABLE = " static int f(void) { return 1; } int (*table[20000])(void) = { [0 ... 19999] = f };"
+TABLE = " static int f(void) { return 1; } int (*table[40000])(void) = { [0 ... 39999] = f };"
 library("libs.so", "int s = 1; int start(void) { return s; }" + TABLE)
 library("libdep.so", "int dep(void) { return 2; }" + TABLE)
 library("plugin.so", "int dep(void); int plugin(void) { return dep(); }", f"{here}/libdep.so")
