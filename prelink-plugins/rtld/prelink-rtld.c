@@ -209,11 +209,16 @@ static bool link_map_known(struct link_map *map, const struct tags *tags)
 	return false;
 }
 
-/* DT_NUM is 38 since glibc 2.36.  Before 2.35, any audit module makes ld.so index an array of
- * DT_PLTRELSZ / DT_RELAENT results in every lazy call. */
-static bool lazy_calls_need_pltrelsz(void)
+/* Before glibc 2.35, any audit module makes all of DT_JMPREL lazy, -z now or not, and every lazy call index an array
+ * of DT_PLTRELSZ / DT_RELAENT results.  Told by DT_NUM, which is 38 since 2.36. */
+static bool always_lazy(void)
 {
 	return relacount_index < 38 + 6;
+}
+
+static bool left_to_ldso(const struct plan_object *planned)
+{
+	return planned->way == PLAN_LEAVE || (planned->way == PLAN_JMPREL && always_lazy());
 }
 
 /* Takes away what is relative to the object's own address: RELATIVE records come first in DT_RELA, and
@@ -251,7 +256,7 @@ static void make_full(struct object *object)
 
 	object->level = LEVEL_FULL;
 	object->reason = NULL;
-	if (planned->way == PLAN_LEAVE) {
+	if (left_to_ldso(planned)) {
 		object->reason = "its own relocations are left to ld.so";
 		return;
 	}
@@ -285,7 +290,7 @@ static void make_full(struct object *object)
 	info[DT_RELASZ] = &object->size;
 	/* _dl_fixup() goes by DT_JMPREL alone, so lazy calls still find their records. */
 	if (info[DT_PLTRELSZ] && !(planned->flags & PLAN_KEEP_PLT) &&
-	    !((planned->flags & PLAN_LAZY) && lazy_calls_need_pltrelsz()))
+	    !((planned->flags & PLAN_LAZY) && always_lazy()))
 		info[DT_PLTRELSZ] = &zero;
 }
 
@@ -306,6 +311,8 @@ static void write_ifuncs(const struct object *object)
 	const struct plan_object *planned = &objects[object->index];
 	const struct plan_ifunc *ifunc = plan_at(planned->ifunc);
 
+	if (left_to_ldso(planned))
+		return;
 	for (uint32_t i = guessed_right ? planned->guessed : 0; i < planned->ifunc.count; i++)
 		*(ElfW(Addr) *)(object->map->l_addr + ifunc[i].address) = chosen[ifunc[i].resolver];
 }
