@@ -75,7 +75,11 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		int mode = strchr(argv[i], 'g') ? RTLD_NOW | RTLD_GLOBAL : strchr(argv[i], 'd') ? RTLD_NOW | RTLD_DEEPBIND :
 			RTLD_LAZY;
-		if (strchr(argv[i], 's'))
+		if (strchr(argv[i], 'o'))
+			dlopen("%(here)s/other/libhelp.so", mode);
+		else if (strchr(argv[i], 'h'))
+			dlopen("%(here)s/libhelp.so", mode);
+		else if (strchr(argv[i], 's'))
 			dlopen("%(here)s/stranger.so", mode);
 		else if (strchr(argv[i], 'm'))
 			dlmopen(LM_ID_NEWLM, "%(here)s/libhelp.so", RTLD_NOW);
@@ -186,6 +190,8 @@ check("LD_LIBRARY_PATH to another libb.so", {"liba.so": ["relative only"], "libb
       LD_LIBRARY_PATH=other)
 kit.library(os.path.join(other, "libhelp.so"), "int helper(int x) { return x + 1; }")
 os.unlink(os.path.join(other, "libb.so"))
+check("another libhelp.so first, then ours: the plugin gets the other", {**FULL, "plug.so": ["relative only"],
+      "libhelp.so": ["none", "relative only"]}, program, "o", "h", "l")
 check("LD_LIBRARY_PATH to another libhelp.so", {**FULL, "plug.so": ["relative only"], "libhelp.so": ["none"]}, program,
       "l", LD_LIBRARY_PATH=other)
 
