@@ -15,7 +15,7 @@ from harness import expect, expect_equal, need, skip
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
-need("gcc", "chroot", "mount")
+need("gcc", "chroot")
 LONG = bool(os.environ.get("LONG"))
 
 sets = ["xine", "python", "perl"] if LONG else ["python", "perl"]
