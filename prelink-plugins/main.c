@@ -221,6 +221,13 @@ static void move(struct run *run)
 	print_summary(&run->table, &run->options);
 }
 
+/* True for what may replace files: one such run at a time. */
+static bool writes(const struct options *options)
+{
+	return !options->dry_run && (options->mode == MODE_PRELINK || options->mode == MODE_UNDO ||
+				     options->mode == MODE_RELOC_ONLY);
+}
+
 /* 1 where the answer to what was asked is no. */
 static int run_mode(struct run *run)
 {
@@ -228,6 +235,8 @@ static int run_mode(struct run *run)
 	int result = 0;
 	bool needed = options->mode == MODE_PRINT || options->mode == MODE_REPORT;
 
+	if (writes(options) && root_lock(&run->root))
+		return 1;
 	if (cache_read(&run->old, &run->root, run->cache_path, needed) && needed)
 		return 1;
 	if (options->mode == MODE_PRINT)

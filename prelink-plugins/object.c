@@ -146,6 +146,13 @@ void object_release(struct object *object)
 	free(object);
 }
 
+const char *object_kind_text(enum object_kind kind)
+{
+	static const char *const text[] = { "library", "pie", "exec", "loader" };
+
+	return text[kind];
+}
+
 const char *object_skip_text(enum object_skip skip)
 {
 	static const char *const text[] = {

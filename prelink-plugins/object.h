@@ -142,6 +142,7 @@ void object_table_sort(struct object_table *table);
 void object_table_keep(struct object_table *table, void *memory);
 
 void object_release(struct object *object);
+const char *object_kind_text(enum object_kind kind); /* "library", "pie", "exec", "loader" */
 const char *object_skip_text(enum object_skip skip);
 void object_list_add(struct object_list *list, struct object *object);
 bool object_list_has(const struct object_list *list, const struct object *object);

@@ -13,8 +13,6 @@
 #include "diag.h"
 #include "json.h"
 
-static const char *const kind_name[] = { "library", "pie", "exec", "loader" };
-
 static bool is_program(const struct cache_object *object)
 {
 	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
@@ -35,11 +33,6 @@ static void set(json_t *object, const char *key, json_t *value)
 		diag_error(NULL, "out of memory while making JSON");
 		exit(EXIT_FAILURE);
 	}
-}
-
-static json_t *text_or_null(const char *text)
-{
-	return *text ? json_text(text) : json_null();
 }
 
 /* Paths of the objects in LIST but for those of WITHOUT, which MARK (by object, zeroed, left so) finds. */
@@ -70,8 +63,8 @@ static json_t *plugins_json(const struct cache *c, const struct cache_object *pr
 
 		set(item, "path", json_text(cache_string(c, c->object[plugin->object].path)));
 		set(item, "host", json_text(cache_string(c, c->object[plugin->host].path)));
-		set(item, "feature", text_or_null(cache_string(c, plugin->feature)));
-		set(item, "exclusive", text_or_null(cache_string(c, plugin->exclusive)));
+		set(item, "feature", json_text_or_null(cache_string(c, plugin->feature)));
+		set(item, "exclusive", json_text_or_null(cache_string(c, plugin->exclusive)));
 		set(item, "adds", paths(c, plugin->scope, program->scope, mark));
 		json_array_append_new(array, item);
 	}
@@ -84,8 +77,8 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 	bool placed = o->end > o->start;
 
 	set(item, "path", json_text(cache_string(c, o->path)));
-	set(item, "machine", text_or_null(cache_string(c, o->machine)));
-	set(item, "kind", json_string(kind_name[o->kind]));
+	set(item, "machine", json_text_or_null(cache_string(c, o->machine)));
+	set(item, "kind", json_string(object_kind_text(o->kind)));
 	set(item, "slot", o->flags & CACHE_HAS_SLOT ? json_address(o->start) : json_null());
 	set(item, "start", placed ? json_address(o->start) : json_null());
 	set(item, "end", placed ? json_address(o->end) : json_null());

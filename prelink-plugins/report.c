@@ -14,8 +14,6 @@ extern const char report_page[];
 
 static const char mark[] = "@DATA@";
 
-static const char *const kind_name[] = { "library", "pie", "exec", "loader" };
-
 /* What the page says of one program's next start, set in ITEM. */
 static void add_status(json_t *item, struct placed_table *placed, struct object *program, const char *module)
 {
@@ -28,11 +26,6 @@ static void add_status(json_t *item, struct placed_table *placed, struct object 
 	json_object_set_new(item, "why", json_text(why));
 	json_object_set_new(item, "spared", json_integer((json_int_t)status.spared));
 	free(why);
-}
-
-static json_t *text_or_null(const char *text)
-{
-	return *text ? json_text(text) : json_null();
 }
 
 /* The indices in LIST, but for those of WITHOUT, which SEEN (by object, zeroed, left so) finds. */
@@ -59,8 +52,8 @@ static json_t *plugins(const struct cache *c, const struct cache_object *program
 
 		json_array_append_new(array, json_pack("{si si so so so}", "object", (int)p->object, "host",
 						       (int)p->host, "feature",
-						       text_or_null(cache_string(c, p->feature)), "exclusive",
-						       text_or_null(cache_string(c, p->exclusive)), "adds",
+						       json_text_or_null(cache_string(c, p->feature)), "exclusive",
+						       json_text_or_null(cache_string(c, p->exclusive)), "adds",
 						       indices(c, p->scope, program->scope, seen)));
 	}
 	return array;
@@ -71,7 +64,7 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 	bool placed = o->end > o->start;
 
 	return json_pack("{so so ss sb so so so sb si so so}", "path", json_text(cache_string(c, o->path)),
-			 "machine", json_text(cache_string(c, o->machine)), "kind", kind_name[o->kind], "slot",
+			 "machine", json_text(cache_string(c, o->machine)), "kind", object_kind_text(o->kind), "slot",
 			 o->flags & CACHE_HAS_SLOT ? 1 : 0, "start",
 			 placed ? json_address(o->start) : json_null(), "end",
 			 placed ? json_address(o->end) : json_null(), "skip",

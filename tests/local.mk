@@ -9,6 +9,7 @@ AM_TESTS_ENVIRONMENT = \
 	PYTHONPATH='$(abs_top_srcdir)/tests/lib'; export PYTHONPATH; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 EXTRA_DIST += $(TESTS) \
+	tests/HACKING \
 	tests/bench/notegen \
 	tests/bench/prelink \
 	tests/bench/runtime \

@@ -59,6 +59,11 @@ json_t *json_text(const char *text)
 	return value;
 }
 
+json_t *json_text_or_null(const char *text)
+{
+	return text && *text ? json_text(text) : json_null();
+}
+
 json_t *json_address(uint64_t address)
 {
 	char text[sizeof "0x" + 16];

@@ -11,6 +11,9 @@
  * well-formed UTF-8 becomes U+FFFD.  NULL gives null.  A new reference. */
 json_t *json_text(const char *text);
 
+/* The same, but null also for the empty text. */
+json_t *json_text_or_null(const char *text);
+
 /* An address as the string "0x...": JSON readers lose the low bits of large numbers. */
 json_t *json_address(uint64_t address);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ int root_open_tree(struct root *root, const char *path)
 {
 	char *real;
 
-	*root = (struct root){ .fd = -1 };
+	*root = (struct root){ .fd = -1, .lock = -1 };
 	if (!path)
 		path = "/";
 	real = realpath(path, NULL);
@@ -80,8 +81,22 @@ void root_release(struct root *root)
 {
 	if (root->fd >= 0)
 		close(root->fd);
+	if (root->lock >= 0)
+		close(root->lock);
 	free(root->path);
-	*root = (struct root){ .fd = -1 };
+	*root = (struct root){ .fd = -1, .lock = -1 };
+}
+
+int root_lock(struct root *root)
+{
+	const char *shown = is_system(root) ? "/" : root->path;
+
+	root->lock = root_open(root, "/", O_RDONLY | O_DIRECTORY);
+	if (root->lock >= 0 && flock(root->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return diag_error(shown, "locking the tree: another run is changing it; wait until that has ended");
+	return diag_errno(shown, "locking the tree");
 }
 
 static int stat_with(const struct root *root, const char *path, int flags, struct stat *st)

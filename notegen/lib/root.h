@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 struct root {
+	int lock;   /* descriptor that holds the lock, -1 while there is none; set by root_lock() */
 	int fd;     /* O_PATH descriptor of the directory; set by root_open_tree() */
 	char *path; /* absolute, real, no trailing slash; "" for / itself; owned */
 };
@@ -20,6 +21,10 @@ struct root {
 /* Opens the tree at PATH (NULL or "/" for the system's own).  0, or -1 after a message. */
 int root_open_tree(struct root *root, const char *path);
 void root_release(struct root *root);
+
+/* Keeps a second writer out: locks the tree's directory (flock(2)) until root_release() or the end of the
+ * process, however it ends.  0; or -1 after a message where somebody else holds it: nobody waits. */
+int root_lock(struct root *root);
 
 /* Opens PATH inside the tree, following symbolic links inside it.  Returns a descriptor, or -1 with
  * errno set and nothing printed. */

@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One run at a time changes a tree: the second is refused, touches nothing, and is free to go when the first has
+ended; who only reads is not held up."""
+import fcntl
+import os
+
+import graph
+from harness import expect, prelink, read, scratch
+
+root = graph.Root(scratch()).random(5, 12, 3, 2).path
+files = [os.path.join(base, name) for base, _, names in os.walk(root) for name in names]
+before = {path: read(path) for path in files if not os.path.islink(path)}
+other = os.open(root, os.O_RDONLY)
+fcntl.flock(other, fcntl.LOCK_EX)
+for arguments in (["-a"], ["-au"]):
+    done = prelink("--root", root, *arguments, status=1)
+    expect("another run" in done.stderr and done.stderr.count("\n") == 1, f"{arguments}: {done.stderr!r}")
+expect(before == {path: read(path) for path in before}, "a run that was refused changed a file")
+expect(not os.path.exists(root + "/etc/prelink.cache"), "a run that was refused left a cache")
+prelink("--root", root, "-a", "-n")
+os.close(other)
+prelink("--root", root, "-a")
+changed = sum(read(path) != data for path, data in before.items())
+expect(changed > 10, f"only {changed} files changed after the lock was gone")
+fcntl.flock(os.open(root, os.O_RDONLY), fcntl.LOCK_EX)
+prelink("--root", root, "-p")
+print(f"refused twice, then {changed} files prelinked")
