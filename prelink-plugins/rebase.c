@@ -475,7 +475,9 @@ static int move_got(struct walk *w)
 
 static bool segment_moves(const GElf_Phdr *p)
 {
-	return p->p_type != PT_NULL && p->p_type != PT_GNU_STACK && p->p_memsz != 0;
+	/* An empty PT_LOAD, which GNU ld leaves for a section that came to nothing, has to stay in order. */
+	return p->p_type == PT_LOAD ||
+	       (p->p_type != PT_NULL && p->p_type != PT_GNU_STACK && p->p_memsz != 0);
 }
 
 static int claim_headers(struct walk *w)

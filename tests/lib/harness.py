@@ -86,9 +86,9 @@ def prelink(*arguments, **keywords):
     return run([tool("prelink"), *arguments], **keywords)
 
 
-def compile_c(source, output, *flags, compiler="gcc"):
+def compile_c(source, output, *flags, compiler="gcc", language=None):
     """Builds the C (or C++, assembler) text SOURCE into OUTPUT, an executable unless -shared is given."""
-    language = "c++" if compiler.endswith("++") else "c"
+    language = language or ("c++" if compiler.endswith("++") else "c")
     run([compiler, "-x", language, "-o", output, "-", *flags], input=source)
     return output
 

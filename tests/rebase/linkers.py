@@ -5,6 +5,7 @@ original, and loaded it is at its slot and works, on x86-64, i386 and aarch64 (t
 given room at its front."""
 import collections
 import os
+import re
 import shutil
 import sys
 
@@ -129,6 +130,39 @@ def check_programs(target, linker):
     return good
 
 
+# Code and data, and nothing that is only read: GNU ld leaves an empty PT_LOAD between the two.
+BARE = """
+	.globl answer
+	.type answer, @function
+answer:	mov pointer(%rip), %rax
+	mov (%rax), %eax
+	ret
+	.data
+number:	.long 42
+	.balign 8
+pointer: .quad number
+"""
+
+
+def check_empty_segment():
+    source = compile_c(BARE, os.path.join(directory, "bare.so"), "-shared", "-nostdlib", language="assembler")
+    empty = [line for line in run(["readelf", "-lW", source]).stdout.splitlines()
+             if re.match(r" +LOAD +(0x[0-9a-f]+ ){3}0x0+ 0x0+ ", line)]
+    if not empty:
+        log["x86-64: no library with an empty PT_LOAD"] += 1
+        return
+    expect(round_trip(rewriter, source, directory, SLOT["x86-64"]) == "ok", "a library with an empty PT_LOAD")
+    for reader in (["eu-elflint", "--gnu-ld"], ["readelf", "-lW"]):
+        before, after = (run([*reader, path], status=None) for path in (source, os.path.join(directory, "moved")))
+        expect(before.returncode == after.returncode and "rror" not in after.stderr, f"{reader}: {after.stdout}")
+    with open(os.path.join(directory, "call.c"), "w") as file:
+        file.write("#include <dlfcn.h>\n#include <stdio.h>\nint main(int n, char **v) { void *h = dlopen(v[1], 2);"
+                   'return n < 2 || !h || printf("%d", ((int (*)(void))dlsym(h, "answer"))()) < 0; }\n')
+    call = os.path.join(directory, "call")
+    run(["gcc", "-o", call, call + ".c"])
+    expect(run([call, os.path.join(directory, "moved")]).stdout == "42", "moved, it does not work")
+
+
 directory = scratch()
 write(os.path.join(directory, "versions"), "FIRST { global: answer; shown; };\nSECOND { global: *; } FIRST;\n")
 for name in ("lld", "mold"):
@@ -180,6 +214,7 @@ for target, (compilers, runner) in TARGETS.items():
     shutil.copy(moved[0][0] + ".moved", twin)
     lines = run([*runner, loader, moved[0][0] + ".moved", twin]).stdout.split()
     expect(lines[0] == lines[2] == "42" and (lines[3] != "0"), f"{target}: two at one slot: {lines}")
+check_empty_segment()
 said = rewriter.close()
 print(f"{count} libraries of {len(LINKERS)} linkers moved, taken back, {loaded} loaded; {programs} executables given room")
 for reason, times in sorted(log.items()):
