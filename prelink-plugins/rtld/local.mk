@@ -2,7 +2,7 @@
 rtld_files = \
 	prelink-plugins/rtld/prelink-rtld.c prelink-plugins/rtld/plan_format.h \
 	prelink-plugins/rtld/x86_64/machine.h
-rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin -fno-tree-loop-distribute-patterns -fPIC -fvisibility=hidden \
+rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin $(RTLD_CFLAGS) -fPIC -fvisibility=hidden \
 	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-U_FORTIFY_SOURCE
 rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,now -Wl,-z,noseparate-code \
