@@ -35,6 +35,7 @@ install -D -m 755 {top}/one.so %{{buildroot}}/usr/lib/demo/one.so
 install -D -m 644 {top}/demo.yaml %{{buildroot}}{share}/manifests/demo.yaml
 %files
 /usr
+{elsewhere}
 """
 
 
@@ -71,7 +72,8 @@ class Builder:
 
     def demo(self, manifest, version="1", **keywords):
         write(self.top + "/demo.yaml", manifest)
-        write(self.top + "/demo.spec", SPEC.format(top=self.top, version=version, share=PKGDATA))
+        elsewhere = "" if PKGDATA.startswith("/usr/") else PKGDATA + "/manifests/demo.yaml"
+        write(self.top + "/demo.spec", SPEC.format(top=self.top, version=version, share=PKGDATA, elsewhere=elsewhere))
         return self.build(self.top + "/demo.spec", **keywords)
 
 
