@@ -5,5 +5,6 @@ TESTS += tests/rtld/cases.py
 TESTS += tests/rtld/ifunc.py
 TESTS += tests/rtld/images.py
 TESTS += tests/rtld/releases.py
+TESTS += tests/rtld/selfcheck.py
 TESTS += tests/rtld/status.py
 EXTRA_DIST += tests/rtld/kit.py tests/rtld/rooted.py tests/rtld/image.c
