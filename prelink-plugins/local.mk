@@ -40,7 +40,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/verify.c prelink-plugins/verify.h \
 	prelink-plugins/apply.c prelink-plugins/apply.h \
 	prelink-plugins/exec_room.c prelink-plugins/exec_room.h \
-	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
+	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h prelink-plugins/arch/host.c \
 	prelink-plugins/arch/x86_64.c prelink-plugins/arch/i386.c prelink-plugins/arch/aarch64.c
 nodist_prelink_plugins_libprelink_a_SOURCES = prelink-plugins/report_page.c
 
