@@ -31,6 +31,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/bindings.c prelink-plugins/bindings.h \
 	prelink-plugins/universe.c prelink-plugins/universe.h \
 	prelink-plugins/rebase.c prelink-plugins/rebase.h \
+	prelink-plugins/page_end.c prelink-plugins/page_end.h \
 	prelink-plugins/ifunc.c prelink-plugins/ifunc.h \
 	prelink-plugins/placed.c prelink-plugins/placed.h \
 	prelink-plugins/plan.c prelink-plugins/plan.h \
