@@ -332,6 +332,7 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 	switch (kind) {
 	case DECISION_DONE:
 	case DECISION_LAZY:
+	case DECISION_UNSEEN:
 		break;
 	case DECISION_VALUE:
 		add_value(draft, address, decision->value);
@@ -371,7 +372,7 @@ static void count_savings(struct plan *plan, const struct draft *draft, const st
 {
 	struct plan_estimate *estimate = &plan->estimate;
 	size_t looked_up = list->kinds[DECISION_DONE] + list->kinds[DECISION_VALUE] + list->kinds[DECISION_FIXUP] +
-			   list->kinds[DECISION_IFUNC];
+			   list->kinds[DECISION_IFUNC] + list->kinds[DECISION_UNSEEN];
 	size_t relative = draft == plan->draft ? 0 : list->relative;
 	size_t pages = list->pages_before - list->pages_after;
 
