@@ -14,6 +14,7 @@
 #include "gather.h"
 #include "layout.h"
 #include "libsearch.h"
+#include "mapfault.h"
 #include "object.h"
 #include "options.h"
 #include "print.h"
@@ -272,6 +273,7 @@ int main(int argc, char **argv)
 	int result = 0;
 
 	diag_tool = "prelink";
+	mapfault_catch();
 	options_parse(&run.options, argc, argv);
 	if (root_open_tree(&run.root, run.options.root) == 0) {
 		run.cache_path = root_inside(&run.root, run.options.cache);
