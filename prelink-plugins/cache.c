@@ -225,8 +225,8 @@ static uint32_t text_crc(uint32_t crc, const char *text)
 /* What the result depends on besides files. */
 static uint32_t options_fingerprint(const struct options *o)
 {
-	char *flags = xasprintf("%d %d %d %llu", o->with_plugins, o->libs_only, o->conserve_memory,
-				(unsigned long long)o->layout_page_size);
+	char *flags = xasprintf("%d %d %d %d %llu", o->with_plugins, o->with_unsafe, o->libs_only,
+				o->conserve_memory, (unsigned long long)o->layout_page_size);
 	uint32_t crc = text_crc(0, flags);
 
 	free(flags);

@@ -10,5 +10,6 @@ TESTS += \
 	tests/layout/scarce.py \
 	tests/layout/shortened.py \
 	tests/layout/stability.py \
+	tests/layout/unsafe.py \
 	tests/layout/words.py
 EXTRA_DIST += tests/layout/check.py tests/layout/graph.py
