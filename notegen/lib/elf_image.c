@@ -452,8 +452,10 @@ static void copy_headers(struct elf_image *copy, const struct elf_image *image, 
 	copy->data = data;
 	copy->phdr = xreallocarray(NULL, image->phnum + 1, sizeof *copy->phdr);
 	copy->shdr = xreallocarray(NULL, image->shnum + 1, sizeof *copy->shdr);
-	memcpy(copy->phdr, image->phdr, image->phnum * sizeof *copy->phdr);
-	memcpy(copy->shdr, image->shdr, image->shnum * sizeof *copy->shdr);
+	if (image->phnum)
+		memcpy(copy->phdr, image->phdr, image->phnum * sizeof *copy->phdr);
+	if (image->shnum)
+		memcpy(copy->shdr, image->shdr, image->shnum * sizeof *copy->shdr);
 }
 
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
