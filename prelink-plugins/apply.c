@@ -79,6 +79,20 @@ static int fill(void *context, const struct object *object, struct elf_image *im
 	return apply->bind && bind_fill(apply->bind, object, image) < 0 ? -1 : 0;
 }
 
+/* Says, in one line, that the program at PATH got PLAN, or WHY not; PLAN may be NULL then. */
+static void say_plan(const char *path, const struct plan *plan, const char *why)
+{
+	flockfile(stdout); /* other threads have something to say, too */
+	diag_put(stdout, path);
+	printf(": %s%s", why ? "no plan: " : "plan", why ? why : "");
+	if (plan) {
+		printf(": ");
+		plan_print(plan, stdout);
+	}
+	putchar('\n');
+	funlockfile(stdout);
+}
+
 /* A plan, where the program is better off with one. */
 static enum object_skip attach_plan(void *context, const struct object *object, struct elf_image *image,
 				    struct undo *undo, bool *changed)
@@ -93,10 +107,8 @@ static enum object_skip attach_plan(void *context, const struct object *object, 
 		why = "the run-time module would cost more than it saves";
 	else if (plan)
 		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, &why);
-	if (talk && plan)
-		plan_print(plan, object->path, stdout);
-	if (talk && why)
-		printf("%s: no plan: %s\n", object->path, why);
+	if (talk && (plan || why))
+		say_plan(object->path, plan, why);
 	plan_free(plan);
 	*changed = !why;
 	return why ? SKIP_NOT : skip;

@@ -77,7 +77,7 @@ static bool object_is_sound(const struct cache *c, size_t i)
 	const struct cache_object *o = &c->object[i];
 
 	return o->path < c->strings_size && o->machine < c->strings_size && o->kind <= OBJECT_LOADER &&
-	       o->skip <= SKIP_MISSING && o->start <= o->end && list_fits(o->scope, c->pool_count) &&
+	       o->skip < SKIP_COUNT && o->start <= o->end && list_fits(o->scope, c->pool_count) &&
 	       list_fits(o->plugin, c->plugin_count) && cache_string(c, o->path)[0] == '/' &&
 	       (i == 0 || strcmp(cache_string(c, o[-1].path), cache_string(c, o->path)) < 0);
 }

@@ -74,7 +74,7 @@ expect_equal(contents(), now, "files after a run without --with-unsafe")
 for path in libraries:
     expect_equal(prelink("--root", root.path, "-y", path, text=False, errors=None).stdout, before[path],
                  f"original of {path} that -y prints")
-prelink(*at, "-u")
+expect_equal(prelink(*at, "-u").stdout, f"undone {len(libraries) + 1}\n", "what -ua says")
 expect_equal(contents(), before, "files after -ua")
 expect_equal(states(), attributes, "attributes after -ua")
 print(f"{len(libraries)} libraries left alone, prelinked with --with-unsafe, and given back; {len(programs)} programs "
