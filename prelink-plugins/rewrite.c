@@ -9,6 +9,7 @@
 
 #include "diag.h"
 #include "outfile.h"
+#include "scratch.h"
 
 /* ---- Reading ---- */
 
@@ -26,7 +27,7 @@ int object_open(const struct root *root, const struct object *object, struct elf
 		 st.st_size != object->st.st_size || st.st_mtim.tv_sec != object->st.st_mtim.tv_sec ||
 		 st.st_mtim.tv_nsec != object->st.st_mtim.tv_nsec)
 		diag_error(path, "opening it to rewrite it: somebody else changed it meanwhile; run again");
-	else if (elf_image_open(image, fd, path) == ELF_IMAGE_OK)
+	else if (elf_image_read(image, fd, path) == ELF_IMAGE_OK)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -377,10 +378,12 @@ static void *work_thread(void *argument)
 		work->next += GROUP;
 		pthread_mutex_unlock(&work->lock);
 		if (first >= work->count)
-			return NULL;
+			break;
 		work_on_group(work, work->objects + first,
 			      work->count - first < GROUP ? work->count - first : GROUP);
 	}
+	scratch_release();
+	return NULL;
 }
 
 /* Runs it on rewrite->jobs threads, of which this one is the first. */
