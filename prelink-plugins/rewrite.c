@@ -9,7 +9,7 @@
 
 #include "diag.h"
 #include "outfile.h"
-#include "scratch.h"
+#include "threads.h"
 
 /* ---- Reading ---- */
 
@@ -368,7 +368,7 @@ static void work_on_group(struct work *work, struct object *const *objects, size
 	}
 }
 
-static void *work_thread(void *argument)
+static void work_thread(void *argument)
 {
 	struct work *work = argument;
 
@@ -378,28 +378,17 @@ static void *work_thread(void *argument)
 		work->next += GROUP;
 		pthread_mutex_unlock(&work->lock);
 		if (first >= work->count)
-			break;
+			return;
 		work_on_group(work, work->objects + first,
 			      work->count - first < GROUP ? work->count - first : GROUP);
 	}
-	scratch_release();
-	return NULL;
 }
 
-/* Runs it on rewrite->jobs threads, of which this one is the first. */
 static int run(struct work *work)
 {
-	unsigned started = 0, more = work->rewrite->jobs > 1 ? work->rewrite->jobs - 1 : 0;
-	pthread_t *thread = xcalloc(more, sizeof *thread);
-
 	pthread_mutex_init(&work->lock, NULL);
-	while (started < more && pthread_create(&thread[started], NULL, work_thread, work) == 0)
-		started++; /* fewer than asked for will do */
-	work_thread(work);
-	while (started > 0)
-		pthread_join(thread[--started], NULL);
+	threads_run(work->rewrite->jobs, work_thread, work);
 	pthread_mutex_destroy(&work->lock);
-	free(thread);
 	return work->result == WORK_OK ? 0 : -1;
 }
 
