@@ -130,7 +130,7 @@ static bool proven(const struct rewritten *out, const struct elf_image *original
 
 	if (elf_image_clone(&file, &out->image, fd, out->tail, out->tail_size))
 		return false;
-	if (undo_image(&file) == 0) {
+	if (undo_to_compare(&file) == 0) {
 		same = file.size == original->size && elf_image_same(&file, original, file.size);
 		if (!same)
 			diag_error(original->path, "trying to undo it in memory: the result differs from the "
@@ -225,7 +225,11 @@ struct work {
 	enum { WORK_OK = 0, WORK_FAILED } result; /* under lock, as the next two */
 	size_t next, done;
 	pthread_mutex_t lock;
+	pthread_mutex_t large; /* held while working on a file that takes much memory */
 };
+
+/* Of files that are larger (bytes), one is worked on at a time: several copies of each are in memory. */
+enum { LARGE = 16 << 20 };
 
 /* Writes what is to replace OBJECT's file, but for committing it.  0, or -1 after a message. */
 static int write_new(const struct rewrite *rewrite, const struct object *object, struct outfile *out,
@@ -284,7 +288,7 @@ static int rewrite_present(const struct rewrite *rewrite, struct object *object,
 
 static int prepare_rewrite(const struct rewrite *rewrite, struct object *object, struct outfile *out)
 {
-	struct elf_image present, original;
+	struct elf_image present, undone;
 	int result = -1, fd;
 
 	if (object->skip || object->kind == OBJECT_LOADER ||
@@ -293,9 +297,11 @@ static int prepare_rewrite(const struct rewrite *rewrite, struct object *object,
 	fd = object_open(rewrite->root, object, &present);
 	if (fd < 0)
 		return -1;
-	if (original_init(&original, &present, fd) == 0) {
-		result = rewrite_present(rewrite, object, out, &present, &original, fd);
-		elf_image_release(&original);
+	if (!undo_present(&present)) {
+		result = rewrite_present(rewrite, object, out, &present, &present, fd);
+	} else if (original_init(&undone, &present, fd) == 0) {
+		result = rewrite_present(rewrite, object, out, &present, &undone, fd);
+		elf_image_release(&undone);
 	}
 	object_close(&present, fd);
 	return result;
@@ -340,6 +346,18 @@ static int commit(struct object *const *objects, struct outfile *out, const bool
 	return result;
 }
 
+static int prepare(struct work *work, struct object *object, struct outfile *out)
+{
+	bool large = object->st.st_size > LARGE;
+
+	if (large)
+		pthread_mutex_lock(&work->large);
+	int result = work->prepare(work->rewrite, object, out);
+	if (large)
+		pthread_mutex_unlock(&work->large);
+	return result;
+}
+
 static void work_on_group(struct work *work, struct object *const *objects, size_t count)
 {
 	const struct rewrite *rewrite = work->rewrite;
@@ -348,7 +366,7 @@ static void work_on_group(struct work *work, struct object *const *objects, size
 
 	for (size_t i = 0; i < count; i++) {
 		objects[i]->outcome = OUTCOME_NONE;
-		bool bad = work->prepare(rewrite, objects[i], &out[i]) != 0;
+		bool bad = prepare(work, objects[i], &out[i]) != 0;
 
 		if (bad)
 			objects[i]->outcome = OUTCOME_FAILED;
@@ -387,8 +405,10 @@ static void work_thread(void *argument)
 static int run(struct work *work)
 {
 	pthread_mutex_init(&work->lock, NULL);
+	pthread_mutex_init(&work->large, NULL);
 	threads_run(work->rewrite->jobs, work_thread, work);
 	pthread_mutex_destroy(&work->lock);
+	pthread_mutex_destroy(&work->large);
 	return work->result == WORK_OK ? 0 : -1;
 }
 

@@ -360,6 +360,9 @@ static unsigned char *new_dirty(size_t mapped)
 	return xcalloc(mapped / PAGE / 8 + 1, 1);
 }
 
+/* Of larger files, copies share with the file what they do not change: slower, but there may be little memory. */
+#define COPY_MAX ((size_t)32 << 20)
+
 /* Gives IMAGE memory for SIZE bytes. */
 static int take_memory(struct elf_image *image, size_t size)
 {
@@ -371,6 +374,8 @@ static int take_memory(struct elf_image *image, size_t size)
 		data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (data == MAP_FAILED)
 			data = NULL;
+		else
+			madvise(data, size, MADV_HUGEPAGE);
 		image->mapped = size;
 	}
 	image->data = data;
@@ -389,6 +394,7 @@ static void give_memory(struct elf_image *image)
 		scratch_give(image->data, image->room);
 	free(image->dirty);
 	image->mapped = image->room = 0;
+	image->shared = false;
 	image->dirty = NULL;
 }
 
@@ -403,6 +409,7 @@ static enum elf_image_status init_from(struct elf_image *image, struct elf_image
 	}
 	image->mapped = memory->mapped;
 	image->room = memory->room;
+	image->shared = memory->shared;
 	image->dirty = memory->dirty;
 	return ELF_IMAGE_OK;
 }
@@ -426,7 +433,7 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 		return ELF_IMAGE_BAD;
 	}
 	struct elf_image memory = { .path = path, .data = data, .mapped = (size_t)st.st_size,
-				    .dirty = new_dirty((size_t)st.st_size) };
+				    .shared = true, .dirty = new_dirty((size_t)st.st_size) };
 	return init_from(image, &memory, memory.mapped);
 }
 
@@ -453,7 +460,7 @@ enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char
 	struct stat st;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG ||
-	    (uint64_t)st.st_size > SCRATCH_MAX)
+	    (uint64_t)st.st_size > COPY_MAX)
 		return elf_image_open(image, fd, path);
 	*image = (struct elf_image){ .path = path };
 	if (take_memory(&memory, (size_t)st.st_size))
@@ -512,6 +519,7 @@ static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int
 	if (take_memory(copy, size))
 		return -1;
 	copy->dirty = new_dirty(size);
+	copy->shared = true;
 	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
 			   0) == MAP_FAILED)
 		return diag_errno(image->path, "mapping the file");
@@ -540,7 +548,7 @@ int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int f
 {
 	size_t size = image->size + tail_size;
 	struct elf_image memory = { .path = image->path };
-	bool all = size <= SCRATCH_MAX || fd < 0 || !image->dirty;
+	bool all = size <= COPY_MAX || fd < 0 || !image->dirty;
 
 	*copy = (struct elf_image){ .path = image->path };
 	if (all ? copy_all(&memory, image, size) : copy_dirty(&memory, image, fd, size)) {
@@ -557,6 +565,8 @@ bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t
 {
 	if (size > a->size || size > b->size)
 		return false;
+	if (!a->shared || !b->shared)
+		return memcmp(a->data, b->data, size) == 0;
 	for (size_t at = 0; at < size; at += PAGE)
 		if ((elf_touched(a, at) || elf_touched(b, at)) &&
 		    memcmp(a->data + at, b->data + at, page_part(at, size)) != 0)
@@ -566,7 +576,7 @@ bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t
 
 void elf_image_relax(const struct elf_image *image)
 {
-	if (!image->mapped || !image->dirty || sysconf(_SC_PAGESIZE) != PAGE)
+	if (!image->shared || sysconf(_SC_PAGESIZE) != PAGE)
 		return;
 	for (size_t at = 0, end; at < image->size; at = end + PAGE) {
 		for (end = at; end < image->size && !elf_touched(image, end); end += PAGE)

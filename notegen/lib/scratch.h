@@ -13,9 +13,8 @@
 
 #include <stddef.h>
 
-/* What is larger is better mapped: few files are, and each thread holds on to several buffers of this
- * size. */
-#define SCRATCH_MAX ((size_t)16 << 20)
+/* Few files are larger, and each thread holds on to several buffers of this size. */
+#define SCRATCH_MAX ((size_t)4 << 20)
 
 /* SIZE bytes, with whatever lies in them; bytes that there are really in ROOM.  NULL with errno set. */
 void *scratch_take(size_t size, size_t *room);
