@@ -11,6 +11,7 @@
 
 #include "diag.h"
 #include "ifunc.h"
+#include "resident.h"
 
 /* What a reference asks for: the same number for the same name and version, whoever asks. */
 struct wanted {
@@ -30,7 +31,7 @@ struct tables {
 	pthread_cond_t bound;        /* some object's `binding` became BOUND */
 	struct bind_object **object; /* by object->index; NULL where not met, &unusable where not readable */
 	size_t object_count;
-	uint64_t resident;           /* bytes of files mapped since the last bind_rest() */
+	uint64_t mapped;             /* bytes of files mapped since it was last asked what they take */
 	struct wanted *wanted[WANTED_ARRAYS]; /* see wanted_at(); number 0 is unused */
 	uint32_t wanted_count;
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
@@ -53,8 +54,8 @@ struct memo {
 	uint32_t symbol; /* 0: nobody defines it */
 };
 
-/* Of a whole system's libraries, only the tables of a few are in use at a time. */
-enum { RESIDENT_MAX = 64 << 20 };
+/* Bytes of files that are mapped before it is asked how much of them is in memory. */
+enum { ASK_AFTER = 16 << 20 };
 
 static struct bind_object unusable;
 
@@ -129,7 +130,6 @@ static void rest(struct tables *tables)
 		if (object && object != &unusable && object->image.mapped)
 			madvise(object->image.data, object->image.size, MADV_DONTNEED);
 	}
-	tables->resident = 0;
 }
 
 void bind_rest(struct bind *bind)
@@ -203,9 +203,12 @@ static struct bind_object *open_object(struct tables *tables, struct object *obj
 	opened->bind_now = opened->dynamic.has[DT_BIND_NOW] || (flags & DF_BIND_NOW) ||
 			   (opened->dynamic.flags_1 & DF_1_NOW);
 	opened->name = xcalloc(opened->symbols.count + 1, sizeof *opened->name);
-	tables->resident += opened->image.size;
-	if (tables->resident > RESIDENT_MAX)
-		rest(tables);
+	tables->mapped += opened->image.size;
+	if (tables->mapped > ASK_AFTER) {
+		tables->mapped = 0;
+		if (resident_is_much())
+			rest(tables);
+	}
 	return opened;
 }
 

@@ -29,6 +29,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/symbols.c prelink-plugins/symbols.h \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
 	prelink-plugins/bindings.c prelink-plugins/bindings.h \
+	prelink-plugins/resident.c prelink-plugins/resident.h \
 	prelink-plugins/threads.c prelink-plugins/threads.h \
 	prelink-plugins/universe.c prelink-plugins/universe.h \
 	prelink-plugins/rebase.c prelink-plugins/rebase.h \

@@ -7,6 +7,7 @@
 #include "diag.h"
 #include "exec_room.h"
 #include "ifunc.h"
+#include "resident.h"
 #include "rtld/plan_format.h"
 
 #define NO_INDEX UINT32_MAX
@@ -58,9 +59,15 @@ static struct workbench *take_workbench(struct planner *planner)
 
 static void leave_workbench(struct planner *planner, struct workbench *bench)
 {
+	bool rest = resident_is_much();
+
+	if (rest)
+		bind_rest(bench->bind);
 	pthread_mutex_lock(&planner->lock);
 	bench->next = planner->idle;
 	planner->idle = bench;
+	if (rest)
+		placed_rest(&planner->placed);
 	pthread_mutex_unlock(&planner->lock);
 }
 
