@@ -24,7 +24,8 @@ struct wanted {
 /* Numbers lie in arrays that never move, each twice as large as the one before: other threads read them. */
 enum { WANTED_BITS = 13, WANTED_ARRAYS = 32 - WANTED_BITS + 1 };
 
-/* What all handles share.  All but root, multiplier and what is in `wanted` is read and changed under the lock. */
+/* What all handles share.  All but root, multiplier and what is in `wanted` is read and changed under the
+ * lock. */
 struct tables {
 	const struct root *root;
 	pthread_mutex_t lock;
@@ -299,7 +300,8 @@ static uint32_t add_wanted(struct tables *tables, const struct wanted *wanted)
 	unsigned array = wanted_array(number, &start);
 
 	if (!tables->wanted[array])
-		tables->wanted[array] = xreallocarray(NULL, start ? start : 1u << WANTED_BITS, sizeof *wanted);
+		tables->wanted[array] =
+			xreallocarray(NULL, start ? start : 1u << WANTED_BITS, sizeof *wanted);
 	tables->wanted[array][number - start] = *wanted;
 	return number;
 }
@@ -503,7 +505,8 @@ static void lookup_unique(struct lookup *lookup, uint32_t reference)
 	struct bind *bind = lookup->bind;
 	struct unique_table *table = lookup->scope->unique;
 	bool copy = lookup->class & SYMBOL_COPY;
-	struct memo *unique = unique_place(table, number_of(bind, wanted_at(bind->tables, lookup->number)->name, NULL));
+	const char *name = wanted_at(bind->tables, lookup->number)->name;
+	struct memo *unique = unique_place(table, number_of(bind, name, NULL));
 
 	if (unique->serial != table->serial) {
 		const struct bind_object *owner = copy ? lookup->by : lookup->found.object;

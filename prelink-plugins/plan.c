@@ -541,7 +541,8 @@ static uint64_t static_tls(const struct plan *plan)
 	return bytes;
 }
 
-static const char *make(struct planner *planner, struct workbench *bench, struct plan *plan, struct object *program)
+static const char *make(struct planner *planner, struct workbench *bench, struct plan *plan,
+			struct object *program)
 {
 	struct universe universe;
 	const char *why = collect_startup(plan, program);

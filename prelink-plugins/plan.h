@@ -28,8 +28,8 @@ struct planner {
 void plan_init(struct planner *planner, const struct root *root, struct bind *bind);
 void plan_release(struct planner *planner);
 
-/* Looks at every file that the plans of the COUNT programs are about, as it is now.  What could not be rewritten has
- * lost its slot. */
+/* Looks at every file that the plans of the COUNT programs are about, as it is now.  What could not be
+ * rewritten has lost its slot. */
 void plan_look(struct planner *planner, struct object *const *programs, size_t count);
 
 /* What a plan saves and costs, at start-up and by one load of each plugin. */

@@ -572,7 +572,8 @@ static int undo_record(struct elf_image *image, struct record *r)
 	elf_image_relax(image);
 	if (checksum_value(image)) /* as it was when the patches were made */
 		elf_put_word(image, checksum_value(image), 0);
-	int result = inflate_stream(image, r) ? bad_record(image, "it cannot be inflated") : undo_by(image, r);
+	int result = inflate_stream(image, r) ? bad_record(image, "it cannot be inflated")
+					      : undo_by(image, r);
 
 	free(r->stream);
 	return result;

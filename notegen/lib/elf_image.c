@@ -360,7 +360,7 @@ static unsigned char *new_dirty(size_t mapped)
 	return xcalloc(mapped / PAGE / 8 + 1, 1);
 }
 
-/* Of larger files, copies share with the file what they do not change: slower, but there may be little memory. */
+/* Of larger files, copies share with the file what they do not change: slower, but in little memory. */
 #define COPY_MAX ((size_t)32 << 20)
 
 /* Gives IMAGE memory for SIZE bytes. */
@@ -371,7 +371,8 @@ static int take_memory(struct elf_image *image, size_t size)
 	if (size <= SCRATCH_MAX) {
 		data = scratch_take(size, &image->room);
 	} else {
-		data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		data = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (data == MAP_FAILED)
 			data = NULL;
 		else
@@ -506,8 +507,8 @@ static size_t page_part(size_t at, size_t size)
 	return size - at < PAGE ? size - at : PAGE;
 }
 
-/* Maps the file FD in COPY, with memory for SIZE bytes, and brings it to the bytes of IMAGE, which knows where it
- * differs from the file. */
+/* Maps the file FD in COPY, with memory for SIZE bytes, and brings it to the bytes of IMAGE, which knows where
+ * it differs from the file. */
 static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int fd, size_t size)
 {
 	struct stat st;
@@ -520,8 +521,8 @@ static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int
 		return -1;
 	copy->dirty = new_dirty(size);
 	copy->shared = true;
-	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
-			   0) == MAP_FAILED)
+	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+			   fd, 0) == MAP_FAILED)
 		return diag_errno(image->path, "mapping the file");
 	for (size_t at = 0; at < image->size; at += PAGE)
 		if (elf_touched(image, at)) {
