@@ -12,6 +12,7 @@ notegen_lib_libnote_a_SOURCES = \
 	notegen/lib/pattern.c notegen/lib/pattern.h \
 	notegen/lib/plugin_yaml.h \
 	notegen/lib/root.c notegen/lib/root.h \
+	notegen/lib/scratch.c notegen/lib/scratch.h \
 	notegen/lib/yaml_text.c notegen/lib/yaml_text.h
 
 bin_PROGRAMS += notegen/notegen

@@ -2,12 +2,14 @@
 /* The passes that change files; see apply.h. */
 #include "apply.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "diag.h"
 #include "outfile.h"
 #include "rewrite.h"
+#include "threads.h"
 #include "verify.h"
 
 void apply_init(struct apply *apply, const struct root *root, struct object_table *table,
@@ -136,21 +138,46 @@ static struct rewrite rewrite_of(struct apply *apply)
 
 /* --- the passes --- */
 
+/* What the threads of apply_bind() share. */
+struct binding_work {
+	struct apply *apply;
+	struct object_list list;
+	size_t next, done; /* under lock */
+	pthread_mutex_t lock;
+};
+
+static void bind_some(void *argument)
+{
+	struct binding_work *work = argument;
+	struct bind *bind = bind_share(work->apply->bind);
+
+	pthread_mutex_lock(&work->lock);
+	while (work->next < work->list.count) {
+		struct object *object = work->list.member[work->next++];
+
+		pthread_mutex_unlock(&work->lock);
+		if (bind_natural(bind, object))
+			object->outcome = OUTCOME_FAILED;
+		pthread_mutex_lock(&work->lock);
+		progress_show(&work->apply->progress, object->path, ++work->done);
+	}
+	pthread_mutex_unlock(&work->lock);
+	bind_free(bind);
+}
+
 void apply_bind(struct apply *apply)
 {
-	struct object_list list = select_objects(apply, is_library_to_rewrite);
+	struct binding_work work = { .apply = apply, .list = select_objects(apply, is_library_to_rewrite) };
 
 	apply->bind = bind_new(apply->root);
 	plan_init(&apply->planner, apply->root, apply->bind);
-	progress_begin(&apply->progress, "binding", list.count);
-	for (size_t i = 0; i < list.count; i++) {
-		if (bind_natural(apply->bind, list.member[i]))
-			list.member[i]->outcome = OUTCOME_FAILED;
-		progress_show(&apply->progress, list.member[i]->path, i + 1);
-	}
+	pthread_mutex_init(&work.lock, NULL);
+	progress_begin(&apply->progress, "binding", work.list.count);
+	threads_run(apply->options->jobs, bind_some, &work);
 	progress_end(&apply->progress);
+	pthread_mutex_destroy(&work.lock);
 	bind_rest(apply->bind);
-	free(list.member);
+	free(work.list.member);
 }
 
 void apply_libraries(struct apply *apply)
@@ -184,6 +211,7 @@ void apply_programs(struct apply *apply)
 
 	how.program = attach_plan;
 	if (list.count && !apply->options->libs_only && !apply->options->dry_run && has_module(apply)) {
+		plan_look(&apply->planner, list.member, list.count);
 		progress_begin(&apply->progress, "prelinking programs", list.count);
 		rewrite_objects(&how, list.member, list.count);
 		progress_end(&apply->progress);

@@ -3,6 +3,7 @@
 #include "bind.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -10,6 +11,7 @@
 
 #include "diag.h"
 #include "ifunc.h"
+#include "resident.h"
 
 /* What a reference asks for: the same number for the same name and version, whoever asks. */
 struct wanted {
@@ -19,16 +21,28 @@ struct wanted {
 	uint32_t hash;                        /* of both, for `bucket` */
 };
 
-struct bind {
+/* Numbers lie in arrays that never move, each twice as large as the one before: other threads read them. */
+enum { WANTED_BITS = 13, WANTED_ARRAYS = 32 - WANTED_BITS + 1 };
+
+/* What all handles share.  All but root, multiplier and what is in `wanted` is read and changed under the
+ * lock. */
+struct tables {
 	const struct root *root;
+	pthread_mutex_t lock;
+	pthread_cond_t bound;        /* some object's `binding` became BOUND */
 	struct bind_object **object; /* by object->index; NULL where not met, &unusable where not readable */
 	size_t object_count;
-	uint64_t resident;           /* bytes of files mapped since the last bind_rest() */
-	struct wanted *wanted;       /* by number; 0 is unused */
-	uint32_t wanted_count, wanted_room;
+	uint64_t mapped;             /* bytes of files mapped since it was last asked what they take */
+	struct wanted *wanted[WANTED_ARRAYS]; /* see wanted_at(); number 0 is unused */
+	uint32_t wanted_count;
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
 	uint32_t bucket_mask;
 	uint32_t multiplier;         /* of the hash function: random, as GNU hashes are easily made equal */
+};
+
+struct bind {
+	struct tables *tables;
+	bool owner;                  /* of the tables: not made by bind_share() */
 	struct searchlist natural;   /* bind_natural()'s, from object to object */
 	struct searchlist shared[2]; /* bind_searchlist()'s */
 	struct binding_list list;
@@ -41,21 +55,34 @@ struct memo {
 	uint32_t symbol; /* 0: nobody defines it */
 };
 
-/* Of a whole system's libraries, only the tables of a few are in use at a time. */
-enum { RESIDENT_MAX = 64 << 20 };
+/* Bytes of files that are mapped before it is asked how much of them is in memory. */
+enum { ASK_AFTER = 16 << 20 };
 
 static struct bind_object unusable;
 
 struct bind *bind_new(const struct root *root)
 {
 	struct bind *bind = xcalloc(1, sizeof *bind);
+	struct tables *tables = xcalloc(1, sizeof *tables);
 
-	bind->root = root;
-	bind->wanted_count = 1;
-	if (getrandom(&bind->multiplier, sizeof bind->multiplier, GRND_NONBLOCK) < 0)
-		bind->multiplier = 0x9e3779b1;
-	bind->multiplier |= 1;
+	tables->root = root;
+	tables->wanted_count = 1;
+	if (getrandom(&tables->multiplier, sizeof tables->multiplier, GRND_NONBLOCK) < 0)
+		tables->multiplier = 0x9e3779b1;
+	tables->multiplier |= 1;
+	pthread_mutex_init(&tables->lock, NULL);
+	pthread_cond_init(&tables->bound, NULL);
+	bind->tables = tables;
+	bind->owner = true;
 	return bind;
+}
+
+struct bind *bind_share(struct bind *bind)
+{
+	struct bind *other = xcalloc(1, sizeof *other);
+
+	other->tables = bind->tables;
+	return other;
 }
 
 static void close_object(struct bind_object *object)
@@ -70,31 +97,48 @@ static void close_object(struct bind_object *object)
 	free(object);
 }
 
+static void free_tables(struct tables *tables)
+{
+	for (size_t i = 0; i < tables->object_count; i++)
+		if (tables->object[i])
+			close_object(tables->object[i]);
+	for (size_t i = 0; i < WANTED_ARRAYS; i++)
+		free(tables->wanted[i]);
+	pthread_mutex_destroy(&tables->lock);
+	pthread_cond_destroy(&tables->bound);
+	free(tables->object);
+	free(tables->bucket);
+	free(tables);
+}
+
 void bind_free(struct bind *bind)
 {
 	if (!bind)
 		return;
-	for (size_t i = 0; i < bind->object_count; i++)
-		if (bind->object[i])
-			close_object(bind->object[i]);
 	searchlist_release(&bind->natural);
 	searchlist_release(&bind->shared[0]);
 	searchlist_release(&bind->shared[1]);
 	binding_list_release(&bind->list);
-	free(bind->object);
-	free(bind->wanted);
-	free(bind->bucket);
+	if (bind->owner)
+		free_tables(bind->tables);
 	free(bind);
+}
+
+/* Other threads may be reading: what they read comes back from the file. */
+static void rest(struct tables *tables)
+{
+	for (size_t i = 0; i < tables->object_count; i++) {
+		const struct bind_object *object = tables->object[i];
+		if (object && object != &unusable && object->image.mapped)
+			madvise(object->image.data, object->image.size, MADV_DONTNEED);
+	}
 }
 
 void bind_rest(struct bind *bind)
 {
-	for (size_t i = 0; i < bind->object_count; i++) {
-		const struct bind_object *object = bind->object[i];
-		if (object && object != &unusable && object->image.mapped)
-			madvise(object->image.data, object->image.size, MADV_DONTNEED);
-	}
-	bind->resident = 0;
+	pthread_mutex_lock(&bind->tables->lock);
+	rest(bind->tables);
+	pthread_mutex_unlock(&bind->tables->lock);
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -103,11 +147,11 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static int map_object(struct bind *bind, struct bind_object *object)
+static int map_object(const struct root *root, struct bind_object *object)
 {
 	const char *path = object->object->path;
 	struct stat st;
-	int fd = root_open(bind->root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = root_open(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	enum elf_image_status status;
 
 	if (fd < 0)
@@ -134,35 +178,65 @@ static int map_object(struct bind *bind, struct bind_object *object)
 	return -1;
 }
 
-struct bind_object *bind_open(struct bind *bind, struct object *object)
+/* The place of the object with that INDEX. */
+static struct bind_object **object_place(struct tables *tables, size_t index)
 {
-	if (object->index >= bind->object_count) {
-		size_t count = 2 * object->index + 64;
-		bind->object = xreallocarray(bind->object, count, sizeof *bind->object);
-		memset(bind->object + bind->object_count, 0,
-		       (count - bind->object_count) * sizeof *bind->object);
-		bind->object_count = count;
+	if (index >= tables->object_count) {
+		size_t count = 2 * index + 64;
+		tables->object = xreallocarray(tables->object, count, sizeof *tables->object);
+		memset(tables->object + tables->object_count, 0,
+		       (count - tables->object_count) * sizeof *tables->object);
+		tables->object_count = count;
 	}
-	struct bind_object **place = &bind->object[object->index];
-	if (*place)
-		return *place == &unusable ? NULL : *place;
+	return &tables->object[index];
+}
+
+static struct bind_object *open_object(struct tables *tables, struct object *object)
+{
 	struct bind_object *opened = xcalloc(1, sizeof *opened);
+
 	opened->object = object;
-	if (map_object(bind, opened)) {
+	if (map_object(tables->root, opened)) {
 		free(opened);
-		*place = &unusable;
-		return NULL;
+		return &unusable;
 	}
 	uint64_t flags = opened->dynamic.value[DT_FLAGS];
 	opened->symbolic = opened->dynamic.has[DT_SYMBOLIC] || (flags & DF_SYMBOLIC);
 	opened->bind_now = opened->dynamic.has[DT_BIND_NOW] || (flags & DF_BIND_NOW) ||
 			   (opened->dynamic.flags_1 & DF_1_NOW);
 	opened->name = xcalloc(opened->symbols.count + 1, sizeof *opened->name);
-	*place = opened;
-	bind->resident += opened->image.size;
-	if (bind->resident > RESIDENT_MAX)
-		bind_rest(bind);
+	tables->mapped += opened->image.size;
+	if (tables->mapped > ASK_AFTER) {
+		tables->mapped = 0;
+		if (resident_is_much())
+			rest(tables);
+	}
 	return opened;
+}
+
+struct bind_object *bind_open(struct bind *bind, struct object *object)
+{
+	struct tables *tables = bind->tables;
+
+	pthread_mutex_lock(&tables->lock);
+	struct bind_object **place = object_place(tables, object->index);
+	if (!*place)
+		*place = open_object(tables, object);
+	struct bind_object *opened = *place;
+	pthread_mutex_unlock(&tables->lock);
+	return opened == &unusable ? NULL : opened;
+}
+
+/* The object with that INDEX, if it was opened. */
+static struct bind_object *opened_before(const struct bind *bind, size_t index)
+{
+	struct tables *tables = bind->tables;
+	struct bind_object *opened;
+
+	pthread_mutex_lock(&tables->lock);
+	opened = index < tables->object_count ? tables->object[index] : NULL;
+	pthread_mutex_unlock(&tables->lock);
+	return opened == &unusable ? NULL : opened;
 }
 
 /* Numbers. */
@@ -174,68 +248,103 @@ static bool same_version(const struct symbol_version *a, const struct symbol_ver
 	return a && b && a->hash == b->hash && a->hidden == b->hidden && strcmp(a->name, b->name) == 0;
 }
 
+/* Which of the arrays NUMBER is in, and where that starts. */
+static unsigned wanted_array(uint32_t number, uint32_t *start)
+{
+	uint32_t high = number >> WANTED_BITS;
+	unsigned array = high ? 32 - (unsigned)__builtin_clz(high) : 0;
+
+	*start = array ? 1u << (WANTED_BITS + array - 1) : 0;
+	return array;
+}
+
+static struct wanted *wanted_at(const struct tables *tables, uint32_t number)
+{
+	uint32_t start;
+	unsigned array = wanted_array(number, &start);
+
+	return &tables->wanted[array][number - start];
+}
+
 /* Both hashes of NAME in one go. */
-static struct wanted make_wanted(const struct bind *bind, const char *name,
+static struct wanted make_wanted(const struct tables *tables, const char *name,
 				 const struct symbol_version *version)
 {
 	struct wanted wanted = { name, version, 5381, version ? version->hash + version->hidden : 0 };
 
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
 		wanted.gnu_hash = wanted.gnu_hash * 33 + *c; /* symbol_gnu_hash() */
-		wanted.hash = wanted.hash * bind->multiplier + *c;
+		wanted.hash = wanted.hash * tables->multiplier + *c;
 	}
 	wanted.hash ^= wanted.hash >> 15;
 	return wanted;
 }
 
-static void grow_buckets(struct bind *bind)
+static void grow_buckets(struct tables *tables)
 {
-	uint32_t mask = bind->bucket_mask ? 2 * bind->bucket_mask + 1 : (1 << 14) - 1;
+	uint32_t mask = tables->bucket_mask ? 2 * tables->bucket_mask + 1 : (1 << 14) - 1;
 
-	free(bind->bucket);
-	bind->bucket = xcalloc(mask + 1ul, sizeof *bind->bucket);
-	bind->bucket_mask = mask;
-	for (uint32_t number = 1; number < bind->wanted_count; number++) {
-		uint32_t at = bind->wanted[number].hash & mask;
-		while (bind->bucket[at])
+	free(tables->bucket);
+	tables->bucket = xcalloc(mask + 1ul, sizeof *tables->bucket);
+	tables->bucket_mask = mask;
+	for (uint32_t number = 1; number < tables->wanted_count; number++) {
+		uint32_t at = wanted_at(tables, number)->hash & mask;
+		while (tables->bucket[at])
 			at = (at + 1) & mask;
-		bind->bucket[at] = number;
+		tables->bucket[at] = number;
 	}
 }
 
-static uint32_t number_of(struct bind *bind, const char *name, const struct symbol_version *version)
+static uint32_t add_wanted(struct tables *tables, const struct wanted *wanted)
 {
-	struct wanted wanted = make_wanted(bind, name, version);
+	uint32_t start, number = tables->wanted_count++;
+	unsigned array = wanted_array(number, &start);
 
-	if (bind->wanted_count > bind->bucket_mask / 2)
-		grow_buckets(bind);
-	uint32_t at = wanted.hash & bind->bucket_mask;
-	for (; bind->bucket[at]; at = (at + 1) & bind->bucket_mask) {
-		const struct wanted *old = &bind->wanted[bind->bucket[at]];
-		if (old->hash == wanted.hash && old->gnu_hash == wanted.gnu_hash &&
-		    same_version(old->version, version) && strcmp(old->name, name) == 0)
-			return bind->bucket[at];
+	if (!tables->wanted[array])
+		tables->wanted[array] =
+			xreallocarray(NULL, start ? start : 1u << WANTED_BITS, sizeof *wanted);
+	tables->wanted[array][number - start] = *wanted;
+	return number;
+}
+
+static uint32_t find_number(struct tables *tables, const struct wanted *wanted)
+{
+	if (tables->wanted_count > tables->bucket_mask / 2)
+		grow_buckets(tables);
+	uint32_t at = wanted->hash & tables->bucket_mask;
+	for (; tables->bucket[at]; at = (at + 1) & tables->bucket_mask) {
+		const struct wanted *old = wanted_at(tables, tables->bucket[at]);
+		if (old->hash == wanted->hash && old->gnu_hash == wanted->gnu_hash &&
+		    same_version(old->version, wanted->version) && strcmp(old->name, wanted->name) == 0)
+			return tables->bucket[at];
 	}
-	if (bind->wanted_count >= bind->wanted_room) {
-		bind->wanted_room = bind->wanted_room ? 2 * bind->wanted_room : 8192;
-		bind->wanted = xreallocarray(bind->wanted, bind->wanted_room, sizeof *bind->wanted);
-	}
-	bind->bucket[at] = bind->wanted_count;
-	bind->wanted[bind->wanted_count] = wanted;
-	return bind->wanted_count++;
+	return tables->bucket[at] = add_wanted(tables, wanted);
+}
+
+static uint32_t number_of(const struct bind *bind, const char *name, const struct symbol_version *version)
+{
+	struct tables *tables = bind->tables;
+	struct wanted wanted = make_wanted(tables, name, version);
+
+	pthread_mutex_lock(&tables->lock);
+	uint32_t number = find_number(tables, &wanted);
+	pthread_mutex_unlock(&tables->lock);
+	return number;
 }
 
 uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct binding *binding)
 {
-	uint32_t *number = &by->name[binding->symbol];
+	uint32_t *place = &by->name[binding->symbol];
+	uint32_t number = __atomic_load_n(place, __ATOMIC_ACQUIRE);
 
-	if (!*number) {
+	if (!number) {
 		GElf_Sym sym;
 		symbols_get(&by->symbols, binding->symbol, &sym);
-		*number = number_of(bind, symbols_string(&by->symbols, sym.st_name),
-				    symbols_reference(&by->symbols, binding->symbol));
+		number = number_of(bind, symbols_string(&by->symbols, sym.st_name),
+				   symbols_reference(&by->symbols, binding->symbol));
+		__atomic_store_n(place, number, __ATOMIC_RELEASE);
 	}
-	return *number;
+	return number;
 }
 
 /* Searchlists. */
@@ -288,7 +397,7 @@ static void make_room(struct searchlist *list, uint32_t number)
 bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t number,
 		   enum symbol_class class, struct definition *definition)
 {
-	const struct wanted *wanted = &bind->wanted[number];
+	const struct wanted *wanted = wanted_at(bind->tables, number);
 	struct symbol_query query = { wanted->name, wanted->gnu_hash, wanted->version, class };
 	GElf_Sym sym;
 
@@ -397,14 +506,15 @@ static void lookup_unique(struct lookup *lookup, uint32_t reference)
 	struct bind *bind = lookup->bind;
 	struct unique_table *table = lookup->scope->unique;
 	bool copy = lookup->class & SYMBOL_COPY;
-	struct memo *unique = unique_place(table, number_of(bind, bind->wanted[lookup->number].name, NULL));
+	const char *name = wanted_at(bind->tables, lookup->number)->name;
+	struct memo *unique = unique_place(table, number_of(bind, name, NULL));
 
 	if (unique->serial != table->serial) {
 		const struct bind_object *owner = copy ? lookup->by : lookup->found.object;
 		*unique = (struct memo){ table->serial, owner->object->index,
 					 copy ? reference : lookup->found.symbol };
 	} else if (!copy) {
-		lookup->found.object = bind->object[unique->member];
+		lookup->found.object = opened_before(bind, unique->member);
 		lookup->found.symbol = unique->symbol;
 	}
 }
@@ -689,22 +799,12 @@ struct target binding_target(const struct bind_object *by, const struct binding 
 	}
 }
 
-int bind_natural(struct bind *bind, struct object *object)
+/* Collects in BY what to fill in of the bindings in LIST. */
+static void collect_fill(struct bind_object *by, const struct binding_list *list)
 {
-	const struct bind_scope scope = { .local = &bind->natural };
-	struct bind_object *by = bind_open(bind, object);
-
-	if (!by)
-		return -1;
-	if (by->bound || object->kind != OBJECT_LIBRARY || !bind_placed(object))
-		return 0;
-	by->bound = true;
-	if (searchlist_set(&bind->natural, bind, &object->scope, NULL) ||
-	    bind_object(bind, object, &scope, &bind->list))
-		return -1;
-	by->fill = xreallocarray(NULL, bind->list.count + 1, sizeof *by->fill);
-	for (size_t i = 0; i < bind->list.count; i++) {
-		const struct binding *binding = &bind->list.item[i];
+	by->fill = xreallocarray(NULL, list->count + 1, sizeof *by->fill);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct binding *binding = &list->item[i];
 		struct target target = binding_target(by, binding);
 		if (target.kind == TARGET_IFUNC && (target.value = ifunc_target(by, binding)) != 0)
 			target.kind = TARGET_VALUE;
@@ -712,20 +812,57 @@ int bind_natural(struct bind *bind, struct object *object)
 		    (!binding->rela && (binding->kind == RELOC_WORD || binding->kind == RELOC_IRELATIVE)))
 			continue;
 		by->fill[by->fill_count++] =
-			(struct fill){ bind_place(object, binding->address), target.value };
+			(struct fill){ bind_place(by->object, binding->address), target.value };
 	}
 	by->fill = xreallocarray(by->fill, by->fill_count + 1, sizeof *by->fill);
-	return 0;
+}
+
+/* True if BY is for this thread to bind; false, when that is done, if another one was first. */
+static bool begin_natural(struct tables *tables, struct bind_object *by)
+{
+	pthread_mutex_lock(&tables->lock);
+	while (by->natural == NATURAL_BUSY)
+		pthread_cond_wait(&tables->bound, &tables->lock);
+	bool first = by->natural == NATURAL_NONE;
+	if (first)
+		by->natural = NATURAL_BUSY;
+	pthread_mutex_unlock(&tables->lock);
+	return first;
+}
+
+static void end_natural(struct tables *tables, struct bind_object *by)
+{
+	pthread_mutex_lock(&tables->lock);
+	by->natural = NATURAL_DONE;
+	pthread_cond_broadcast(&tables->bound);
+	pthread_mutex_unlock(&tables->lock);
+}
+
+int bind_natural(struct bind *bind, struct object *object)
+{
+	const struct bind_scope scope = { .local = &bind->natural };
+	struct bind_object *by = bind_open(bind, object);
+
+	if (!by)
+		return -1;
+	if (object->kind != OBJECT_LIBRARY || !bind_placed(object) || !begin_natural(bind->tables, by))
+		return 0;
+	int result = searchlist_set(&bind->natural, bind, &object->scope, NULL);
+	if (result == 0)
+		result = bind_object(bind, object, &scope, &bind->list);
+	if (result == 0)
+		collect_fill(by, &bind->list);
+	end_natural(bind->tables, by);
+	return result ? -1 : 0;
 }
 
 long bind_fill(const struct bind *bind, const struct object *object, struct elf_image *image)
 {
-	const struct bind_object *by;
+	const struct bind_object *by = opened_before(bind, object->index);
 	uint64_t offset;
 
-	if (object->index >= bind->object_count || !bind->object[object->index])
+	if (!by)
 		return 0;
-	by = bind->object[object->index];
 	for (size_t i = 0; i < by->fill_count; i++) {
 		if (!elf_image_offset(image, by->fill[i].address, elf_word_size(image), &offset))
 			return diag_error(object->path, "filling in bound values: the relocation at 0x%llx is "

@@ -13,7 +13,8 @@
  * number, common to all objects; a searchlist remembers the answer by that number, so that the hundredth
  * object that asks for `free` costs one look into an array.
  *
- * Addresses are as in the files that were mapped, before any load bias.  Not for several threads at once.
+ * Addresses are as in the files that were mapped, before any load bias.  A struct bind is one thread's;
+ * others take part with one that bind_share() gives them.
  *
  * The rules are those of glibc 2.36 and later.  Earlier ones differ in one point: the GOT entry of protected
  * data that the program has a COPY relocation for gets the copy's address
@@ -37,7 +38,8 @@ struct bind_object {
 	bool symbolic;            /* DT_SYMBOLIC or DF_SYMBOLIC */
 	bool bind_now;            /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */
 	uint32_t *name;           /* number of what a reference to symbol i asks for; 0: not known yet */
-	bool bound;               /* bind_natural() was here, and set these: */
+	/* Whether bind_natural() has set what follows. */
+	enum { NATURAL_NONE = 0, NATURAL_BUSY, NATURAL_DONE } natural;
 	struct fill *fill;
 	size_t fill_count;
 	struct shadows shadows;   /* shadowed.c's */
@@ -48,6 +50,10 @@ struct bind;
 /* ROOT outlives it. */
 struct bind *bind_new(const struct root *root);
 void bind_free(struct bind *bind);
+
+/* Another one for another thread, which has searchlists of its own and shares all that BIND and it learn
+ * about objects and names.  Freed before BIND is. */
+struct bind *bind_share(struct bind *bind);
 
 /* Lets go of the memory that the tables take, which are read again when they are needed. */
 void bind_rest(struct bind *bind);
@@ -202,7 +208,7 @@ struct fill {
 };
 
 /* Binds OBJECT in its natural scope (object->scope) and remembers what to fill in, in the order of its
- * relocations.  For objects without slot, nothing.  0, or -1 after a message. */
+ * relocations, unless that was done before.  For objects without slot, nothing.  0, or -1 after a message. */
 int bind_natural(struct bind *bind, struct object *object);
 
 /* Writes what bind_natural() found for OBJECT into IMAGE, OBJECT's file moved to its slot.  Reads only, but

@@ -3,7 +3,6 @@
 #include "exec_room.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "diag.h"
 
@@ -275,26 +274,6 @@ static uint64_t room_size(const struct elf_image *image, const struct dynamic *d
 	return size + want->bytes + 2 * NOTES_LIMIT;
 }
 
-/* Gives IMAGE a buffer with FRONT bytes before and TAIL after its contents, and takes its old size. */
-static int grow(struct elf_image *image, uint64_t front, uint64_t tail)
-{
-	size_t size = front + image->size + tail;
-	unsigned char *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (data == MAP_FAILED)
-		return diag_errno(image->path, "copying it in memory");
-	memcpy(data + front, image->data, image->size);
-	if (image->mapped)
-		munmap(image->data, image->mapped);
-	free(image->dirty); /* nothing is where it was in the file */
-	image->dirty = NULL;
-	image->data = data;
-	image->mapped = size;
-	image->size = front + image->size;
-	return 0;
-}
-
 /* Shifts what the headers say of the file; FIRST is the first segment. */
 static void shift_headers(struct exec_room *room, GElf_Phdr *first)
 {
@@ -444,7 +423,7 @@ static enum object_skip move_pie(struct exec_room *room, const char **why)
 	return skip;
 }
 
-/* Fills the room that grow() made with what is known already. */
+/* Fills the room that elf_image_grow() made with what is known already. */
 static void fill_room(struct exec_room *room, const struct dynamic *dynamic, const struct exec_want *want,
 		      uint64_t page)
 {
@@ -499,7 +478,7 @@ enum object_skip exec_room_make(struct exec_room *room, struct elf_image *image,
 		room->base -= room->front;
 	}
 	undo->front = room->front;
-	if (grow(image, room->front, 16 + (dynamic.count + 1 + want->tags) * elf_dyn_size(image)))
+	if (elf_image_grow(image, room->front, 16 + (dynamic.count + 1 + want->tags) * elf_dyn_size(image)))
 		return refuse(why, SKIP_MALFORMED, "out of memory");
 	fill_room(room, &dynamic, want, page);
 	return SKIP_NOT;

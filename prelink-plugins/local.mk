@@ -30,6 +30,8 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
 	prelink-plugins/bindings.c prelink-plugins/bindings.h \
 	prelink-plugins/shadowed.c prelink-plugins/shadowed.h \
+	prelink-plugins/resident.c prelink-plugins/resident.h \
+	prelink-plugins/threads.c prelink-plugins/threads.h \
 	prelink-plugins/universe.c prelink-plugins/universe.h \
 	prelink-plugins/rebase.c prelink-plugins/rebase.h \
 	prelink-plugins/page_end.c prelink-plugins/page_end.h \

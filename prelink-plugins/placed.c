@@ -95,6 +95,13 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 	return *place == &unusable ? NULL : *place;
 }
 
+void placed_rest(const struct placed_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->placed[i])
+			elf_image_relax(&table->placed[i]->image);
+}
+
 void placed_release(struct placed_table *table)
 {
 	for (size_t i = 0; i < table->count; i++)

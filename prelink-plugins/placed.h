@@ -25,6 +25,8 @@ struct placed_table {
 
 /* OBJECT's file, owned by TABLE; NULL after a message, which is said once. */
 struct placed *placed_open(struct placed_table *table, struct object *object);
+/* Lets go of the memory that the files take, which are read again when they are needed. */
+void placed_rest(const struct placed_table *table);
 void placed_release(struct placed_table *table);
 
 #endif

@@ -7,6 +7,7 @@
 #include "diag.h"
 #include "exec_room.h"
 #include "ifunc.h"
+#include "resident.h"
 #include "rtld/plan_format.h"
 
 #define NO_INDEX UINT32_MAX
@@ -35,10 +36,51 @@ void plan_init(struct planner *planner, const struct root *root, struct bind *bi
 	pthread_mutex_init(&planner->lock, NULL);
 }
 
+/* What one plan_make() at a time works with, and the next one again. */
+struct workbench {
+	struct workbench *next;
+	struct bind *bind;
+	struct decision_list decisions;
+};
+
+static struct workbench *take_workbench(struct planner *planner)
+{
+	pthread_mutex_lock(&planner->lock);
+	struct workbench *bench = planner->idle;
+	if (bench)
+		planner->idle = bench->next;
+	pthread_mutex_unlock(&planner->lock);
+	if (!bench) {
+		bench = xcalloc(1, sizeof *bench);
+		bench->bind = bind_share(planner->bind);
+	}
+	return bench;
+}
+
+static void leave_workbench(struct planner *planner, struct workbench *bench)
+{
+	bool rest = resident_is_much();
+
+	if (rest)
+		bind_rest(bench->bind);
+	pthread_mutex_lock(&planner->lock);
+	bench->next = planner->idle;
+	planner->idle = bench;
+	if (rest)
+		placed_rest(&planner->placed);
+	pthread_mutex_unlock(&planner->lock);
+}
+
 void plan_release(struct planner *planner)
 {
+	while (planner->idle) {
+		struct workbench *bench = planner->idle;
+		planner->idle = bench->next;
+		decision_list_release(&bench->decisions);
+		bind_free(bench->bind);
+		free(bench);
+	}
 	placed_release(&planner->placed);
-	decision_list_release(&planner->decisions);
 	pthread_mutex_destroy(&planner->lock);
 	*planner = (struct planner){ 0 };
 }
@@ -151,20 +193,46 @@ static int by_address(const void *a, const void *b)
 	return strcmp(left->object->path, right->object->path);
 }
 
-/* Looks at every file that the plan is about, as it is now.  What could not be rewritten has lost its slot.
- * NULL, or why there can be no plan. */
+static struct placed *look(struct planner *planner, struct object *object)
+{
+	pthread_mutex_lock(&planner->lock);
+	struct placed *placed = placed_open(&planner->placed, object);
+	pthread_mutex_unlock(&planner->lock);
+	return placed;
+}
+
+static void look_at_library(struct planner *planner, struct object *object)
+{
+	const struct placed *placed = look(planner, object);
+
+	if (placed)
+		object->has_slot = placed->slot;
+}
+
+void plan_look(struct planner *planner, struct object *const *programs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct object *program = programs[i];
+		if (program->loader)
+			look_at_library(planner, program->loader);
+		for (size_t j = 1; j < program->scope.count; j++)
+			look_at_library(planner, program->scope.member[j]);
+		for (size_t j = 0; j < program->plugin_count; j++)
+			for (size_t k = 0; k < program->plugin[j].scope.count; k++)
+				look_at_library(planner, program->plugin[j].scope.member[k]);
+	}
+}
+
+/* NULL, or why there can be no plan. */
 static const char *open_drafts(struct planner *planner, struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct draft *draft = &plan->draft[i];
-		draft->placed = placed_open(&planner->placed, draft->object);
+		draft->placed = look(planner, draft->object);
 		if (!draft->placed)
 			return "a file of it could not be read";
-		if (i == PLAN_PROGRAM)
-			continue;
-		if (!draft->placed->known)
+		if (i != PLAN_PROGRAM && !draft->placed->known)
 			return "a library of it has neither a slot nor a build-id";
-		draft->object->has_slot = draft->placed->slot;
 	}
 	return NULL;
 }
@@ -391,23 +459,23 @@ static void count_savings(struct plan *plan, const struct draft *draft, const st
 }
 
 /* Finds the C library among the start-up objects, if its resolvers can be asked. */
-static void find_libc(struct planner *planner, struct plan *plan)
+static void find_libc(struct bind *bind, struct plan *plan)
 {
 	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->startup; i++) {
 		struct draft *draft = &plan->draft[i];
 		if (!draft->placed->slot || !draft->object->soname || strcmp(draft->object->soname, "libc.so.6"))
 			continue;
-		draft->by = bind_open(planner->bind, draft->object);
+		draft->by = bind_open(bind, draft->object);
 		if (draft->by)
 			plan->libc = draft;
 	}
 }
 
-static int decide_all(struct planner *planner, struct plan *plan, struct universe *universe)
+static int decide_all(struct workbench *bench, struct plan *plan, struct universe *universe)
 {
-	struct decision_list *list = &planner->decisions;
+	struct decision_list *list = &bench->decisions;
 
-	find_libc(planner, plan);
+	find_libc(bench->bind, plan);
 	/* Start-up first, in its own order: universe.h asks for it. */
 	for (size_t i = 0; i < plan->count; i++) {
 		struct draft *draft = &plan->draft[i];
@@ -487,7 +555,8 @@ static uint64_t static_tls(const struct plan *plan)
 	return bytes;
 }
 
-static const char *make(struct planner *planner, struct plan *plan, struct object *program)
+static const char *make(struct planner *planner, struct workbench *bench, struct plan *plan,
+			struct object *program)
 {
 	struct universe universe;
 	const char *why = collect_startup(plan, program);
@@ -501,9 +570,9 @@ static const char *make(struct planner *planner, struct plan *plan, struct objec
 	if (why)
 		return why;
 	sort_plugins(plan);
-	if (universe_init(&universe, planner->bind, program))
+	if (universe_init(&universe, bench->bind, program))
 		return "its symbols could not be bound";
-	int result = decide_all(planner, plan, &universe);
+	int result = decide_all(bench, plan, &universe);
 	universe_release(&universe);
 	if (result)
 		return "its symbols could not be bound";
@@ -521,10 +590,10 @@ static const char *make(struct planner *planner, struct plan *plan, struct objec
 struct plan *plan_make(struct planner *planner, struct object *program, const char **why)
 {
 	struct plan *plan = xcalloc(1, sizeof *plan);
+	struct workbench *bench = take_workbench(planner);
 
-	pthread_mutex_lock(&planner->lock);
-	*why = make(planner, plan, program);
-	pthread_mutex_unlock(&planner->lock);
+	*why = make(planner, bench, plan, program);
+	leave_workbench(planner, bench);
 	if (!*why)
 		return plan;
 	plan_free(plan);
@@ -756,9 +825,7 @@ enum object_skip plan_replay(struct planner *planner, struct object *program, st
 	struct exec_room room;
 
 	*why = "it carries no plan";
-	pthread_mutex_lock(&planner->lock);
-	const struct placed *present = placed_open(&planner->placed, program);
-	pthread_mutex_unlock(&planner->lock);
+	const struct placed *present = look(planner, program);
 	size_t section = present ? elf_image_find_section(&present->image, PLAN_SECTION) : 0;
 	const char *module = section ? dynamic_name(present, DT_AUDIT) : NULL;
 	if (!module)

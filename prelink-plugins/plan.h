@@ -3,10 +3,11 @@
  *
  *     plan_init(&planner, root, bind);
  *     rewrite_objects() on all libraries and plugins          // a plan names the very files, by checksum
+ *     plan_look(&planner, programs, count);           // beyond this point nothing loses its slot
  *     for each program: plan = plan_make(...); room for plan_size(plan) bytes; plan_encode(plan, ...);
  *     plan_release(&planner);
  *
- * plan_make() and plan_free() may be called by several threads; they take turns. */
+ * plan_make() and plan_free() may be called by several threads at once. */
 #ifndef PLAN_H
 #define PLAN_H
 
@@ -20,12 +21,16 @@
 struct planner {
 	struct bind *bind;
 	pthread_mutex_t lock;
-	struct placed_table placed;
-	struct decision_list decisions; /* reused */
+	struct placed_table placed;  /* under lock; what is in it stays as it is */
+	struct workbench *idle;      /* likewise: what no plan_make() works with now */
 };
 
 void plan_init(struct planner *planner, const struct root *root, struct bind *bind);
 void plan_release(struct planner *planner);
+
+/* Looks at every file that the plans of the COUNT programs are about, as it is now.  What could not be
+ * rewritten has lost its slot. */
+void plan_look(struct planner *planner, struct object *const *programs, size_t count);
 
 /* What a plan saves and costs, at start-up and by one load of each plugin. */
 struct plan_estimate {

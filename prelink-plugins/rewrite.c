@@ -10,6 +10,7 @@
 #include "diag.h"
 #include "outfile.h"
 #include "page_end.h"
+#include "threads.h"
 
 /* ---- Reading ---- */
 
@@ -27,7 +28,7 @@ int object_open(const struct root *root, const struct object *object, struct elf
 		 st.st_size != object->st.st_size || st.st_mtim.tv_sec != object->st.st_mtim.tv_sec ||
 		 st.st_mtim.tv_nsec != object->st.st_mtim.tv_nsec)
 		diag_error(path, "opening it to rewrite it: somebody else changed it meanwhile; run again");
-	else if (elf_image_open(image, fd, path) == ELF_IMAGE_OK)
+	else if (elf_image_read(image, fd, path) == ELF_IMAGE_OK)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -130,7 +131,7 @@ static bool proven(const struct rewritten *out, const struct elf_image *original
 
 	if (elf_image_clone(&file, &out->image, fd, out->tail, out->tail_size))
 		return false;
-	if (undo_image(&file) == 0) {
+	if (undo_to_compare(&file) == 0) {
 		same = file.size == original->size && elf_image_same(&file, original, file.size);
 		if (!same)
 			diag_error(original->path, "trying to undo it in memory: the result differs from the "
@@ -241,7 +242,11 @@ struct work {
 	enum { WORK_OK = 0, WORK_FAILED } result; /* under lock, as the next two */
 	size_t next, done;
 	pthread_mutex_t lock;
+	pthread_mutex_t large; /* held while working on a file that takes much memory */
 };
+
+/* Of files that are larger (bytes), one is worked on at a time: several copies of each are in memory. */
+enum { LARGE = 16 << 20 };
 
 /* Writes what is to replace OBJECT's file, but for committing it.  0, or -1 after a message. */
 static int write_new(const struct rewrite *rewrite, const struct object *object, struct outfile *out,
@@ -300,7 +305,7 @@ static int rewrite_present(const struct rewrite *rewrite, struct object *object,
 
 static int prepare_rewrite(const struct rewrite *rewrite, struct object *object, struct outfile *out)
 {
-	struct elf_image present, original;
+	struct elf_image present, undone;
 	int result = -1, fd;
 
 	if (object->skip || object->kind == OBJECT_LOADER ||
@@ -309,9 +314,11 @@ static int prepare_rewrite(const struct rewrite *rewrite, struct object *object,
 	fd = object_open(rewrite->root, object, &present);
 	if (fd < 0)
 		return -1;
-	if (original_init(&original, &present, fd) == 0) {
-		result = rewrite_present(rewrite, object, out, &present, &original, fd);
-		elf_image_release(&original);
+	if (!undo_present(&present)) {
+		result = rewrite_present(rewrite, object, out, &present, &present, fd);
+	} else if (original_init(&undone, &present, fd) == 0) {
+		result = rewrite_present(rewrite, object, out, &present, &undone, fd);
+		elf_image_release(&undone);
 	}
 	object_close(&present, fd);
 	return result;
@@ -356,6 +363,18 @@ static int commit(struct object *const *objects, struct outfile *out, const bool
 	return result;
 }
 
+static int prepare(struct work *work, struct object *object, struct outfile *out)
+{
+	bool large = object->st.st_size > LARGE;
+
+	if (large)
+		pthread_mutex_lock(&work->large);
+	int result = work->prepare(work->rewrite, object, out);
+	if (large)
+		pthread_mutex_unlock(&work->large);
+	return result;
+}
+
 static void work_on_group(struct work *work, struct object *const *objects, size_t count)
 {
 	const struct rewrite *rewrite = work->rewrite;
@@ -364,7 +383,7 @@ static void work_on_group(struct work *work, struct object *const *objects, size
 
 	for (size_t i = 0; i < count; i++) {
 		objects[i]->outcome = OUTCOME_NONE;
-		bool bad = work->prepare(rewrite, objects[i], &out[i]) != 0;
+		bool bad = prepare(work, objects[i], &out[i]) != 0;
 
 		if (bad)
 			objects[i]->outcome = OUTCOME_FAILED;
@@ -384,7 +403,7 @@ static void work_on_group(struct work *work, struct object *const *objects, size
 	}
 }
 
-static void *work_thread(void *argument)
+static void work_thread(void *argument)
 {
 	struct work *work = argument;
 
@@ -394,26 +413,19 @@ static void *work_thread(void *argument)
 		work->next += GROUP;
 		pthread_mutex_unlock(&work->lock);
 		if (first >= work->count)
-			return NULL;
+			return;
 		work_on_group(work, work->objects + first,
 			      work->count - first < GROUP ? work->count - first : GROUP);
 	}
 }
 
-/* Runs it on rewrite->jobs threads, of which this one is the first. */
 static int run(struct work *work)
 {
-	unsigned started = 0, more = work->rewrite->jobs > 1 ? work->rewrite->jobs - 1 : 0;
-	pthread_t *thread = xcalloc(more, sizeof *thread);
-
 	pthread_mutex_init(&work->lock, NULL);
-	while (started < more && pthread_create(&thread[started], NULL, work_thread, work) == 0)
-		started++; /* fewer than asked for will do */
-	work_thread(work);
-	while (started > 0)
-		pthread_join(thread[--started], NULL);
+	pthread_mutex_init(&work->large, NULL);
+	threads_run(work->rewrite->jobs, work_thread, work);
 	pthread_mutex_destroy(&work->lock);
-	free(thread);
+	pthread_mutex_destroy(&work->large);
 	return work->result == WORK_OK ? 0 : -1;
 }
 

@@ -2,6 +2,7 @@
 /* Finding what may be shadowed; see shadowed.h. */
 #include "bind.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "diag.h"
@@ -157,8 +158,13 @@ static int compare_address(const void *key, const void *element)
 
 const struct shadow *shadows_find(struct bind_object *by, const struct binding_list *relocs, GElf_Addr address)
 {
+	/* The object may be another thread's as well; and this is asked for a few words of a few objects. */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&lock);
 	if (!by->shadows.known)
 		find_all(by, relocs);
+	pthread_mutex_unlock(&lock);
 	if (by->shadows.count == 0)
 		return NULL;
 	return bsearch(&address, by->shadows.item, by->shadows.count, sizeof *by->shadows.item, compare_address);

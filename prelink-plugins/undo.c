@@ -542,7 +542,7 @@ int64_t undo_delta(const struct elf_image *image)
 	return read_record(image, &r) ? 0 : r.undo.delta;
 }
 
-/* Undoes IMAGE by its record R, whose stream is inflated, and compares the CRC. */
+/* Undoes IMAGE by its record R, whose stream is inflated. */
 static int undo_by(struct elf_image *image, struct record *r)
 {
 	unsigned char *headers = xmalloc(r->headers_size);
@@ -556,27 +556,43 @@ static int undo_by(struct elf_image *image, struct record *r)
 		return bad_record(image, why);
 	if (apply_patches(image, r->original_size, r->stream + r->patches, r->stream_size - r->patches))
 		return bad_record(image, "a patch lies outside the file");
-	if (crc_part(0, image->data, r->original_size) != r->original_crc)
-		return bad_record(image, "it does not lead back to the original");
 	return 0;
 }
 
-int undo_image(struct elf_image *image)
+/* The same from the start, as far as its record R leads. */
+static int undo_record(struct elf_image *image, struct record *r)
 {
-	struct record r;
-	const char *why = read_record(image, &r);
+	const char *why = read_record(image, r);
 
 	if (why)
 		return bad_record(image, why);
-	if (rewritten_crc(image, NULL, 0, r.at) != r.crc)
+	if (rewritten_crc(image, NULL, 0, r->at) != r->crc)
 		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
 				  "strip, patchelf or the like; reinstall it from its package");
 	elf_image_relax(image);
 	if (checksum_value(image)) /* as it was when the patches were made */
 		elf_put_word(image, checksum_value(image), 0);
-	int result = inflate_stream(image, &r) ? bad_record(image, "it cannot be inflated")
-					       : undo_by(image, &r);
+	int result = inflate_stream(image, r) ? bad_record(image, "it cannot be inflated")
+					      : undo_by(image, r);
 
-	free(r.stream);
-	return result ? result : elf_image_redecode(image, r.original_size);
+	free(r->stream);
+	return result;
+}
+
+int undo_image(struct elf_image *image)
+{
+	struct record r;
+
+	if (undo_record(image, &r))
+		return -1;
+	if (crc_part(0, image->data, r.original_size) != r.original_crc)
+		return bad_record(image, "it does not lead back to the original");
+	return elf_image_redecode(image, r.original_size);
+}
+
+int undo_to_compare(struct elf_image *image)
+{
+	struct record r;
+
+	return undo_record(image, &r) ? -1 : elf_image_redecode(image, r.original_size);
 }

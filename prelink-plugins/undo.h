@@ -73,4 +73,7 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
  * 0, or -1 after a message; IMAGE is spoilt then, and only good for elf_image_release(). */
 int undo_image(struct elf_image *image);
 
+/* The same for who compares the result with the original, byte for byte: its CRC is not taken once more. */
+int undo_to_compare(struct elf_image *image);
+
 #endif

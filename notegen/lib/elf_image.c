@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "scratch.h"
 
 static unsigned int encoding(const struct elf_image *image)
 {
@@ -359,6 +360,61 @@ static unsigned char *new_dirty(size_t mapped)
 	return xcalloc(mapped / PAGE / 8 + 1, 1);
 }
 
+/* Of larger files, copies share with the file what they do not change: slower, but in little memory. */
+#define COPY_MAX ((size_t)32 << 20)
+
+/* Gives IMAGE memory for SIZE bytes. */
+static int take_memory(struct elf_image *image, size_t size)
+{
+	void *data;
+
+	if (size <= SCRATCH_MAX) {
+		data = scratch_take(size, &image->room);
+	} else {
+		data = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (data == MAP_FAILED)
+			data = NULL;
+		else
+			madvise(data, size, MADV_HUGEPAGE);
+		image->mapped = size;
+	}
+	image->data = data;
+	if (data)
+		return 0;
+	image->mapped = image->room = 0;
+	return diag_errno(image->path, "copying it in memory");
+}
+
+/* Takes it away again, with what elf_touch() noted. */
+static void give_memory(struct elf_image *image)
+{
+	if (image->mapped)
+		munmap(image->data, image->mapped);
+	if (image->room)
+		scratch_give(image->data, image->room);
+	free(image->dirty);
+	image->mapped = image->room = 0;
+	image->shared = false;
+	image->dirty = NULL;
+}
+
+/* Decodes the headers of the SIZE bytes in MEMORY, which becomes IMAGE's, or is given back. */
+static enum elf_image_status init_from(struct elf_image *image, struct elf_image *memory, size_t size)
+{
+	enum elf_image_status status = elf_image_init(image, memory->data, size, memory->path);
+
+	if (status != ELF_IMAGE_OK) {
+		give_memory(memory);
+		return status;
+	}
+	image->mapped = memory->mapped;
+	image->room = memory->room;
+	image->shared = memory->shared;
+	image->dirty = memory->dirty;
+	return ELF_IMAGE_OK;
+}
+
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path)
 {
 	struct stat st;
@@ -377,32 +433,71 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 		diag_errno(path, "mapping the file");
 		return ELF_IMAGE_BAD;
 	}
-	enum elf_image_status status = elf_image_init(image, data, (size_t)st.st_size, path);
-	if (status != ELF_IMAGE_OK) {
-		munmap(data, (size_t)st.st_size);
-		return status;
+	struct elf_image memory = { .path = path, .data = data, .mapped = (size_t)st.st_size,
+				    .shared = true, .dirty = new_dirty((size_t)st.st_size) };
+	return init_from(image, &memory, memory.mapped);
+}
+
+/* Fills SIZE bytes at DATA from the start of FD. */
+static int read_all(int fd, unsigned char *data, size_t size, const char *path)
+{
+	for (size_t at = 0; at < size;) {
+		ssize_t got = pread(fd, data + at, size - at, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return diag_errno(path, "reading the file");
+		if (got == 0)
+			return diag_error(path, "reading the file: it became shorter meanwhile; run again");
+		at += (size_t)got;
 	}
-	image->mapped = (size_t)st.st_size;
-	image->dirty = new_dirty(image->mapped);
-	return ELF_IMAGE_OK;
+	return 0;
+}
+
+enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path)
+{
+	struct elf_image memory = { .path = path };
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG ||
+	    (uint64_t)st.st_size > COPY_MAX)
+		return elf_image_open(image, fd, path);
+	*image = (struct elf_image){ .path = path };
+	if (take_memory(&memory, (size_t)st.st_size))
+		return ELF_IMAGE_BAD;
+	if (read_all(fd, memory.data, (size_t)st.st_size, path)) {
+		give_memory(&memory);
+		return ELF_IMAGE_BAD;
+	}
+	memory.dirty = new_dirty((size_t)st.st_size);
+	return init_from(image, &memory, (size_t)st.st_size);
 }
 
 int elf_image_redecode(struct elf_image *image, size_t size)
 {
-	unsigned char *data = image->data, *dirty = image->dirty;
-	size_t mapped = image->mapped;
+	struct elf_image memory = *image;
 
-	image->mapped = 0; /* neither is to be given up yet */
+	image->mapped = image->room = 0; /* it is not to be given up yet */
 	image->dirty = NULL;
 	elf_image_release(image);
-	if (elf_image_init(image, data, size, image->path) != ELF_IMAGE_OK) {
-		if (mapped)
-			munmap(data, mapped);
-		free(dirty);
+	return init_from(image, &memory, size) == ELF_IMAGE_OK ? 0 : -1;
+}
+
+int elf_image_grow(struct elf_image *image, size_t front, size_t tail)
+{
+	struct elf_image memory = { .path = image->path };
+
+	if (take_memory(&memory, front + image->size + tail))
 		return -1;
-	}
-	image->mapped = mapped;
-	image->dirty = dirty;
+	memset(memory.data, 0, front);
+	memcpy(memory.data + front, image->data, image->size);
+	memset(memory.data + front + image->size, 0, tail);
+	give_memory(image); /* nothing is where it was in the file: all is dirty */
+	image->data = memory.data;
+	image->mapped = memory.mapped;
+	image->room = memory.room;
+	image->size += front;
 	return 0;
 }
 
@@ -412,44 +507,52 @@ static size_t page_part(size_t at, size_t size)
 	return size - at < PAGE ? size - at : PAGE;
 }
 
-/* Brings COPY, which shows the file's bytes, to those of IMAGE. */
-static void copy_dirty(struct elf_image *copy, const struct elf_image *image)
+/* Maps the file FD in COPY, with memory for SIZE bytes, and brings it to the bytes of IMAGE, which knows where
+ * it differs from the file. */
+static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int fd, size_t size)
 {
-	for (size_t at = 0; at < image->size; at += PAGE) {
-		size_t part = page_part(at, image->size);
+	struct stat st;
+	size_t shared;
 
-		if (!elf_touched(image, at) ||
-		    (!image->dirty && memcmp(copy->data + at, image->data + at, part) == 0))
-			continue;
-		memcpy(copy->data + at, image->data + at, part);
-		elf_touch(copy, at, part);
-	}
+	if (fstat(fd, &st))
+		return diag_errno(image->path, "reading the file's size");
+	shared = (size_t)st.st_size < image->size ? (size_t)st.st_size : image->size;
+	if (take_memory(copy, size))
+		return -1;
+	copy->dirty = new_dirty(size);
+	copy->shared = true;
+	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+			   fd, 0) == MAP_FAILED)
+		return diag_errno(image->path, "mapping the file");
+	for (size_t at = 0; at < image->size; at += PAGE)
+		if (elf_touched(image, at)) {
+			memcpy(copy->data + at, image->data + at, page_part(at, image->size));
+			elf_touch(copy, at, page_part(at, image->size));
+		}
+	return 0;
 }
 
-/* Maps SIZE bytes, of which the first SHARED are FD's. */
-static unsigned char *map_copy(const char *path, int fd, size_t shared, size_t size)
+static int copy_all(struct elf_image *copy, const struct elf_image *image, size_t size)
 {
-	unsigned char *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (data == MAP_FAILED) {
-		diag_errno(path, "copying it in memory");
-		return NULL;
+	if (take_memory(copy, size))
+		return -1;
+	memcpy(copy->data, image->data, image->size);
+	if (image->dirty) {
+		copy->dirty = new_dirty(size);
+		memcpy(copy->dirty, image->dirty, image->size / PAGE / 8 + 1);
 	}
-	if (shared && mmap(data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
-			   0) == MAP_FAILED) {
-		diag_errno(path, "mapping the file");
-		munmap(data, size);
-		return NULL;
-	}
-	return data;
+	return 0;
 }
 
-/* Makes COPY an image of the bytes at DATA with the headers of IMAGE, as they are decoded there. */
-static void copy_headers(struct elf_image *copy, const struct elf_image *image, unsigned char *data)
+/* Makes COPY an image of the bytes in MEMORY, which becomes its own, with the headers of IMAGE as they are decoded. */
+static void copy_headers(struct elf_image *copy, const struct elf_image *image, const struct elf_image *memory)
 {
 	*copy = *image;
-	copy->data = data;
+	copy->data = memory->data;
+	copy->mapped = memory->mapped;
+	copy->room = memory->room;
+	copy->shared = memory->shared;
+	copy->dirty = memory->dirty;
 	copy->phdr = xreallocarray(NULL, image->phnum + 1, sizeof *copy->phdr);
 	copy->shdr = xreallocarray(NULL, image->shnum + 1, sizeof *copy->shdr);
 	if (image->phnum)
@@ -461,34 +564,21 @@ static void copy_headers(struct elf_image *copy, const struct elf_image *image, 
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
 		    size_t tail_size)
 {
-	size_t size = image->size + tail_size, shared = 0;
-	struct elf_image bytes = { .path = image->path, .size = image->size };
-	struct stat st;
+	size_t size = image->size + tail_size;
+	struct elf_image memory = { .path = image->path };
+	bool all = size <= COPY_MAX || fd < 0 || !image->dirty;
 
 	*copy = (struct elf_image){ .path = image->path };
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
-		shared = (size_t)st.st_size < image->size ? (size_t)st.st_size : image->size;
-	bytes.data = map_copy(image->path, fd, shared, size);
-	if (!bytes.data)
+	if (all ? copy_all(&memory, image, size) : copy_dirty(&memory, image, fd, size)) {
+		give_memory(&memory);
 		return -1;
-	if (shared) {
-		bytes.dirty = new_dirty(size);
-		copy_dirty(&bytes, image);
-	} else {
-		memcpy(bytes.data, image->data, image->size);
 	}
 	if (tail_size)
-		memcpy(bytes.data + image->size, tail, tail_size);
-	elf_touch(&bytes, image->size, tail_size);
-	if (tail_size == 0) {
-		copy_headers(copy, image, bytes.data);
-	} else if (elf_image_init(copy, bytes.data, size, image->path) != ELF_IMAGE_OK) {
-		munmap(bytes.data, size);
-		free(bytes.dirty);
-		return -1;
-	}
-	copy->mapped = size;
-	copy->dirty = bytes.dirty;
+		memcpy(memory.data + image->size, tail, tail_size);
+	elf_touch(&memory, image->size, tail_size);
+	if (tail_size)
+		return init_from(copy, &memory, size) == ELF_IMAGE_OK ? 0 : -1;
+	copy_headers(copy, image, &memory);
 	return 0;
 }
 
@@ -496,6 +586,8 @@ bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t
 {
 	if (size > a->size || size > b->size)
 		return false;
+	if (!a->shared || !b->shared)
+		return memcmp(a->data, b->data, size) == 0;
 	for (size_t at = 0; at < size; at += PAGE)
 		if ((elf_touched(a, at) || elf_touched(b, at)) &&
 		    memcmp(a->data + at, b->data + at, page_part(at, size)) != 0)
@@ -505,7 +597,7 @@ bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t
 
 void elf_image_relax(const struct elf_image *image)
 {
-	if (!image->mapped || !image->dirty || sysconf(_SC_PAGESIZE) != PAGE)
+	if (!image->shared || sysconf(_SC_PAGESIZE) != PAGE)
 		return;
 	for (size_t at = 0, end; at < image->size; at = end + PAGE) {
 		for (end = at; end < image->size && !elf_touched(image, end); end += PAGE)
@@ -519,9 +611,7 @@ void elf_image_release(struct elf_image *image)
 {
 	free(image->phdr);
 	free(image->shdr);
-	free(image->dirty);
-	if (image->mapped)
-		munmap(image->data, image->mapped);
+	give_memory(image);
 	*image = (struct elf_image){ .path = image->path };
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One ELF file in memory, of any class and byte order, and bounds-checked access to it.
  *
- * An image is a private, writable copy-on-write mapping of the file (or a buffer of the caller's):
- * what is changed in it reaches no file until outfile.h writes it.  The headers are decoded once, by
- * elf_image_open(); everything else is read where it lies, with the accessors below.
+ * An image is a private, writable copy-on-write mapping of the file, or a copy of it in memory (or a buffer
+ * of the caller's): what is changed in it reaches no file until outfile.h writes it.  The headers are decoded
+ * once, by elf_image_open(); everything else is read where it lies, with the accessors below.
  *
  * Invariants after a successful open, so that nobody need check them again:
  *   - the ELF header is whole, its class, data encoding and version are known;
@@ -32,8 +32,11 @@ struct elf_image {
 	const char *path;    /* for messages; owned by the caller, outlives the image */
 	unsigned char *data; /* the file's bytes */
 	size_t size;         /* bytes */
-	size_t mapped;       /* bytes of the mapping at data, 0 where data is the caller's */
-	unsigned char *dirty; /* of a mapping: a bit for each 4096 bytes that may differ from the file's;
+	size_t mapped;       /* bytes of the mapping at data, 0 where it is none */
+	size_t room;         /* bytes of the buffer of scratch.h at data, 0 where it is none; data is the
+				caller's where both are 0 */
+	bool shared;         /* data is a mapping of the file: what was not touched is the file's own */
+	unsigned char *dirty; /* a bit for each 4096 bytes that may differ from the file's;
 				 NULL: not known, all may.  See elf_touch() */
 	bool is64;           /* ELFCLASS64 */
 	bool big_endian;     /* ELFDATA2MSB */
@@ -56,19 +59,27 @@ enum elf_image_status {
  * afterwards.  On anything but ELF_IMAGE_OK the image holds nothing to release. */
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path);
 
-/* The same for SIZE bytes at DATA, which the caller owns and keeps alive. */
+/* The same, reading a file that is not very large into memory (to be released by the thread that opened it:
+ * see scratch.h): for who changes it, or copies of it, in many places. */
+enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path);
+
+/* The same as elf_image_open() for SIZE bytes at DATA, which the caller owns and keeps alive. */
 enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size,
 				     const char *path);
 
-/* Maps in COPY the same bytes as IMAGE has now, with the TAIL_SIZE bytes at TAIL (may be NULL where that
- * is 0) after them.  Its headers are decoded anew where there is a tail, else those of IMAGE.  FD is the file that IMAGE was mapped from, or -1: pages that
- * are the same in the file are shared with it, so that a copy costs memory and time only for what
- * differs.  0, or -1 after a message. */
+/* Makes COPY the same bytes as IMAGE has now, with the TAIL_SIZE bytes at TAIL (may be NULL where that
+ * is 0) after them.  Its headers are decoded anew where there is a tail, else those of IMAGE.  FD is the file
+ * that IMAGE came from, or -1: of a very large one, pages that are the same in the file are shared with it, so
+ * that a copy costs memory only for what differs.  To be released by the same thread.  0, or -1 after a message. */
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
 		    size_t tail_size);
 
-/* True if the first SIZE bytes of A and B are the same.  Both are mapped from the same file (or clones of
- * what is): where neither was written to they are not compared. */
+/* Puts FRONT zero bytes before IMAGE's contents, and makes room for TAIL more after them, which its size does
+ * not count yet.  The headers decoded in it stay as they are.  0, or -1 after a message. */
+int elf_image_grow(struct elf_image *image, size_t front, size_t tail);
+
+/* True if the first SIZE bytes of A and B are the same.  Both are of the same file (or clones of what is):
+ * what neither has touched is not compared where both share it with the file. */
 bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size);
 
 /* Gives back the memory of pages that are the file's; they are read again when somebody looks at them. */
