@@ -688,6 +688,15 @@ struct target binding_target(const struct bind_object *by, const struct binding 
 	}
 }
 
+/* True if some ld.so that OBJECT gets to would take the word of a JUMP_SLOT for the address of its stub. */
+static bool has_stubs(const struct bind_object *by, const struct object *object)
+{
+	for (size_t i = 0; i < object->scope.count; i++)
+		if (object->scope.member[i]->audit_lazy)
+			return true;
+	return !by->bind_now;
+}
+
 int bind_natural(struct bind *bind, struct object *object)
 {
 	const struct bind_scope scope = { .local = &bind->natural };
@@ -701,13 +710,14 @@ int bind_natural(struct bind *bind, struct object *object)
 	if (searchlist_set(&bind->natural, bind, &object->scope, NULL) ||
 	    bind_object(bind, object, &scope, &bind->list))
 		return -1;
+	bool stubs = has_stubs(by, object);
 	by->fill = xreallocarray(NULL, bind->list.count + 1, sizeof *by->fill);
 	for (size_t i = 0; i < bind->list.count; i++) {
 		const struct binding *binding = &bind->list.item[i];
 		struct target target = binding_target(by, binding);
 		if (target.kind == TARGET_IFUNC && (target.value = ifunc_target(by, binding)) != 0)
 			target.kind = TARGET_VALUE;
-		if (target.kind != TARGET_VALUE || (binding->plt && !by->bind_now && binding->kind != RELOC_IRELATIVE) ||
+		if (target.kind != TARGET_VALUE || (binding->plt && stubs && binding->kind != RELOC_IRELATIVE) ||
 		    (!binding->rela && (binding->kind == RELOC_WORD || binding->kind == RELOC_IRELATIVE)))
 			continue;
 		by->fill[by->fill_count++] =
