@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "diag.h"
+#include "liblist.h"
 #include "outfile.h"
 #include "rewrite.h"
 #include "verify.h"
@@ -38,7 +39,17 @@ static bool is_library_to_rewrite(const struct object *object)
 
 static bool is_program_to_rewrite(const struct object *object)
 {
-	return is_to_rewrite(object) && object->kind != OBJECT_LIBRARY;
+	return is_to_rewrite(object) && (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE);
+}
+
+static bool is_program_for_list(const struct object *object)
+{
+	return is_program_to_rewrite(object) && liblist_helps(object);
+}
+
+static bool is_loader_to_rewrite(const struct object *object)
+{
+	return is_to_rewrite(object) && object->kind == OBJECT_LOADER && object_moves(object);
 }
 
 static bool is_to_undo(const struct object *object)
@@ -79,38 +90,63 @@ static int fill(void *context, const struct object *object, struct elf_image *im
 	return apply->bind && bind_fill(apply->bind, object, image) < 0 ? -1 : 0;
 }
 
-/* A plan, where the program is better off with one. */
-static enum object_skip attach_plan(void *context, const struct object *object, struct elf_image *image,
-				    struct undo *undo, bool *changed)
+/* For an ld.so; one thread at a time. */
+static int fill_loader(void *context, const struct object *object, struct elf_image *image)
+{
+	const struct apply *apply = context;
+
+	return liblist_fill_loader(apply->bind, apply->table->object[object->index], image);
+}
+
+/* A plan, where the program is better off with one, and a list where ld.so takes one. */
+static enum object_skip attach(void *context, const struct object *object, struct elf_image *image,
+			       struct undo *undo, bool *changed)
 {
 	struct apply *apply = context;
 	bool talk = apply->options->verbose && !apply->options->json;
 	enum object_skip skip = SKIP_NOT;
-	const char *why = NULL;
-	struct plan *plan = plan_make(&apply->planner, apply->table->object[object->index], &why);
+	const char *why = NULL, *why_no_list = NULL;
+	struct object *program = apply->table->object[object->index];
+	struct plan *plan = apply->module ? plan_make(&apply->planner, program, &why) : NULL;
+	struct liblist *list = liblist_make(&apply->planner, program, image, &why_no_list);
 
-	if (plan && !plan_pays(plan))
+	if (!apply->module)
+		why = "there is no run-time module";
+	else if (plan && !plan_pays(plan))
 		why = "the run-time module would cost more than it saves";
 	else if (plan)
-		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, &why);
+		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, liblist_guest(list), &why);
+	*changed = !why;
+	if (why && list && undo->front == 0) { /* the image is as it was */
+		skip = liblist_attach(list, image, undo, &why_no_list);
+		*changed = !why_no_list;
+	}
 	if (talk && plan)
 		plan_print(plan, object->path, stdout);
 	if (talk && why)
 		printf("%s: no plan: %s\n", object->path, why);
+	if (talk && list)
+		liblist_print(list, object->path, stdout);
+	if (talk && why_no_list)
+		printf("%s: no list of libraries for ld.so: %s\n", object->path, why_no_list);
+	liblist_free(list);
 	plan_free(plan);
-	*changed = !why;
-	return why ? SKIP_NOT : skip;
+	return *changed ? skip : SKIP_NOT;
 }
 
-/* The same when verifying: with the plan that the file carries. */
-static enum object_skip replay_plan(void *context, const struct object *object, struct elf_image *image,
-				    struct undo *undo, bool *changed)
+/* The same when verifying: with what the file carries. */
+static enum object_skip replay(void *context, const struct object *object, struct elf_image *image,
+			       struct undo *undo, bool *changed)
 {
 	struct apply *apply = context;
 	const char *why;
-	enum object_skip skip = plan_replay(&apply->planner, apply->table->object[object->index], image, undo,
-					    &why);
+	struct object *program = apply->table->object[object->index];
+	struct liblist *list = liblist_present(&apply->planner, program);
+	enum object_skip skip = plan_replay(&apply->planner, program, image, undo, liblist_guest(list), &why);
 
+	if (why && list && undo->front == 0)
+		skip = liblist_attach(list, image, undo, &why);
+	liblist_free(list);
 	*changed = !why;
 	return skip;
 }
@@ -137,6 +173,10 @@ void apply_bind(struct apply *apply)
 		progress_show(&apply->progress, list.member[i]->path, i + 1);
 	}
 	progress_end(&apply->progress);
+	free(list.member);
+	list = select_objects(apply, is_loader_to_rewrite);
+	for (size_t i = 0; i < list.count; i++)
+		liblist_check_loader(apply->bind, list.member[i]);
 	bind_rest(apply->bind);
 	free(list.member);
 }
@@ -149,6 +189,11 @@ void apply_libraries(struct apply *apply)
 	progress_begin(&apply->progress, "prelinking libraries", list.count);
 	rewrite_objects(&how, list.member, list.count);
 	progress_end(&apply->progress);
+	free(list.member);
+	list = select_objects(apply, is_loader_to_rewrite);
+	how.fill = fill_loader;
+	how.jobs = 1;
+	rewrite_objects(&how, list.member, list.count);
 	free(list.member);
 }
 
@@ -169,9 +214,15 @@ void apply_programs(struct apply *apply)
 {
 	struct object_list list = select_objects(apply, is_program_to_rewrite);
 	struct rewrite how = rewrite_of(apply);
+	bool wanted = list.count && !apply->options->libs_only && !apply->options->dry_run;
 
-	how.program = attach_plan;
-	if (list.count && !apply->options->libs_only && !apply->options->dry_run && has_module(apply)) {
+	apply->module = wanted && has_module(apply);
+	if (wanted && !apply->module) {
+		free(list.member);
+		list = select_objects(apply, is_program_for_list);
+	}
+	how.program = attach;
+	if (wanted && list.count) {
 		progress_begin(&apply->progress, "prelinking programs", list.count);
 		rewrite_objects(&how, list.member, list.count);
 		progress_end(&apply->progress);
@@ -262,18 +313,20 @@ void apply_verify(struct apply *apply)
 {
 	struct rewrite how = rewrite_of(apply);
 
-	how.program = replay_plan;
+	how.program = replay;
 	/* Where they are is where they were to go. */
 	for (size_t i = 0; i < apply->table->count; i++) {
 		struct object *object = apply->table->object[i];
 
 		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
-		object->slot = object->start;
+		object->slot = object->prelinked || object->kind != OBJECT_LOADER ? object->start : 0;
 	}
 	object_table_want(apply->table);
 	apply_bind(apply);
 	struct object_list list = select_objects(apply, is_listed);
-	for (size_t i = 0; i < list.count; i++)
+	for (size_t i = 0; i < list.count; i++) {
+		how.fill = list.member[i]->kind == OBJECT_LOADER ? fill_loader : fill;
 		verify_object(&how, list.member[i], true, apply->options->digest, stdout);
+	}
 	free(list.member);
 }
