@@ -73,7 +73,7 @@ void liblist_check_loader(struct bind *bind, struct object *loader)
 	struct binding_list list = { 0 };
 	const struct bind_object *by = bind_open(bind, loader);
 
-	/* It has no thread variables that we could not number, and is bound anew without a user's own version. */
+	/* Thread variables of ld.so itself would be numbered before all others. */
 	if (!by || elf_image_find_phdr(&by->image, PT_TLS) || bind_loader(bind, loader, &list, NULL)) {
 		loader->skip = SKIP_LOADER;
 		loader->slot = 0;
@@ -132,7 +132,7 @@ struct liblist {
 struct maker {
 	struct liblist *list;
 	struct bind *bind;
-	const struct object *program, *loader;
+	const struct object *loader;
 	const struct elf_image *image; /* of the object, as ld.so will map it */
 	struct bind_object *by;
 };
@@ -174,12 +174,23 @@ static void add_word(const struct maker *maker, GElf_Addr address, uint32_t type
 	}
 }
 
+/* SIZE bytes, up to 8, at ADDRESS of the file IMAGE, little endian; zeros where it has none (.bss). */
+static uint64_t bytes_in_file(const struct elf_image *image, GElf_Addr address, uint64_t size)
+{
+	uint64_t value = 0, offset;
+
+	if (size == sizeof value && elf_image_offset(image, address, size, &offset))
+		return elf_get64(image, offset);
+	for (uint64_t i = 0; i < size; i++)
+		if (elf_image_offset(image, address + i, 1, &offset))
+			value |= (uint64_t)image->data[offset] << 8 * i;
+	return value;
+}
+
 /* The word at ADDRESS in the file; 0 where it is not in it. */
 static uint64_t word_in_file(const struct elf_image *image, GElf_Addr address)
 {
-	uint64_t offset;
-
-	return elf_image_offset(image, address, sizeof(uint64_t), &offset) ? elf_get64(image, offset) : 0;
+	return bytes_in_file(image, address, sizeof(uint64_t));
 }
 
 static GElf_Addr place(const struct object *object, GElf_Addr address)
@@ -282,34 +293,19 @@ static const char *add_object(struct maker *maker, struct object *object, const 
 
 /* ---- Copies ---- */
 
-/* SIZE bytes, up to 8, at ADDRESS of the file IMAGE, little endian; zeros where it has none (.bss). */
-static uint64_t bytes_in_file(const struct elf_image *image, GElf_Addr address, uint64_t size)
+/* What the copy in PROGRAM gets from the file IMAGE.  What relocations change of that follows with the provider's own. */
+static const char *add_copied_bytes(struct liblist *list, const struct copy *copy, const struct elf_image *image,
+				    const struct elf_image *program)
 {
-	uint64_t value = 0, offset;
+	uint64_t at = 0, size, value;
 
-	if (size == sizeof value && elf_image_offset(image, address, size, &offset))
-		return elf_get64(image, offset);
-	for (uint64_t i = 0; i < size; i++)
-		if (elf_image_offset(image, address + i, 1, &offset))
-			value |= (uint64_t)image->data[offset] << 8 * i;
-	return value;
-}
-
-/* What the program's copy gets from the file; what relocations change of that follows with the provider's own.  The copy
- * lies in .bss, so zeros need no record. */
-static const char *add_copied_bytes(struct liblist *list, const struct copy *copy, const struct elf_image *image)
-{
-	uint64_t at = 0, value;
-
-	for (; copy->size - at >= 8; at += 8)
-		if ((value = bytes_in_file(image, copy->from + at, 8)))
-			add_conflict(list, copy->to + at, list->arch->r_word, value);
-	if (copy->size - at >= 4) {
-		if ((value = bytes_in_file(image, copy->from + at, 4)))
-			add_conflict(list, copy->to + at, list->arch->r_word32, value);
-		at += 4;
+	for (; (size = copy->size - at) >= 4; at += size) {
+		size = size >= 8 ? 8 : 4;
+		value = bytes_in_file(image, copy->from + at, size);
+		if (value != bytes_in_file(program, copy->to + at, size))
+			add_conflict(list, copy->to + at, size == 8 ? list->arch->r_word : list->arch->r_word32, value);
 	}
-	if (bytes_in_file(image, copy->from + at, copy->size - at) == 0)
+	if (bytes_in_file(image, copy->from + at, size) == bytes_in_file(program, copy->to + at, size))
 		return NULL;
 	if (copy->size < 4)
 		return "a copy of less than a word";
@@ -348,11 +344,9 @@ static const char *add_copy(struct planner *planner, struct liblist *list, const
 		return "a file of it could not be read";
 	if (copy.size > COPY_MAX)
 		return "a copy of more than a megabyte";
-	if (word_in_file(&by->image, copy.to))
-		return "a copy that is not all zeros before";
 	list->copy = xreallocarray(list->copy, list->copy_count + 1, sizeof copy);
 	list->copy[list->copy_count++] = copy;
-	return add_copied_bytes(list, &copy, &placed->image);
+	return add_copied_bytes(list, &copy, &placed->image, &by->image);
 }
 
 /* The program's COPY relocations, before anybody's words. */
@@ -488,7 +482,7 @@ static bool may_load(const struct object *program)
 static const char *make(struct planner *planner, struct liblist *list, struct object *program,
 			const struct elf_image *image)
 {
-	struct maker maker = { .list = list, .bind = planner->bind, .program = program, .loader = program->loader };
+	struct maker maker = { .list = list, .bind = planner->bind, .loader = program->loader };
 	struct searchlist *global = bind_searchlist(planner->bind, 0);
 	const struct bind_scope scope = { .global = global };
 	struct binding_list bindings = { 0 };
@@ -520,7 +514,8 @@ static void set_guest(struct liblist *list)
 	size_t conflicts = list->words.count + list->resolvers.count;
 
 	list->guest = (struct exec_guest){
-		.want = { .bytes = list->lib_count * sizeof(Elf64_Lib) + conflicts * sizeof(Elf64_Rela) + 16, .tags = 4 },
+		.want = { .bytes = list->lib_count * sizeof(Elf64_Lib) + conflicts * sizeof(Elf64_Rela) + 16,
+			  .tags = 4 },
 		.context = list,
 		.fill = fill_room,
 	};
@@ -588,8 +583,8 @@ struct tls_place {
 	uint64_t offset; /* bytes below the thread pointer: l_tls_offset */
 };
 
-/* Fills PLACE, by index in LIST's scope: glibc's _dl_determine_tlsoffset(), TLS_TCB_AT_TP.  A block may go into the gap
- * that alignment left before an earlier one.  OWN is the program's, which making room may have changed. */
+/* Fills PLACE, by index in LIST's scope: glibc's _dl_determine_tlsoffset(), TLS_TCB_AT_TP.  A block may go into the
+ * gap that alignment left before an earlier one.  OWN is the program's, which making room may have changed. */
 static void place_tls(const struct liblist *list, const GElf_Phdr *own, struct tls_place *place)
 {
 	uint64_t used = 0, gap_start = 0, gap_end = 0;

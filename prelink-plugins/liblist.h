@@ -8,8 +8,8 @@
  * Read in, and tried with, glibc 2.31: elf/rtld.c (dl_main), elf/dl-conflict.c, sysdeps/x86_64/dl-machine.h.
  *
  * What follows from that:
- *   - .gnu.conflict holds every word that is not yet right in the files.  Lazy calls are among them: nobody sets up
- *     what a stub would jump to.  Their words in the files stay the stubs, so nothing depends on got[1].
+ *   - .gnu.conflict holds every word that is not yet right in the files.  Lazy calls are among them: nobody sets
+ *     up what a stub would jump to.  Their words in the files stay the stubs, so nothing depends on got[1].
  *   - It has plain words and IRELATIVE records only.  What a COPY relocation copies, and the module numbers and
  *     offsets of thread variables, are given as words; these are known, since ld.so gives them out in the order of
  *     the list.
@@ -19,8 +19,9 @@
  *     a program gains by that, behind all slots, where nothing else goes.
  *   - It does not count as having a slot: to plans (plan.h) its address stays that of the process.
  *   - An audit module sets up thread-local storage before the list is compared, and then nobody gives any to the
- *     libraries.  Ours (prelink-rtld.c) has ld.so ignore the list; one that needs libc.so.6 takes libc's slot,
- *     so that the list does not match.
+ *     libraries (glibc's own fault: nothing in the list, or in what it is compared with, tells).  Ours
+ *     (prelink-rtld.c) has ld.so ignore the list; one that needs libc.so.6 takes libc's slot, so that the list
+ *     does not match.  One that needs no library at all ends such a program.
  *
  *     liblist_place(&table);                           // after layout: which ld.so moves, and where to
  *     liblist_check_loader(bind, loader);              // before it is rewritten
