@@ -3,6 +3,7 @@ manifestsdir = $(pkgdatadir)/manifests
 dist_manifests_DATA = \
 	manifests/apache-httpd.yaml \
 	manifests/gio.yaml \
+	manifests/gobject-introspection.yaml \
 	manifests/graphics.yaml \
 	manifests/gstreamer.yaml \
 	manifests/gtk.yaml \

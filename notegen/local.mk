@@ -6,6 +6,7 @@ notegen_lib_libnote_a_SOURCES = \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
 	notegen/lib/json.c notegen/lib/json.h \
+	notegen/lib/mapfault.c notegen/lib/mapfault.h \
 	notegen/lib/note.c notegen/lib/note.h \
 	notegen/lib/outfile.c notegen/lib/outfile.h \
 	notegen/lib/pattern.c notegen/lib/pattern.h \

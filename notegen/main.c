@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "diag.h"
+#include "mapfault.h"
 #include "note.h"
 
 static const struct command *const commands[] = {
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
 	struct call call = { 0 };
 
 	diag_tool = "notegen";
+	mapfault_catch();
 	argp_program_version = "notegen (" PACKAGE_NAME ") " PACKAGE_VERSION;
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &call);

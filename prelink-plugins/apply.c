@@ -98,6 +98,32 @@ static int fill_loader(void *context, const struct object *object, struct elf_im
 	return liblist_fill_loader(apply->bind, apply->table->object[object->index], image);
 }
 
+/* Says, in one line, that the program at PATH got PLAN, or WHY not; PLAN may be NULL then. */
+static void say_plan(const char *path, const struct plan *plan, const char *why)
+{
+	flockfile(stdout); /* other threads have something to say, too */
+	diag_put(stdout, path);
+	printf(": %s%s", why ? "no plan: " : "plan", why ? why : "");
+	if (plan) {
+		printf(": ");
+		plan_print(plan, stdout);
+	}
+	putchar('\n');
+	funlockfile(stdout);
+}
+
+/* The same for LIST. */
+static void say_list(const char *path, const struct liblist *list, const char *why)
+{
+	flockfile(stdout);
+	diag_put(stdout, path);
+	printf(": %s%s", why ? "no list of libraries for ld.so: " : "list for ld.so: ", why ? why : "");
+	if (list && !why)
+		liblist_print(list, stdout);
+	putchar('\n');
+	funlockfile(stdout);
+}
+
 /* A plan, where the program is better off with one, and a list where ld.so takes one. */
 static enum object_skip attach(void *context, const struct object *object, struct elf_image *image,
 			       struct undo *undo, bool *changed)
@@ -121,14 +147,10 @@ static enum object_skip attach(void *context, const struct object *object, struc
 		skip = liblist_attach(list, image, undo, &why_no_list);
 		*changed = !why_no_list;
 	}
-	if (talk && plan)
-		plan_print(plan, object->path, stdout);
-	if (talk && why)
-		printf("%s: no plan: %s\n", object->path, why);
-	if (talk && list)
-		liblist_print(list, object->path, stdout);
-	if (talk && why_no_list)
-		printf("%s: no list of libraries for ld.so: %s\n", object->path, why_no_list);
+	if (talk && (plan || why))
+		say_plan(object->path, plan, why);
+	if (talk && (list || why_no_list))
+		say_list(object->path, list, why_no_list);
 	liblist_free(list);
 	plan_free(plan);
 	return *changed ? skip : SKIP_NOT;

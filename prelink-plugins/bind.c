@@ -64,6 +64,7 @@ static void close_object(struct bind_object *object)
 		return;
 	symbols_release(&object->symbols);
 	elf_image_release(&object->image);
+	shadows_release(&object->shadows);
 	free(object->name);
 	free(object->fill);
 	free(object);

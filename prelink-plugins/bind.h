@@ -25,6 +25,7 @@
 #define BIND_H
 
 #include "object.h"
+#include "shadowed.h"
 #include "symbols.h"
 
 /* An object as bind sees it. */
@@ -39,6 +40,7 @@ struct bind_object {
 	bool bound;               /* bind_natural() was here, and set these: */
 	struct fill *fill;
 	size_t fill_count;
+	struct shadows shadows;   /* shadowed.c's */
 };
 
 struct bind;

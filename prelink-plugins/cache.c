@@ -77,7 +77,7 @@ static bool object_is_sound(const struct cache *c, size_t i)
 	const struct cache_object *o = &c->object[i];
 
 	return o->path < c->strings_size && o->machine < c->strings_size && o->kind <= OBJECT_LOADER &&
-	       o->skip <= SKIP_MISSING && o->start <= o->end && list_fits(o->scope, c->pool_count) &&
+	       o->skip < SKIP_COUNT && o->start <= o->end && list_fits(o->scope, c->pool_count) &&
 	       list_fits(o->plugin, c->plugin_count) && cache_string(c, o->path)[0] == '/' &&
 	       (i == 0 || strcmp(cache_string(c, o[-1].path), cache_string(c, o->path)) < 0);
 }
@@ -225,8 +225,8 @@ static uint32_t text_crc(uint32_t crc, const char *text)
 /* What the result depends on besides files. */
 static uint32_t options_fingerprint(const struct options *o)
 {
-	char *flags = xasprintf("%d %d %d %llu", o->with_plugins, o->libs_only, o->conserve_memory,
-				(unsigned long long)o->layout_page_size);
+	char *flags = xasprintf("%d %d %d %d %llu", o->with_plugins, o->with_unsafe, o->libs_only,
+				o->conserve_memory, (unsigned long long)o->layout_page_size);
 	uint32_t crc = text_crc(0, flags);
 
 	free(flags);

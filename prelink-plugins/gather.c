@@ -163,17 +163,26 @@ static bool has_debug_info(const struct elf_image *image)
 	return elf_image_find_section(image, ".debug_info") || elf_image_find_section(image, ".zdebug_info");
 }
 
+/* Whether a file has rights of its own.  A program that has stays as it is, asked for or not: ld.so loads no
+ * module of ours into it, so there is nothing to gain. */
+static bool is_privileged(const struct file *file)
+{
+	return (file->st.st_mode & (S_ISUID | S_ISGID)) ||
+	       fgetxattr(file->fd, "security.capability", NULL, 0) > 0;
+}
+
 static enum object_skip skip_of(const struct gather *gather, const struct object *object,
 				const struct file *file, const struct elf_image *image)
 {
+	bool with_unsafe = gather->options->with_unsafe;
+
 	if (!object->arch)
 		return SKIP_OTHER_MACHINE;
 	if (conf_blacklisted(gather->conf, file->path))
 		return SKIP_BLACKLISTED;
-	if ((file->st.st_mode & (S_ISUID | S_ISGID)) ||
-	    fgetxattr(file->fd, "security.capability", NULL, 0) > 0)
+	if (!(with_unsafe && object->kind == OBJECT_LIBRARY) && is_privileged(file))
 		return SKIP_SETID;
-	if (file->directory_mode & S_IWOTH)
+	if (!with_unsafe && (file->directory_mode & S_IWOTH))
 		return SKIP_WRITABLE_DIR;
 	if (file->immutable)
 		return SKIP_IMMUTABLE;

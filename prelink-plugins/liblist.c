@@ -564,10 +564,9 @@ const struct exec_guest *liblist_guest(const struct liblist *list)
 	return list ? &list->guest : NULL;
 }
 
-void liblist_print(const struct liblist *list, const char *path, FILE *out)
+void liblist_print(const struct liblist *list, FILE *out)
 {
-	fprintf(out, "%s: list of %zu libraries for ld.so, %zu conflicts\n", path, list->lib_count,
-		list->words.count + list->resolvers.count);
+	fprintf(out, "%zu libraries, %zu conflicts", list->lib_count, list->words.count + list->resolvers.count);
 }
 
 /* ---- Into the program ---- */

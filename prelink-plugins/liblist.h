@@ -68,7 +68,7 @@ const struct exec_guest *liblist_guest(const struct liblist *list);
 enum object_skip liblist_attach(const struct liblist *list, struct elf_image *image, struct undo *undo,
 				const char **why);
 
-/* Writes to OUT, in one line, what LIST has for the program at PATH. */
-void liblist_print(const struct liblist *list, const char *path, FILE *out);
+/* Writes to OUT what LIST has, without an end of line. */
+void liblist_print(const struct liblist *list, FILE *out);
 
 #endif

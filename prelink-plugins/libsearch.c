@@ -485,27 +485,10 @@ const struct ldso *search_ldso(struct search *search, const struct object *objec
 	return ldso;
 }
 
-/* /proc/cpuinfo of one processor as text; "" where there is none. */
-static char *read_cpu(void)
-{
-	char *text = xcalloc(1, 1), line[8192];
-	FILE *in = fopen("/proc/cpuinfo", "re");
-
-	while (in && fgets(line, sizeof line, in) && line[0] != '\n') {
-		char *longer = xasprintf("%s%s", text, line);
-
-		free(text);
-		text = longer;
-	}
-	if (in)
-		fclose(in);
-	return text;
-}
-
 int search_init(struct search *search, struct gather *gather)
 {
 	*search = (struct search){ .gather = gather, .library_path = gather->options->ld_library_path,
-				   .dynamic_linker = gather->options->dynamic_linker, .cpu = read_cpu() };
+				   .dynamic_linker = gather->options->dynamic_linker, .cpu = arch_host_cpu() };
 	if (ldcache_open(&search->cache, gather->root))
 		return -1;
 	return search->cache.present ? 0 : ldconf_read(&search->conf, gather->root);

@@ -29,8 +29,10 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/symbols.c prelink-plugins/symbols.h \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
 	prelink-plugins/bindings.c prelink-plugins/bindings.h \
+	prelink-plugins/shadowed.c prelink-plugins/shadowed.h \
 	prelink-plugins/universe.c prelink-plugins/universe.h \
 	prelink-plugins/rebase.c prelink-plugins/rebase.h \
+	prelink-plugins/page_end.c prelink-plugins/page_end.h \
 	prelink-plugins/ifunc.c prelink-plugins/ifunc.h \
 	prelink-plugins/placed.c prelink-plugins/placed.h \
 	prelink-plugins/plan.c prelink-plugins/plan.h \
@@ -41,7 +43,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/verify.c prelink-plugins/verify.h \
 	prelink-plugins/apply.c prelink-plugins/apply.h \
 	prelink-plugins/exec_room.c prelink-plugins/exec_room.h \
-	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
+	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h prelink-plugins/arch/host.c \
 	prelink-plugins/arch/x86_64.c prelink-plugins/arch/i386.c prelink-plugins/arch/aarch64.c
 nodist_prelink_plugins_libprelink_a_SOURCES = prelink-plugins/report_page.c
 

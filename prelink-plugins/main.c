@@ -15,6 +15,7 @@
 #include "layout.h"
 #include "liblist.h"
 #include "libsearch.h"
+#include "mapfault.h"
 #include "object.h"
 #include "options.h"
 #include "print.h"
@@ -274,6 +275,7 @@ int main(int argc, char **argv)
 	int result = 0;
 
 	diag_tool = "prelink";
+	mapfault_catch();
 	options_parse(&run.options, argc, argv);
 	if (root_open_tree(&run.root, run.options.root) == 0) {
 		run.cache_path = root_inside(&run.root, run.options.cache);

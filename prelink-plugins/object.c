@@ -155,7 +155,7 @@ const char *object_kind_text(enum object_kind kind)
 
 const char *object_skip_text(enum object_skip skip)
 {
-	static const char *const text[] = {
+	static const char *const text[SKIP_COUNT] = {
 		[SKIP_NOT] = "not skipped",
 		[SKIP_SETID] = "set-user-id, set-group-id or has file capabilities",
 		[SKIP_WRITABLE_DIR] = "its directory can be written by others",
@@ -173,7 +173,7 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_NO_ROOM] = "its program headers cannot be given more room",
 	};
 
-	return (size_t)skip < sizeof text / sizeof *text && text[skip] ? text[skip] : "skipped";
+	return skip < SKIP_COUNT && text[skip] ? text[skip] : "skipped";
 }
 
 void object_list_add(struct object_list *list, struct object *object)

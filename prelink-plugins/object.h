@@ -43,6 +43,7 @@ enum object_skip {
 	SKIP_LOADER,         /* ld.so itself */
 	SKIP_MISSING,        /* a dependency cannot be found */
 	SKIP_NO_ROOM,        /* an executable whose headers cannot grow */
+	SKIP_COUNT,          /* how many there are */
 };
 
 /* One DT_NEEDED, DT_FILTER or DT_AUXILIARY entry, in the order of the dynamic section. */

@@ -17,8 +17,7 @@ const char *argp_program_version = PACKAGE_STRING;
 
 static const char doc[] =
 	"Give shared libraries and plugins address slots, and bind them ahead of time."
-	"\vExit status: 0 done, 1 something was refused or failed, 2 usage error.\n"
-	"See prelink(8), prelink.conf(5).";
+	"\vExit status: 0 done, 1 something was refused or failed, 2 usage error.";
 
 enum {
 	OPT_MD5 = 0x100,
@@ -29,6 +28,7 @@ enum {
 	OPT_LIBS_ONLY,
 	OPT_LAYOUT_PAGE_SIZE,
 	OPT_WITH_PLUGINS,
+	OPT_WITH_UNSAFE,
 	OPT_ROOT,
 	OPT_SEED,
 	OPT_JSON,
@@ -51,6 +51,7 @@ static const struct argp_option option_table[] = {
 
 	{ 0, 0, 0, 0, "How:", 2 },
 	{ "with-plugins", OPT_WITH_PLUGINS, 0, 0, "Honour plugin notes", 0 },
+	{ "with-unsafe", OPT_WITH_UNSAFE, 0, 0, "Also files left alone for safety", 0 },
 	{ "conserve-memory", 'm', 0, 0, "Share addresses that never meet", 0 },
 	{ "random", 'R', 0, 0, "Start at a random address", 0 },
 	{ "seed", OPT_SEED, "N", 0, "-R, reproducibly", 0 },
@@ -64,7 +65,7 @@ static const struct argp_option option_table[] = {
 	{ "sha", OPT_SHA, 0, 0, "With -y: print the SHA-1 instead", 0 },
 	{ "sha256", OPT_SHA256, 0, 0, "With -y: the SHA-256", 0 },
 
-	{ 0, 0, 0, 0, "Where:", 3 },
+	{ 0, 0, 0, 0, "Where (see also prelink.conf(5)):", 3 },
 	{ "root", OPT_ROOT, "DIR", 0, "Work inside DIR", 0 },
 	{ "config-file", 'c', "FILE", 0, "Not /etc/prelink.conf", 0 },
 	{ "cache-file", 'C', "FILE", 0, "Not /etc/prelink.cache", 0 },
@@ -122,6 +123,8 @@ static void check(const struct options *o, struct argp_state *state)
 
 	if ((o->mode == MODE_STATUS && !o->file_count) || o->mode == MODE_REPORT)
 		((struct options *)state->input)->all = true;
+	if (o->mode == MODE_VERIFY) /* what was done with it is there to be checked without it */
+		((struct options *)state->input)->with_unsafe = true;
 	if (!o->all && !print && !o->file_count)
 		argp_error(state, "name a FILE, or give -a");
 	if (print && o->file_count)
@@ -165,6 +168,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case 'n': o->dry_run = true; break;
 	case OPT_WITH_PLUGINS: o->with_plugins = true; break;
+	case OPT_WITH_UNSAFE: o->with_unsafe = true; break;
 	case 'm': o->conserve_memory = true; break;
 	case 'R': o->random = true; break;
 	case OPT_SEED:

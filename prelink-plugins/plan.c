@@ -67,6 +67,7 @@ struct draft {
 	unsigned flags;                    /* enum plan_flag */
 	struct records closure;            /* uint32_t */
 	struct records value, fixup, residual; /* as in plan_format.h; addresses of a PIE as in the original */
+	struct records ungrown;            /* the residual records that come last there */
 	struct records guessed, ifunc;     /* struct plan_ifunc: with the right guess in the file, and without */
 };
 
@@ -101,6 +102,7 @@ void plan_free(struct plan *plan)
 		free(draft->value.item);
 		free(draft->fixup.item);
 		free(draft->residual.item);
+		free(draft->ungrown.item);
 		free(draft->guessed.item);
 		free(draft->ifunc.item);
 	}
@@ -247,16 +249,16 @@ static void add_fixup(struct draft *draft, GElf_Addr address, GElf_Addr offset, 
 		(struct plan_fixup){ address, offset, object, 0 };
 }
 
-static void add_residual(struct draft *draft, GElf_Addr address, uint64_t info, int64_t addend)
+static void add_residual(struct records *residual, GElf_Addr address, uint64_t info, int64_t addend)
 {
-	*(Elf64_Rela *)records_add(&draft->residual, sizeof(Elf64_Rela)) =
+	*(Elf64_Rela *)records_add(residual, sizeof(Elf64_Rela)) =
 		(Elf64_Rela){ .r_offset = address, .r_info = info, .r_addend = addend };
 }
 
 /* The relocation as it is in the object. */
-static void add_own(struct draft *draft, GElf_Addr address, const struct decision *decision)
+static void add_own(struct records *residual, GElf_Addr address, const struct decision *decision)
 {
-	add_residual(draft, address, GELF_R_INFO((uint64_t)decision->symbol, decision->type), decision->addend);
+	add_residual(residual, address, GELF_R_INFO((uint64_t)decision->symbol, decision->type), decision->addend);
 }
 
 /* Index in plan->resolver of the C library's resolver at ADDRESS (in the process), or NO_INDEX. */
@@ -302,12 +304,13 @@ static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr addre
 	if (resolver != NO_INDEX)
 		add_ifunc(plan, draft, address, resolver);
 	else if (decision->reloc == RELOC_IRELATIVE)
-		add_residual(draft, address, GELF_R_INFO(0ull, decision->type), decision->value + draft->moved);
+		add_residual(&draft->residual, address, GELF_R_INFO(0ull, decision->type),
+			     decision->value + draft->moved);
 	else if ((unbiased && !decision->base) || own)
-		add_residual(draft, address, GELF_R_INFO(0ull, draft->object->arch->r_irelative),
+		add_residual(&draft->residual, address, GELF_R_INFO(0ull, draft->object->arch->r_irelative),
 			     decision->value + (own ? draft->moved : 0));
 	else
-		add_own(draft, address, decision);
+		add_own(&draft->residual, address, decision);
 }
 
 /* Lazy calls of start-up stay at their stubs.  A plugin may be loaded with RTLD_NOW, and then ld.so sets up
@@ -316,9 +319,6 @@ static enum decision_kind kind_now(const struct draft *draft, const struct decis
 {
 	if (decision->kind == DECISION_LAZY && (startup || (draft->flags & PLAN_KEEP_PLT)))
 		return DECISION_DONE;
-	/* Rare, and RTLD_GLOBAL is not: better looked up than that the whole object goes without its plan. */
-	if (decision->ungrown)
-		return DECISION_RESIDUAL;
 	return decision->kind == DECISION_LAZY ? decision->then : decision->kind;
 }
 
@@ -331,6 +331,7 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 	switch (kind) {
 	case DECISION_DONE:
 	case DECISION_LAZY:
+	case DECISION_UNSEEN:
 		break;
 	case DECISION_VALUE:
 		add_value(draft, address, decision->value);
@@ -338,7 +339,7 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 	case DECISION_FIXUP:
 		base = index_of(plan, decision->base);
 		if (base == NO_INDEX)
-			add_own(draft, address, decision);
+			add_own(&draft->residual, address, decision);
 		else
 			add_fixup(draft, address, decision->value + plan->draft[base].moved, base);
 		break;
@@ -346,8 +347,23 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 		add_resolver(plan, draft, address, decision);
 		break;
 	case DECISION_RESIDUAL:
-		add_own(draft, address, decision);
+		add_own(&draft->residual, address, decision);
 		break;
+	}
+}
+
+/* Enters all of LIST.  What is right only while RTLD_GLOBAL has added nothing to the start-up scope goes to ld.so as
+ * well, for where it has. */
+static void enter_all(struct plan *plan, struct draft *draft, const struct decision_list *list)
+{
+	for (size_t i = 0; draft->way != PLAN_LEAVE && i < list->count; i++) {
+		const struct decision *decision = &list->item[i];
+		enum decision_kind kind = kind_now(draft, decision, list->startup);
+		bool stub = decision->kind == DECISION_LAZY && kind == DECISION_DONE;
+
+		enter(plan, draft, decision, kind);
+		if (decision->ungrown && !stub && kind != DECISION_RESIDUAL)
+			add_own(&draft->ungrown, decision->address + draft->moved, decision);
 	}
 }
 
@@ -355,7 +371,7 @@ static void count_savings(struct plan *plan, const struct draft *draft, const st
 {
 	struct plan_estimate *estimate = &plan->estimate;
 	size_t looked_up = list->kinds[DECISION_DONE] + list->kinds[DECISION_VALUE] + list->kinds[DECISION_FIXUP] +
-			   list->kinds[DECISION_IFUNC];
+			   list->kinds[DECISION_IFUNC] + list->kinds[DECISION_UNSEEN];
 	size_t relative = draft == plan->draft ? 0 : list->relative;
 	size_t pages = list->pages_before - list->pages_after;
 
@@ -405,9 +421,7 @@ static int decide_all(struct planner *planner, struct plan *plan, struct univers
 		if (i == PLAN_PROGRAM && draft->object->kind == OBJECT_PIE)
 			draft->moved = -undo_delta(&draft->by->image);
 		classify(plan, draft, list);
-		for (size_t j = 0; draft->way != PLAN_LEAVE && j < list->count; j++)
-			enter(plan, draft, &list->item[j],
-			      kind_now(draft, &list->item[j], list->startup));
+		enter_all(plan, draft, list);
 		count_savings(plan, draft, list);
 	}
 	return 0;
@@ -533,7 +547,7 @@ uint64_t plan_size(const struct plan *plan)
 		size += padded(draft->closure.count * sizeof(uint32_t)) +
 			draft->value.count * sizeof(struct plan_value) +
 			draft->fixup.count * sizeof(struct plan_fixup) +
-			draft->residual.count * sizeof(Elf64_Rela) +
+			(draft->residual.count + draft->ungrown.count) * sizeof(Elf64_Rela) +
 			(draft->guessed.count + draft->ifunc.count) * sizeof(struct plan_ifunc);
 	}
 	return size + padded(plan->name.count * sizeof(uint32_t)) +
@@ -553,6 +567,17 @@ static struct plan_table put_table(struct output *output, const struct records *
 	if (records->count)
 		memcpy(output->start + output->used, records->item, records->count * size);
 	output->used += padded(records->count * size);
+	return table;
+}
+
+/* One table of FIRST and, right behind it, THEN; their records are of a size that needs no padding. */
+static struct plan_table put_tables(struct output *output, const struct records *first, const struct records *then,
+				    size_t size)
+{
+	struct plan_table table = put_table(output, first, size);
+
+	put_table(output, then, size);
+	table.count += (uint32_t)then->count;
 	return table;
 }
 
@@ -602,12 +627,11 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 			.closure = put_table(&output, &draft->closure, sizeof(uint32_t)),
 			.value = put_table(&output, &draft->value, sizeof(struct plan_value)),
 			.fixup = put_table(&output, &draft->fixup, sizeof(struct plan_fixup)),
-			.residual = put_table(&output, &draft->residual, sizeof(Elf64_Rela)),
-			.ifunc = put_table(&output, &draft->guessed, sizeof(struct plan_ifunc)),
+			.residual = put_tables(&output, &draft->residual, &draft->ungrown, sizeof(Elf64_Rela)),
+			.certain = (uint32_t)draft->residual.count,
+			.ifunc = put_tables(&output, &draft->guessed, &draft->ifunc, sizeof(struct plan_ifunc)),
 			.guessed = (uint32_t)draft->guessed.count,
 		};
-		put_table(&output, &draft->ifunc, sizeof(struct plan_ifunc)); /* right behind the others */
-		object[i].ifunc.count += (uint32_t)draft->ifunc.count;
 		if (i != PLAN_PROGRAM) {
 			memcpy(object[i].identity, draft->placed->identity, sizeof object[i].identity);
 			object[i].note = draft->placed->slot ? 0 : draft->placed->note;
@@ -619,16 +643,16 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 	memcpy(out, &header, sizeof header);
 }
 
-void plan_print(const struct plan *plan, const char *path, FILE *out)
+void plan_print(const struct plan *plan, FILE *out)
 {
 	const struct plan_estimate *estimate = &plan->estimate;
 
-	fprintf(out, "%s: plan of %zu + %zu objects, %llu bytes: spares %zu relative relocations, %zu lookups, %zu "
-		"pages; leaves %zu values, %zu fixups, %zu relocations; saves %lld us and costs %lld us at start, "
-		"saves %lld us on all its plugins\n", path, estimate->objects, estimate->plugin_objects,
-		(unsigned long long)estimate->size, estimate->relative, estimate->lookups, estimate->pages,
-		estimate->values, estimate->fixups, estimate->residual, (long long)estimate->saved / 1000,
-		(long long)estimate->cost / 1000, (long long)estimate->plugins_saved / 1000);
+	fprintf(out, "%lld us saved at start, %lld us spent, %lld us saved if all its plugins are loaded (%zu objects at "
+		"start, %zu for plugins; spares %zu relative relocations, %zu lookups, %zu pages; leaves %zu values, %zu "
+		"fixups, %zu relocations; %llu bytes)", (long long)estimate->saved / 1000,
+		(long long)estimate->cost / 1000, (long long)estimate->plugins_saved / 1000, estimate->objects,
+		estimate->plugin_objects, estimate->relative, estimate->lookups, estimate->pages, estimate->values,
+		estimate->fixups, estimate->residual, (unsigned long long)estimate->size);
 }
 
 bool plan_pays(const struct plan *plan)

@@ -71,7 +71,7 @@ enum object_skip plan_attach(const struct plan *plan, const char *module, struct
 enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
 			     struct undo *undo, const struct exec_guest *guest, const char **why);
 
-/* Writes to OUT, in one line, what PLAN would do for the program at PATH. */
-void plan_print(const struct plan *plan, const char *path, FILE *out);
+/* Writes to OUT what PLAN would do for its program: figures, without the end of the line. */
+void plan_print(const struct plan *plan, FILE *out);
 
 #endif

@@ -95,46 +95,84 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 /* --- summary --- */
 
 struct counts {
-	size_t outcome[OUTCOME_FAILED + 1];
-	size_t skip[SKIP_MISSING + 1];
+	size_t prelinked, unchanged, undone, failed;
+	size_t no_plan; /* programs that are as good without one */
+	size_t skip[SKIP_COUNT];
 	size_t skipped;
 };
 
-/* A reason to skip that concerns an object which would be rewritten otherwise. */
-static bool is_skipped(const struct object *object)
+static void count_skipped(struct counts *counts, uint32_t skip)
 {
-	return object->wanted && object->skip != SKIP_NOT && object->outcome != OUTCOME_PRELINKED;
+	counts->skip[skip]++;
+	counts->skipped++;
 }
 
-static struct counts count(const struct object_table *table)
+static bool is_program_object(const struct object *object)
+{
+	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
+}
+
+/* What a run made of OBJECT. */
+static void count_object(struct counts *counts, const struct object *object, const struct options *options)
+{
+	bool undoing = options->mode == MODE_UNDO;
+
+	/* An object that is to be left alone can be undone still, and who undoes asks for nothing else. */
+	if (object->skip != SKIP_NOT && object->outcome != OUTCOME_PRELINKED && !undoing)
+		count_skipped(counts, object->skip);
+	else if (object->outcome == OUTCOME_FAILED)
+		counts->failed++;
+	else if (object->outcome == OUTCOME_PRELINKED)
+		counts->prelinked++;
+	else if (object->outcome == OUTCOME_UNDONE && undoing)
+		counts->undone++;
+	else if (object->outcome == OUTCOME_UNCHANGED && (object->prelinked || !is_program_object(object)))
+		counts->unchanged++;
+	else if (is_program_object(object) && !undoing && !options->dry_run && !options->libs_only)
+		counts->no_plan++;
+}
+
+static struct counts count_run(const struct object_table *table, const struct options *options)
 {
 	struct counts counts = { 0 };
 
-	for (size_t i = 0; i < table->count; i++) {
-		const struct object *object = table->object[i];
+	for (size_t i = 0; i < table->count; i++)
+		if (table->object[i]->wanted)
+			count_object(&counts, table->object[i], options);
+	return counts;
+}
 
-		if (!object->wanted)
+/* What a run that has nothing to do would count. */
+static struct counts count_cache(const struct cache *cache)
+{
+	struct counts counts = { 0 };
+
+	for (size_t i = 0; i < cache->object_count; i++) {
+		const struct cache_object *o = &cache->object[i];
+
+		if (!(o->flags & CACHE_WANTED))
 			continue;
-		if (is_skipped(object)) {
-			counts.skip[object->skip]++;
-			counts.skipped++;
-		} else {
-			counts.outcome[object->outcome]++;
-		}
+		if (o->skip)
+			count_skipped(&counts, o->skip);
+		else if (is_program(o) && !(o->flags & CACHE_PRELINKED))
+			counts.no_plan++;
+		else
+			counts.unchanged++;
 	}
 	return counts;
 }
 
-static json_t *summary_json(const struct object_table *table)
+static json_t *summary_json(const struct object_table *table, const struct options *options)
 {
-	struct counts counts = count(table);
+	struct counts counts = count_run(table, options);
 	json_t *item = json_object(), *skipped = json_object();
 
-	set(item, "prelinked", json_integer((json_int_t)counts.outcome[OUTCOME_PRELINKED]));
-	set(item, "unchanged", json_integer((json_int_t)counts.outcome[OUTCOME_UNCHANGED]));
-	set(item, "undone", json_integer((json_int_t)counts.outcome[OUTCOME_UNDONE]));
-	set(item, "failed", json_integer((json_int_t)counts.outcome[OUTCOME_FAILED]));
-	for (size_t i = SKIP_NOT + 1; i <= SKIP_MISSING; i++)
+	set(item, "prelinked", json_integer((json_int_t)counts.prelinked));
+	set(item, "unchanged", json_integer((json_int_t)counts.unchanged));
+	set(item, "undone", json_integer((json_int_t)counts.undone));
+	set(item, "failed", json_integer((json_int_t)counts.failed));
+	set(item, "without_plan", json_integer((json_int_t)counts.no_plan));
+	for (size_t i = SKIP_NOT + 1; i < SKIP_COUNT; i++)
 		if (counts.skip[i])
 			set(skipped, object_skip_text((enum object_skip)i),
 			    json_integer((json_int_t)counts.skip[i]));
@@ -142,55 +180,42 @@ static json_t *summary_json(const struct object_table *table)
 	return item;
 }
 
-void print_summary(const struct object_table *table, const struct options *options)
+static void put_counts(const struct counts *counts, const struct options *options)
 {
-	struct counts counts = count(table);
-	size_t undone = counts.outcome[OUTCOME_UNDONE], failed = counts.outcome[OUTCOME_FAILED];
-
-	if (options->json)
-		return;
 	if (options->dry_run)
 		printf("would have ");
 	if (options->mode == MODE_UNDO)
-		printf("undone %zu", undone);
+		printf("undone %zu", counts->undone);
 	else
-		printf("prelinked %zu, unchanged %zu", counts.outcome[OUTCOME_PRELINKED],
-		       counts.outcome[OUTCOME_UNCHANGED]);
-	if (failed)
-		printf(", failed %zu", failed);
-	printf(", skipped %zu%s\n", counts.skipped, counts.skipped ? ":" : "");
-	for (size_t i = SKIP_NOT + 1; i <= SKIP_MISSING; i++) {
-		if (!counts.skip[i])
-			continue;
-		printf("%7zu  %s\n", counts.skip[i], object_skip_text((enum object_skip)i));
-		for (size_t j = 0; options->verbose && j < table->count; j++) {
-			if (is_skipped(table->object[j]) && table->object[j]->skip == i) {
-				printf("             ");
-				diag_put(stdout, table->object[j]->path);
-				putchar('\n');
-			}
-		}
-	}
+		printf("prelinked %zu, unchanged %zu", counts->prelinked, counts->unchanged);
+	if (counts->failed)
+		printf(", failed %zu", counts->failed);
+	if (counts->no_plan)
+		printf(", programs without a plan %zu", counts->no_plan);
+	if (options->mode != MODE_UNDO)
+		printf(", left alone %zu%s", counts->skipped, counts->skipped ? ":" : "");
+	putchar('\n');
+	for (size_t i = SKIP_NOT + 1; i < SKIP_COUNT; i++)
+		if (counts->skip[i])
+			printf("%7zu  %s\n", counts->skip[i], object_skip_text((enum object_skip)i));
+}
+
+void print_summary(const struct object_table *table, const struct options *options)
+{
+	struct counts counts = count_run(table, options);
+
+	if (!options->json)
+		put_counts(&counts, options);
 }
 
 int print_current(const struct cache *cache, const struct options *options)
 {
-	if (options->json || options->verbose)
-		return print_tables(cache, NULL, options);
-	size_t skipped = 0;
-	for (size_t i = 0; i < cache->object_count; i++)
-		skipped += cache->object[i].skip != SKIP_NOT;
-	printf("prelinked 0, unchanged %zu, skipped %zu%s\n", cache->object_count - skipped, skipped,
-	       skipped ? ":" : "");
-	for (uint32_t i = SKIP_NOT + 1; i <= SKIP_MISSING; i++) {
-		size_t n = 0;
+	struct counts counts = count_cache(cache);
+	int result = options->json || options->verbose ? print_tables(cache, NULL, options) : 0;
 
-		for (size_t j = 0; j < cache->object_count; j++)
-			n += cache->object[j].skip == i;
-		if (n)
-			printf("%7zu  %s\n", n, object_skip_text((enum object_skip)i));
-	}
-	return 0;
+	if (!options->json)
+		put_counts(&counts, options);
+	return result;
 }
 
 /* --- as text --- */
@@ -325,7 +350,7 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 		if (table && options->random)
 			set(document, "seed", json_address(options->seed));
 		if (table)
-			set(document, "summary", summary_json(table));
+			set(document, "summary", summary_json(table, options));
 		return json_print(document, stdout);
 	}
 	if (table && options->random)

@@ -20,15 +20,16 @@
  *                      "plugins": [ { "path", "host", "feature", "exclusive",
  *                                     "adds": [ path ... ] } ... ] } ... ],
  *       "seed": "0x..." with -R,
- *       "summary": { "prelinked", "unchanged", "undone", "failed", "skipped": { reason: count ... } } }
+ *       "summary": { "prelinked", "unchanged", "undone", "failed", "without_plan",
+ *                    "skipped": { reason: count ... } } }
  *
  * `scope` is the start-up scope in ld.so's order, `adds` what a plugin's scope has beyond it.  `seed` and
  * `summary` are there for a run (TABLE not NULL), not for -p.  0, or -1 after a message if it could not be
  * written. */
 int print_tables(const struct cache *cache, const struct object_table *table, const struct options *options);
 
-/* The closing words of a run: how many were prelinked, were as they should be, failed; and how many were
- * skipped, by reason (which with -v).  Not with --json, where print_tables() says it. */
+/* The closing words of a run: how many were prelinked, were as they should be, failed, are programs that
+ * are better off without a plan; and how many were left alone, by reason.  Not with --json, where print_tables() says it. */
 void print_summary(const struct object_table *table, const struct options *options);
 
 /* The same of a run with -q that found nothing to do; and print_tables() where they were asked for. */

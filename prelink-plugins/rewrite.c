@@ -9,6 +9,7 @@
 
 #include "diag.h"
 #include "outfile.h"
+#include "page_end.h"
 
 /* ---- Reading ---- */
 
@@ -158,12 +159,23 @@ static enum object_skip move_library(const struct rewrite *rewrite, const struct
 	return SKIP_NOT;
 }
 
+/* Makes COPY what ORIGINAL, mapped from FD, is, with ROOM bytes of zeros behind it. */
+static int clone_with_room(struct elf_image *copy, const struct elf_image *original, int fd, uint64_t room)
+{
+	unsigned char *zeros = xcalloc(room + 1, 1);
+	int result = elf_image_clone(copy, original, fd, zeros, room);
+
+	free(zeros);
+	return result;
+}
+
 enum object_skip rewrite_image(const struct rewrite *rewrite, const struct object *object,
 			       const struct elf_image *original, int fd, struct rewritten *out, bool *changed,
 			       const char **why)
 {
 	struct undo undo = { .arch = arch_find(original) };
 	enum object_skip skip = SKIP_NOT;
+	struct page_end end = { 0 };
 
 	*out = (struct rewritten){ 0 };
 	*why = NULL;
@@ -176,10 +188,15 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 		*why = "prelinked by another program, with which it has to be undone first";
 		return SKIP_MALFORMED;
 	}
-	if (elf_image_clone(&out->image, original, fd, NULL, 0))
+	if (object->kind == OBJECT_LIBRARY)
+		page_end_find(original, &end);
+	if (clone_with_room(&out->image, original, fd, end.room))
 		return SKIP_MALFORMED;
-	if (object_moves(object))
+	if (object_moves(object)) {
 		skip = move_library(rewrite, object, &out->image, &undo, why);
+		if (!skip && object->kind == OBJECT_LIBRARY)
+			page_end_fill(&out->image, &end);
+	}
 	else if (rewrite->program)
 		skip = rewrite->program(rewrite->context, object, &out->image, &undo, changed);
 	else

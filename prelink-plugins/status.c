@@ -77,7 +77,7 @@ static size_t count_spared(const struct placed *placed, const struct plan_object
 {
 	const struct dynamic *dynamic = &placed->dynamic;
 	size_t all = dynamic->rela.size / elf_rela_size(&placed->image) + count_relr(placed);
-	size_t left = planned->value.count + planned->fixup.count + planned->residual.count;
+	size_t left = planned->value.count + planned->fixup.count + planned->certain;
 
 	if (planned->way == PLAN_LEAVE)
 		return 0;

@@ -420,7 +420,8 @@ static void count_costs(const struct bind_object *by, struct decision_list *list
 		const struct decision *decision = &list->item[i];
 		GElf_Addr address = decision->address - bind_place(by->object, 0);
 		touch(&before, address);
-		if (decision->kind != DECISION_DONE && decision->kind != DECISION_LAZY)
+		if (decision->kind != DECISION_DONE && decision->kind != DECISION_LAZY &&
+		    decision->kind != DECISION_UNSEEN)
 			touch(&after, address);
 		list->kinds[decision->kind]++;
 		if (decision->kind == DECISION_RESIDUAL)
@@ -454,12 +455,39 @@ static bool rtld_now_may_fail(const struct decision *decision)
 	       decision->reason == REASON_ORDER;
 }
 
-/* The word may hold the value already: FILL walks along with the relocations, which are in the same order. */
-static bool already_filled(const struct bind_object *by, size_t *fill, const struct decision *decision)
+/* What the word in the file is filled with, NULL where it is not.  NEXT walks along with the relocations, which are in
+ * the same order. */
+static const struct fill *filled_with(const struct bind_object *by, size_t *next, const struct decision *decision)
 {
-	if (*fill >= by->fill_count || by->fill[*fill].address != decision->address)
+	if (*next >= by->fill_count || by->fill[*next].address != decision->address)
+		return NULL;
+	return &by->fill[(*next)++];
+}
+
+/* True if the word of BINDING lies in a table of BY's whose every reader is sent to another object's. */
+static bool is_unseen(struct universe *u, struct bind_object *by, const struct binding *binding)
+{
+	const struct shadow *shadow = binding->kind == RELOC_WORD && by->object != u->program ?
+		shadows_find(by, &u->bindings, binding->address) : NULL;
+	struct definition first = { 0 };
+
+	if (!shadow)
 		return false;
-	return by->fill[(*fill)++].value == decision->value && decision->kind == DECISION_VALUE;
+	struct binding reference = { .symbol = shadow->symbol, .kind = RELOC_WORD };
+	return searchlist_next(u->bind, u->global, binding_number(u->bind, by, &reference), SYMBOL_ANY, &first) &&
+	       first.object != by && first.object->object != u->program;
+}
+
+/* Settles what is left to do about a word for which DECISION has the right value. */
+static void settle(struct universe *u, struct bind_object *by, const struct binding *binding,
+		   const struct fill *filled, struct decision *decision)
+{
+	bool known = decision->kind == DECISION_VALUE || decision->kind == DECISION_FIXUP;
+
+	if (filled && decision->kind == DECISION_VALUE && filled->value == decision->value)
+		decision->kind = DECISION_DONE;
+	else if (filled && known && is_unseen(u, by, binding))
+		decision->kind = DECISION_UNSEEN;
 }
 
 int universe_decide(struct universe *u, struct object *object, struct decision_list *list)
@@ -488,9 +516,8 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 			decide_startup(u, by, binding, decision);
 		else
 			decide_plugin_side(u, by, binding, decision, &list->deepbind_differs);
-		if (already_filled(by, &fill, decision)) {
-			decision->kind = DECISION_DONE;
-		} else if (lazy) {
+		settle(u, by, binding, filled_with(by, &fill, decision), decision);
+		if (lazy && decision->kind != DECISION_DONE) {
 			decision->then = decision->kind;
 			decision->kind = DECISION_LAZY;
 			list->keep_plt |= !startup && rtld_now_may_fail(decision);

@@ -49,6 +49,8 @@ enum decision_kind {
 			      is NULL) returns: R_*_IRELATIVE */
 	DECISION_LAZY,     /* a lazy JUMP_SLOT: stays at its stub.  What a lookup now would give is in `then`,
 			      `value` and `base`, as one of the kinds above, for who wants to write it */
+	DECISION_UNSEEN,   /* `value` (+ the load bias of `base`) would be right, and what is in the file will do:
+			      nobody looks (shadowed.h) */
 	DECISION_RESIDUAL, /* ld.so has to process it */
 };
 

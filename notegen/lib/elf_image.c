@@ -445,6 +445,19 @@ static unsigned char *map_copy(const char *path, int fd, size_t shared, size_t s
 	return data;
 }
 
+/* Makes COPY an image of the bytes at DATA with the headers of IMAGE, as they are decoded there. */
+static void copy_headers(struct elf_image *copy, const struct elf_image *image, unsigned char *data)
+{
+	*copy = *image;
+	copy->data = data;
+	copy->phdr = xreallocarray(NULL, image->phnum + 1, sizeof *copy->phdr);
+	copy->shdr = xreallocarray(NULL, image->shnum + 1, sizeof *copy->shdr);
+	if (image->phnum)
+		memcpy(copy->phdr, image->phdr, image->phnum * sizeof *copy->phdr);
+	if (image->shnum)
+		memcpy(copy->shdr, image->shdr, image->shnum * sizeof *copy->shdr);
+}
+
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
 		    size_t tail_size)
 {
@@ -467,7 +480,9 @@ int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int f
 	if (tail_size)
 		memcpy(bytes.data + image->size, tail, tail_size);
 	elf_touch(&bytes, image->size, tail_size);
-	if (elf_image_init(copy, bytes.data, size, image->path) != ELF_IMAGE_OK) {
+	if (tail_size == 0) {
+		copy_headers(copy, image, bytes.data);
+	} else if (elf_image_init(copy, bytes.data, size, image->path) != ELF_IMAGE_OK) {
 		munmap(bytes.data, size);
 		free(bytes.dirty);
 		return -1;

@@ -61,7 +61,7 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 				     const char *path);
 
 /* Maps in COPY the same bytes as IMAGE has now, with the TAIL_SIZE bytes at TAIL (may be NULL where that
- * is 0) after them, and decodes the headers.  FD is the file that IMAGE was mapped from, or -1: pages that
+ * is 0) after them.  Its headers are decoded anew where there is a tail, else those of IMAGE.  FD is the file that IMAGE was mapped from, or -1: pages that
  * are the same in the file are shared with it, so that a copy costs memory and time only for what
  * differs.  0, or -1 after a message. */
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 
 #define MARK ".prelink-"
 #define RANDOM_CHARACTERS 6
+#define BECAME_SHORTER "it became shorter while it was being read; left alone, run again"
 
 /* Bytes after which the disk is told to start writing, so that the fsync at the end finds little to do. */
 #define FLUSH_BYTES (8u << 20)
@@ -101,6 +104,81 @@ void outfile_sweep(int directory, const char *name)
 	close(fd);
 }
 
+/* --- ending the process in the middle ---
+ *
+ * Names of temporaries come and go only between enter() and leave(), so that outfile_stop() sees either none or
+ * those that are on this list. */
+
+/* A temporary that has had a name from the start. */
+struct named {
+	struct named *next;
+	int directory;
+	const char *name; /* of the struct outfile */
+};
+
+static struct named *named;
+static pthread_mutex_t named_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int entered; /* threads */
+static atomic_bool stopped;
+
+static void wait_for_the_end(void)
+{
+	for (;;)
+		pause();
+}
+
+static void enter(void)
+{
+	entered++;
+	if (stopped) {
+		entered--;
+		wait_for_the_end();
+	}
+}
+
+static void leave(void)
+{
+	entered--;
+}
+
+static void named_add(int directory, const char *name)
+{
+	struct named *entry = xmalloc(sizeof *entry);
+
+	*entry = (struct named){ .directory = directory, .name = name };
+	pthread_mutex_lock(&named_lock);
+	entry->next = named;
+	named = entry;
+	pthread_mutex_unlock(&named_lock);
+}
+
+static void named_remove(const char *name)
+{
+	struct named *entry = NULL;
+
+	pthread_mutex_lock(&named_lock);
+	for (struct named **at = &named; *at; at = &(*at)->next)
+		if ((*at)->name == name) {
+			entry = *at;
+			*at = entry->next;
+			break;
+		}
+	pthread_mutex_unlock(&named_lock);
+	free(entry);
+}
+
+void outfile_stop(void)
+{
+	if (atomic_exchange(&stopped, true))
+		wait_for_the_end(); /* another thread brings it about */
+	while (entered)
+		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+	for (const struct named *entry = named; entry; entry = entry->next)
+		unlinkat(entry->directory, entry->name, 0);
+}
+
+/* --- the new file --- */
+
 /* Creates the new file under a name, where it cannot be without one. */
 static int create_named(struct outfile *out, mode_t mode)
 {
@@ -141,7 +219,14 @@ static int create_new_file(struct outfile *out)
 		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 			return -1;
 	}
-	return create_named(out, mode);
+	enter();
+	int result = create_named(out, mode);
+	int saved = errno;
+	if (result == 0)
+		named_add(out->directory, out->temporary);
+	leave();
+	errno = saved;
+	return result;
 }
 
 /* True if NOW is the file that was read when stat said OLD. */
@@ -214,6 +299,8 @@ static int write_at(struct outfile *out, uint64_t offset, const void *data, size
 
 		if (done < 0 && errno == EINTR)
 			continue;
+		if (done < 0 && errno == EFAULT) /* DATA is of a mapped file */
+			return refuse(out, BECAME_SHORTER);
 		if (done < 0)
 			return fail(out, "writing the new file beside it");
 		from += done;
@@ -277,8 +364,7 @@ static int copy_data(struct outfile *out, int from, uint64_t end)
 		if (done < 0)
 			return fail(out, "copying it to the new file beside it");
 		if (done == 0)
-			return refuse(out,
-				      "it became shorter while it was being read; left alone, run again");
+			return refuse(out, BECAME_SHORTER);
 		out->size += (uint64_t)done;
 		flush(out); /* the disk works while we copy on */
 	}
@@ -509,6 +595,23 @@ static int sync_directories(struct outfile *out, size_t count)
 	return result;
 }
 
+/* Between enter() and leave(). */
+static void give_up(struct outfile *out)
+{
+	if (!out->path)
+		return;
+	if (out->temporary && !out->committed && out->directory >= 0)
+		unlinkat(out->directory, out->temporary, 0);
+	named_remove(out->temporary);
+	if (out->fd >= 0)
+		close(out->fd);
+	if (out->directory >= 0)
+		close(out->directory);
+	free(out->temporary);
+	free(out->path);
+	*out = (struct outfile){ .directory = -1, .fd = -1, .committed = out->committed };
+}
+
 int outfile_commit_all(struct outfile *out, size_t count)
 {
 	sigset_t all, before;
@@ -528,11 +631,16 @@ int outfile_commit_all(struct outfile *out, size_t count)
 	/* The new files have names now, for an instant: an interrupt waits. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	for (size_t i = 0; i < count; i++)
-		if (out[i].fd >= 0 && replace(&out[i])) {
-			outfile_abandon(&out[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (out[i].fd < 0)
+			continue;
+		enter();
+		if (replace(&out[i])) {
+			give_up(&out[i]);
 			result = -1;
 		}
+		leave();
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (sync_directories(out, count))
 		result = -1;
@@ -548,15 +656,7 @@ int outfile_commit(struct outfile *out)
 
 void outfile_abandon(struct outfile *out)
 {
-	if (!out->path)
-		return;
-	if (out->temporary && !out->committed && out->directory >= 0)
-		unlinkat(out->directory, out->temporary, 0);
-	if (out->fd >= 0)
-		close(out->fd);
-	if (out->directory >= 0)
-		close(out->directory);
-	free(out->temporary);
-	free(out->path);
-	*out = (struct outfile){ .directory = -1, .fd = -1, .committed = out->committed };
+	enter();
+	give_up(out);
+	leave();
 }

@@ -77,6 +77,11 @@ int outfile_commit_all(struct outfile *out, size_t count);
 /* Gives it up, silently.  Harmless after a commit. */
 void outfile_abandon(struct outfile *out);
 
+/* For who is about to end the process without more ado, from a signal handler that no function of this file was
+ * interrupted by: waits for what other threads are about to rename, lets none begin anew, and removes all
+ * temporaries that have a name.  Async-signal-safe. */
+void outfile_stop(void);
+
 /* True for the name (last component) of one of our temporaries. */
 bool outfile_is_temporary(const char *name);
 

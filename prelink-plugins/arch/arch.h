@@ -76,6 +76,9 @@ struct arch {
 /* The table for IMAGE's machine and class; NULL where it is none that we know. */
 const struct arch *arch_find(const struct elf_image *image);
 
+/* What the processor that this program runs on can do: words as in /proc/cpuinfo, allocated. */
+char *arch_host_cpu(void);
+
 extern const struct arch arch_x86_64, arch_i386, arch_aarch64;
 
 #endif

@@ -28,7 +28,7 @@
 
 #define DT_PRELINK_PLAN DT_CONFIG /* an address tag that glibc passes over and eu-elflint knows */
 #define PLAN_SECTION ".prelink.plan"
-#define PLAN_MAGIC 0x324e4c50u     /* "PLN2": changes with every change of layout */
+#define PLAN_MAGIC 0x334e4c50u     /* "PLN3": changes with every change of layout */
 #define PLAN_OBJECTS_MAX 4096      /* what the module has room to remember */
 #define PLAN_RESOLVERS_MAX 256     /* likewise */
 
@@ -83,10 +83,12 @@ struct plan_object {
 	struct plan_table value;   /* struct plan_value */
 	struct plan_table fixup;   /* struct plan_fixup */
 	struct plan_table residual; /* ElfW(Rela): relocations in ld.so's own form, R_*_IRELATIVE among them
-				       for references to a STT_GNU_IFUNC symbol of any object */
+				       for references to a STT_GNU_IFUNC symbol of any object.  Those behind
+				       the first `certain` are only left to do where RTLD_GLOBAL has added
+				       something to the start-up scope: else the word is right without */
 	struct plan_table ifunc;   /* struct plan_ifunc; first those whose word in the file is the guess already */
 	uint32_t guessed;          /* how many that are */
-	uint32_t reserved;         /* 0 */
+	uint32_t certain;          /* residual records that are always left to do */
 };
 
 /* The word at ADDRESS becomes VALUE. */

@@ -247,6 +247,12 @@ static const void *plan_at(struct plan_table table)
 	return (const char *)plan + table.offset;
 }
 
+/* True if a dlopen with RTLD_GLOBAL has added something to the start-up scope. */
+static bool global_scope_grown(void)
+{
+	return started && global->r_nlist > plan->scope;
+}
+
 /* Writes what the plan says, and leaves ld.so the residual list. */
 static void make_full(struct object *object)
 {
@@ -269,7 +275,7 @@ static void make_full(struct object *object)
 			loaded[fixup[i].object]->map->l_addr + fixup[i].offset;
 
 	ElfW(Addr) residual = (ElfW(Addr))plan_at(planned->residual);
-	ElfW(Xword) bytes = planned->residual.count * sizeof(ElfW(Rela));
+	ElfW(Xword) bytes = (global_scope_grown() ? planned->residual.count : planned->certain) * sizeof(ElfW(Rela));
 	if (planned->way == PLAN_JMPREL) {
 		/* Not lazy, so nothing ever asks for an entry of the real DT_JMPREL by its number. */
 		if (info[DT_RELASZ]) {
@@ -591,7 +597,7 @@ static bool plan_sound(void)
 		    !table_fits(object->residual, sizeof(ElfW(Rela))) ||
 		    !table_fits(object->ifunc, sizeof(struct plan_ifunc)))
 			return false;
-		if (object->note > 4096 - 8)
+		if (object->note > 4096 - 8 || object->certain > object->residual.count)
 			return false;
 	}
 	return true;

@@ -8,6 +8,7 @@ import collections
 import functools
 import os
 import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -89,7 +90,7 @@ def trace(program, loader=None):
     """What ld.so of PROGRAM does with it at start-up, without running it: (scope, {object: [Bound]}, missing,
     undefined).  None where ld.so refuses it.  LOADER is a command that runs another ld.so."""
     loader = loader or [interpreter(program) or "/nonexistent"]
-    if not os.path.exists(loader[0]):
+    if not shutil.which(loader[0]):
         return None
     done, said = debug_output([*loader, program],
                               {"LD_DEBUG": "bindings", "LD_BIND_NOW": "1", "LD_WARN": "yes",

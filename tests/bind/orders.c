@@ -136,7 +136,7 @@ static void compare(struct play *play, struct object *object, const struct bind_
 		const struct decision *decision = &decided->item[i];
 		const char *version;
 		play->bound++;
-		if (decision->kind == DECISION_RESIDUAL ||
+		if (decision->kind == DECISION_RESIDUAL || decision->kind == DECISION_UNSEEN ||
 		    (decision->kind == DECISION_LAZY && decision->then == DECISION_RESIDUAL) ||
 		    (grown && decision->ungrown) || (scope->deepbind && decided->deepbind_differs)) {
 			play->left++;

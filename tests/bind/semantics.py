@@ -8,7 +8,7 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import expect, fail, need, run, scratch, write
+from harness import expect, fail, i386_runner, need, run, scratch, write
 import oracle
 from elf import Elf
 
@@ -16,7 +16,7 @@ from elf import Elf
 QEMU = ["/usr/bin/qemu-aarch64-static", "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"]
 MACHINES = {
     "x86-64": (["gcc", "-m64"], "/lib64/ld-linux-x86-64.so.2", ["/lib64/ld-linux-x86-64.so.2"]),
-    "i386": (["gcc", "-m32"], "/lib/ld-linux.so.2", ["/lib/ld-linux.so.2"]),
+    "i386": (["gcc", "-m32"], "/lib/ld-linux.so.2", [*(i386_runner() or ()), "/lib/ld-linux.so.2"]),
     "aarch64": (["aarch64-linux-gnu-gcc"], "/lib/ld-linux-aarch64.so.1", QEMU),
 }
 DT_SYMBOLIC, DT_FLAGS, DF_SYMBOLIC = 16, 30, 2
@@ -259,8 +259,9 @@ def check(case, parts, pins, directory, machine, hash_style):
 need("gcc")
 total = count = 0
 for machine, (compiler, _, command) in MACHINES.items():
-    missing = [path for path in command if not os.path.exists(path)] + \
-        [name for name in compiler[:1] if not shutil.which(name)]
+    missing = [name for name in (*command, compiler[0]) if not shutil.which(name)]
+    if machine == "i386" and i386_runner() is None:
+        missing.append("way to run i386 programs")
     if missing:
         print(f"{machine}: no {missing[0]} on this machine, left out")
         continue

@@ -8,6 +8,8 @@ TESTS += \
 	tests/layout/overlap.py \
 	tests/layout/real.py \
 	tests/layout/scarce.py \
+	tests/layout/shortened.py \
 	tests/layout/stability.py \
+	tests/layout/unsafe.py \
 	tests/layout/words.py
 EXTRA_DIST += tests/layout/check.py tests/layout/graph.py

@@ -86,6 +86,19 @@ def prelink(*arguments, **keywords):
     return run([tool("prelink"), *arguments], **keywords)
 
 
+def i386_runner(loader="/lib/ld-linux.so.2"):
+    """What to put before a command that starts with an i386 program: nothing where the kernel runs such programs, else
+    qemu; None where neither can.  LOADER is an i386 ld.so to find it out with."""
+    for runner in [], ["qemu-i386-static"]:
+        try:
+            done = subprocess.run([*runner, loader, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except OSError:
+            continue  # wrong format for this kernel, or not installed
+        if done.returncode == 0:
+            return runner
+    return None
+
+
 def compile_c(source, output, *flags, compiler="gcc", language=None):
     """Builds the C (or C++, assembler) text SOURCE into OUTPUT, an executable unless -shared is given."""
     language = language or ("c++" if compiler.endswith("++") else "c")

@@ -30,6 +30,7 @@ PACKAGES = """
     libgtk-3-0 libgtk-3-bin libgtk-4-1 libgtk-4-media-gstreamer libgtk2.0-0 libgtk2.0-bin librsvg2-common
     libcanberra-gtk3-module libcanberra-gtk-module gtk2-engines-pixbuf ibus-gtk3 ibus-gtk libgdk-pixbuf-2.0-0
     libglib2.0-bin gvfs glib-networking dconf-gsettings-backend
+    libgtk3-perl python3-gi gir1.2-gtk-4.0 gir1.2-notify-0.7 gir1.2-secret-1 gir1.2-gstreamer-1.0
     login libpam-modules libpam-cap libpam-systemd libnss-systemd libnss-myhostname libnss-mdns
     vlc-bin vlc-plugin-base imagemagick-6.q16 libmagickcore-6.q16-6-extra
     postgresql-15 postgresql-plperl-15
@@ -65,6 +66,12 @@ app = QApplication(["test"])
 print(QImageReader.supportedImageFormats(), QSqlDatabase.drivers(), QStyleFactory.keys())
 QSqlDatabase.addDatabase("QSQLITE")
 """
+TYPELIBS = """
+import gi
+gi.require_version("Gtk", "4.0")
+from gi.repository import Gdk, Gio, Gst, Gtk, Notify, Pango, PangoCairo, Secret
+print(Gtk.Label, Gst.Element, Notify.Notification, Pango.Layout, Secret.Service)
+"""
 XS = "POSIX Socket Storable Data::Dumper Digest::SHA Encode File::Glob List::Util Time::HiRes XML::LibXML JSON::XS " \
      "Net::SSLeay DBD::SQLite"
 
@@ -79,6 +86,7 @@ RUNS = {
     "gtk": [[LIB + "/gdk-pixbuf-2.0/gdk-pixbuf-query-loaders"],
             [LIB + "/libgtk-3-0/gtk-query-immodules-3.0"], [LIB + "/libgtk2.0-0/gtk-query-immodules-2.0"]],
     "gio": [["gio", "info", "/tmp"], ["gsettings", "list-schemas"]],
+    "gobject-introspection": [["perl", "-MGtk3", "-e", "1"], ["python3", "-c", TYPELIBS]],
     "apache-httpd": [["apache2", "-t", "-f", "/tmp/apache.conf"]],
     "php": [["php8.2", "-n", "-d", "extension=mysqlnd", "-d", "extension=mysqli", "-d", "extension=xml",
              "-d", "zend_extension=opcache", "-m"]],

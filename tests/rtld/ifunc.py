@@ -30,7 +30,7 @@ for tunables in ("", "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-AVX512F_Usable,-AVX51
     expect_equal((done.returncode, done.stdout), (0, "3.0\n"), f"{COMMAND} with {tunables!r}\n{done.stderr[-500:]}")
     levels = {level for _, level, _ in rooted.levels_of(done)}
     expect_equal(levels, {"full"}, f"levels with {tunables!r}")
-    objects, pages, _ = rooted.compare_images(root, COMMAND, **environment)
+    objects, pages, _, _ = rooted.compare_images(root, COMMAND, **environment)
     dirty[tunables] = rooted.dirty_of(root, COMMAND, **environment)
     print(f"{tunables or 'as it is'}: {objects} objects, {pages} pages the same; {dirty[tunables]} KB dirty by relocation")
 wrong = [kb for name, kb in dirty.items() if name]

@@ -235,14 +235,14 @@ def plan(program_path, startup, plugins=(), closures=None, tamper=None):
             flags |= F_UNPLACED
             note = own.note
         records.append(struct.pack(
-            "<QIIHHI8I16x", 0 if number == PROGRAM else own.dynamic, *identity, way, flags, note,
+            "<QIIHHI8I12xI", 0 if number == PROGRAM else own.dynamic, *identity, way, flags, note,
             *writer.add(tables_at, *(struct.pack("<I", i) for i in closure)),
             *writer.add(tables_at, *(struct.pack("<QQ", *v) for v in values)),
             *writer.add(tables_at, *(struct.pack("<QQII", *f, 0) for f in fixups)),
-            *writer.add(tables_at, *(struct.pack("<QQq", *r) for r in residual))))
+            *writer.add(tables_at, *(struct.pack("<QQq", *r) for r in residual)), len(residual)))
     names = sorted({plan_hash(n) for o in objects[FIRST:] for n in o.names()})
     name_table = writer.add(tables_at, *(struct.pack("<I", n) for n in names))
-    header = struct.pack("<11I4x", 0x324e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
+    header = struct.pack("<11I4x", 0x334e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
                          first + unplaced, 2 + len(startup), *name_table, 0, 0)
     blob = bytearray(header + b"".join(records) + writer.blob)
     if tamper:

@@ -56,6 +56,9 @@ for names, suite, arch, (wide, machine, loader) in ROOTS:
     except scratch_root.Unavailable as reason:
         print(f"no root of {suite} {arch}: {reason}")
         continue
+    if arch == "i386" and harness.i386_runner(root + loader) != []:
+        print(f"no i386 of {suite}: this kernel runs no i386 programs")
+        continue
     made += 1
     version = os.path.basename(oracle.real_inside(root, [loader])[0])
     if "release version" in (output := oracle.trace(loader, "--version", root=root)[2]):
