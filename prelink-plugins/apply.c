@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "diag.h"
+#include "liblist.h"
 #include "outfile.h"
 #include "rewrite.h"
 #include "threads.h"
@@ -40,7 +41,17 @@ static bool is_library_to_rewrite(const struct object *object)
 
 static bool is_program_to_rewrite(const struct object *object)
 {
-	return is_to_rewrite(object) && object->kind != OBJECT_LIBRARY;
+	return is_to_rewrite(object) && (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE);
+}
+
+static bool is_program_for_list(const struct object *object)
+{
+	return is_program_to_rewrite(object) && liblist_helps(object);
+}
+
+static bool is_loader_to_rewrite(const struct object *object)
+{
+	return is_to_rewrite(object) && object->kind == OBJECT_LOADER && object_moves(object);
 }
 
 static bool is_to_undo(const struct object *object)
@@ -81,6 +92,14 @@ static int fill(void *context, const struct object *object, struct elf_image *im
 	return apply->bind && bind_fill(apply->bind, object, image) < 0 ? -1 : 0;
 }
 
+/* For an ld.so; one thread at a time. */
+static int fill_loader(void *context, const struct object *object, struct elf_image *image)
+{
+	const struct apply *apply = context;
+
+	return liblist_fill_loader(apply->bind, apply->table->object[object->index], image);
+}
+
 /* Says, in one line, that the program at PATH got PLAN, or WHY not; PLAN may be NULL then. */
 static void say_plan(const char *path, const struct plan *plan, const char *why)
 {
@@ -95,36 +114,63 @@ static void say_plan(const char *path, const struct plan *plan, const char *why)
 	funlockfile(stdout);
 }
 
-/* A plan, where the program is better off with one. */
-static enum object_skip attach_plan(void *context, const struct object *object, struct elf_image *image,
-				    struct undo *undo, bool *changed)
+/* The same for LIST. */
+static void say_list(const char *path, const struct liblist *list, const char *why)
+{
+	flockfile(stdout);
+	diag_put(stdout, path);
+	printf(": %s%s", why ? "no list of libraries for ld.so: " : "list for ld.so: ", why ? why : "");
+	if (list && !why)
+		liblist_print(list, stdout);
+	putchar('\n');
+	funlockfile(stdout);
+}
+
+/* A plan, where the program is better off with one, and a list where ld.so takes one. */
+static enum object_skip attach(void *context, const struct object *object, struct elf_image *image,
+			       struct undo *undo, bool *changed)
 {
 	struct apply *apply = context;
 	bool talk = apply->options->verbose && !apply->options->json;
 	enum object_skip skip = SKIP_NOT;
-	const char *why = NULL;
-	struct plan *plan = plan_make(&apply->planner, apply->table->object[object->index], &why);
+	const char *why = NULL, *why_no_list = NULL;
+	struct object *program = apply->table->object[object->index];
+	struct plan *plan = apply->module ? plan_make(&apply->planner, program, &why) : NULL;
+	struct liblist *list = liblist_make(&apply->planner, program, image, &why_no_list);
 
-	if (plan && !plan_pays(plan))
+	if (!apply->module)
+		why = "there is no run-time module";
+	else if (plan && !plan_pays(plan))
 		why = "the run-time module would cost more than it saves";
 	else if (plan)
-		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, &why);
+		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, liblist_guest(list), &why);
+	*changed = !why;
+	if (why && list && undo->front == 0) { /* the image is as it was */
+		skip = liblist_attach(list, image, undo, &why_no_list);
+		*changed = !why_no_list;
+	}
 	if (talk && (plan || why))
 		say_plan(object->path, plan, why);
+	if (talk && (list || why_no_list))
+		say_list(object->path, list, why_no_list);
+	liblist_free(list);
 	plan_free(plan);
-	*changed = !why;
-	return why ? SKIP_NOT : skip;
+	return *changed ? skip : SKIP_NOT;
 }
 
-/* The same when verifying: with the plan that the file carries. */
-static enum object_skip replay_plan(void *context, const struct object *object, struct elf_image *image,
-				    struct undo *undo, bool *changed)
+/* The same when verifying: with what the file carries. */
+static enum object_skip replay(void *context, const struct object *object, struct elf_image *image,
+			       struct undo *undo, bool *changed)
 {
 	struct apply *apply = context;
 	const char *why;
-	enum object_skip skip = plan_replay(&apply->planner, apply->table->object[object->index], image, undo,
-					    &why);
+	struct object *program = apply->table->object[object->index];
+	struct liblist *list = liblist_present(&apply->planner, program);
+	enum object_skip skip = plan_replay(&apply->planner, program, image, undo, liblist_guest(list), &why);
 
+	if (why && list && undo->front == 0)
+		skip = liblist_attach(list, image, undo, &why);
+	liblist_free(list);
 	*changed = !why;
 	return skip;
 }
@@ -176,6 +222,10 @@ void apply_bind(struct apply *apply)
 	threads_run(apply->options->jobs, bind_some, &work);
 	progress_end(&apply->progress);
 	pthread_mutex_destroy(&work.lock);
+	struct object_list loaders = select_objects(apply, is_loader_to_rewrite);
+	for (size_t i = 0; i < loaders.count; i++)
+		liblist_check_loader(apply->bind, loaders.member[i]);
+	free(loaders.member);
 	bind_rest(apply->bind);
 	free(work.list.member);
 }
@@ -188,6 +238,11 @@ void apply_libraries(struct apply *apply)
 	progress_begin(&apply->progress, "prelinking libraries", list.count);
 	rewrite_objects(&how, list.member, list.count);
 	progress_end(&apply->progress);
+	free(list.member);
+	list = select_objects(apply, is_loader_to_rewrite);
+	how.fill = fill_loader;
+	how.jobs = 1;
+	rewrite_objects(&how, list.member, list.count);
 	free(list.member);
 }
 
@@ -208,9 +263,15 @@ void apply_programs(struct apply *apply)
 {
 	struct object_list list = select_objects(apply, is_program_to_rewrite);
 	struct rewrite how = rewrite_of(apply);
+	bool wanted = list.count && !apply->options->libs_only && !apply->options->dry_run;
 
-	how.program = attach_plan;
-	if (list.count && !apply->options->libs_only && !apply->options->dry_run && has_module(apply)) {
+	apply->module = wanted && has_module(apply);
+	if (wanted && !apply->module) {
+		free(list.member);
+		list = select_objects(apply, is_program_for_list);
+	}
+	how.program = attach;
+	if (wanted && list.count) {
 		plan_look(&apply->planner, list.member, list.count);
 		progress_begin(&apply->progress, "prelinking programs", list.count);
 		rewrite_objects(&how, list.member, list.count);
@@ -302,18 +363,20 @@ void apply_verify(struct apply *apply)
 {
 	struct rewrite how = rewrite_of(apply);
 
-	how.program = replay_plan;
+	how.program = replay;
 	/* Where they are is where they were to go. */
 	for (size_t i = 0; i < apply->table->count; i++) {
 		struct object *object = apply->table->object[i];
 
 		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
-		object->slot = object->start;
+		object->slot = object->prelinked || object->kind != OBJECT_LOADER ? object->start : 0;
 	}
 	object_table_want(apply->table);
 	apply_bind(apply);
 	struct object_list list = select_objects(apply, is_listed);
-	for (size_t i = 0; i < list.count; i++)
+	for (size_t i = 0; i < list.count; i++) {
+		how.fill = list.member[i]->kind == OBJECT_LOADER ? fill_loader : fill;
 		verify_object(&how, list.member[i], true, apply->options->digest, stdout);
+	}
 	free(list.member);
 }

@@ -27,6 +27,7 @@ struct apply {
 	const struct options *options;
 	struct bind *bind;      /* NULL before apply_bind() */
 	struct planner planner; /* set up with it */
+	bool module;            /* programs would find the run-time module.  Set by apply_programs() */
 	struct progress progress;
 };
 

@@ -799,16 +799,27 @@ struct target binding_target(const struct bind_object *by, const struct binding 
 	}
 }
 
+/* True if some ld.so that OBJECT gets to would take the word of a JUMP_SLOT for the address of its stub. */
+static bool has_stubs(const struct bind_object *by, const struct object *object)
+{
+	for (size_t i = 0; i < object->scope.count; i++)
+		if (object->scope.member[i]->audit_lazy)
+			return true;
+	return !by->bind_now;
+}
+
 /* Collects in BY what to fill in of the bindings in LIST. */
 static void collect_fill(struct bind_object *by, const struct binding_list *list)
 {
+	bool stubs = has_stubs(by, by->object);
+
 	by->fill = xreallocarray(NULL, list->count + 1, sizeof *by->fill);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct binding *binding = &list->item[i];
 		struct target target = binding_target(by, binding);
 		if (target.kind == TARGET_IFUNC && (target.value = ifunc_target(by, binding)) != 0)
 			target.kind = TARGET_VALUE;
-		if (target.kind != TARGET_VALUE || (binding->plt && !by->bind_now && binding->kind != RELOC_IRELATIVE) ||
+		if (target.kind != TARGET_VALUE || (binding->plt && stubs && binding->kind != RELOC_IRELATIVE) ||
 		    (!binding->rela && (binding->kind == RELOC_WORD || binding->kind == RELOC_IRELATIVE)))
 			continue;
 		by->fill[by->fill_count++] =

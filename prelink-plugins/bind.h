@@ -200,8 +200,8 @@ bool bind_placed(const struct object *object);
 GElf_Addr bind_place(const struct object *object, GElf_Addr address);
 
 /* The values that go into the file of a library itself: the words that are right in its natural scope and
- * that ld.so never reads.  Not lazy JUMP_SLOTs (their word is their stub), not words with an addend in
- * place. */
+ * that ld.so never reads.  Not lazy JUMP_SLOTs (their word is their stub; before glibc 2.35, an audit module makes
+ * -z now ones lazy as well), not words with an addend in place. */
 struct fill {
 	GElf_Addr address; /* of the word, in the object at its slot */
 	GElf_Addr value;

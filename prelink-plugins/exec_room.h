@@ -44,6 +44,15 @@ struct exec_want {
 			      gives static TLS that start-up libraries can take (see exec_room_make()) */
 };
 
+struct exec_room;
+
+/* What somebody else has to add to the same room; NULL pointers to it mean nobody. */
+struct exec_guest {
+	struct exec_want want;
+	const void *context;
+	int (*fill)(const void *context, struct exec_room *room); /* sections, strings, tags; 0, or -1 */
+};
+
 struct exec_room {
 	struct elf_image *image; /* the grown executable; its headers are current after exec_room_end() */
 	struct undo *undo;       /* what is done is noted here */

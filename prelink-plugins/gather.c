@@ -178,8 +178,6 @@ static enum object_skip skip_of(const struct gather *gather, const struct object
 
 	if (!object->arch)
 		return SKIP_OTHER_MACHINE;
-	if (object->kind == OBJECT_LOADER)
-		return SKIP_LOADER;
 	if (conf_blacklisted(gather->conf, file->path))
 		return SKIP_BLACKLISTED;
 	if (!(with_unsafe && object->kind == OBJECT_LIBRARY) && is_privileged(file))
@@ -194,6 +192,8 @@ static enum object_skip skip_of(const struct gather *gather, const struct object
 		return SKIP_TRAILING_DATA;
 	if (has_debug_info(image))
 		return SKIP_DEBUG_INFO;
+	if (object->kind == OBJECT_LOADER)
+		return SKIP_LOADER;
 	return SKIP_NOT;
 }
 

@@ -166,8 +166,12 @@ static void examine(struct ldso *ldso, const char *data, size_t size, const char
 	find_system_dirs(ldso, data, size);
 	if (memmem(data, size, "glibc-hwcaps", strlen("glibc-hwcaps")))
 		add_named(ldso, cpu);
-	if (find_version(data, size) < 37)
+	unsigned version = find_version(data, size);
+	if (version < 37)
 		add_old(ldso, cpu);
+	/* What it says with LD_DEBUG=libs; gone since 2.36.  From 2.33 on nobody has tried what we do. */
+	ldso->audit_lazy = version < 35;
+	ldso->liblist = version == 0 && memmem(data, size, "prelink checking: ", strlen("prelink checking: "));
 }
 
 int ldso_init(struct ldso *ldso, const struct root *root, const struct arch *arch, bool big_endian,

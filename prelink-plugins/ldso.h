@@ -23,6 +23,8 @@ struct ldso {
 				       last is "", the directory itself */
 	const char **named;         /* names below glibc-hwcaps, best first; owned array */
 	struct ldcache_key key;
+	bool liblist;               /* it compares .gnu.liblist, in a way that liblist.h knows */
+	bool audit_lazy;            /* with an audit module it makes every call lazy, -z now or not */
 };
 
 /* Fills LDSO for the machine of ARCH from the file of OBJECT (or NULL) in the tree ROOT.  CPU is the

@@ -471,12 +471,17 @@ const struct ldso *search_ldso(struct search *search, const struct object *objec
 	}
 	if (file) {
 		file->kind = OBJECT_LOADER;
-		file->skip = SKIP_LOADER;
+		if (file->skip == SKIP_NOT)
+			file->skip = SKIP_LOADER;
 	}
 	struct ldso *ldso = xmalloc(sizeof *ldso);
 	search->ldso = xreallocarray(search->ldso, search->ldso_count + 1, sizeof *search->ldso);
 	search->ldso[search->ldso_count++] = ldso;
 	ldso_init(ldso, search->gather->root, object->arch, object->big_endian, file, search->cpu);
+	if (file) {
+		file->knows_liblist = ldso->liblist;
+		file->audit_lazy = ldso->audit_lazy;
+	}
 	return ldso;
 }
 

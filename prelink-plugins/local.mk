@@ -38,6 +38,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/ifunc.c prelink-plugins/ifunc.h \
 	prelink-plugins/placed.c prelink-plugins/placed.h \
 	prelink-plugins/plan.c prelink-plugins/plan.h \
+	prelink-plugins/liblist.c prelink-plugins/liblist.h \
 	prelink-plugins/status.c prelink-plugins/status.h \
 	prelink-plugins/undo.c prelink-plugins/undo.h \
 	prelink-plugins/rewrite.c prelink-plugins/rewrite.h \

@@ -13,6 +13,7 @@
 #include "diag.h"
 #include "gather.h"
 #include "layout.h"
+#include "liblist.h"
 #include "libsearch.h"
 #include "mapfault.h"
 #include "object.h"
@@ -140,8 +141,9 @@ static void prelink(struct run *run)
 	collect_inputs(run);
 	cache_recall_refusals(&run->old, &run->table, options);
 
-	/* A slot for every library and plugin. */
+	/* A slot for every library and plugin, and a place for an ld.so that knows prelinking itself. */
 	layout(&run->table, &run->old, options);
+	liblist_place(&run->table);
 
 	/* Beyond this point no address changes; what has all it should have is passed over. */
 	cache_mark_unchanged(&run->old, &run->table, options,

@@ -22,7 +22,8 @@ enum object_kind {
 	OBJECT_LIBRARY, /* ET_DYN without PT_INTERP (and what is a library in spite of one, as libc.so.6) */
 	OBJECT_PIE,     /* position-independent executable: the kernel places it, it has no slot */
 	OBJECT_EXEC,    /* ET_EXEC with a dynamic section */
-	OBJECT_LOADER,  /* ld.so: whatever a PT_INTERP names; has no slot, is never rewritten */
+	OBJECT_LOADER,  /* ld.so: whatever a PT_INTERP names; has no slot, and is rewritten only for
+			   liblist.h */
 };
 
 /* Why an object is not rewritten; its text is object_skip_text(). Names the first reason found. */
@@ -109,9 +110,12 @@ struct object {
 				    then is SKIP_MISSING; a library may still find it in some program */
 	const struct name *soname_interned; /* set by search, for itself */
 
+	bool knows_liblist, audit_lazy; /* OBJECT_LOADER: see ldso.h.  Set by search */
+
 	/* Set by layout. */
 	bool has_slot;
-	GElf_Addr slot;          /* address that `start` moves to; multiple of align */
+	GElf_Addr slot;          /* address that `start` moves to; multiple of align.  Of an ld.so, which has no
+				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by liblist_place() */
 
 	/* Set by rewrite. */
 	enum { OUTCOME_NONE, OUTCOME_PRELINKED, OUTCOME_UNCHANGED, OUTCOME_UNDONE, OUTCOME_FAILED } outcome;
@@ -141,6 +145,12 @@ void object_table_want(struct object_table *table);
 void object_table_sort(struct object_table *table);
 /* Memory (of malloc) that several objects share: freed with the table. */
 void object_table_keep(struct object_table *table, void *memory);
+
+/* True if OBJECT's file is to be moved, or has been. */
+static inline bool object_moves(const struct object *object)
+{
+	return object->kind == OBJECT_LIBRARY ? object->has_slot : object->kind == OBJECT_LOADER && object->slot;
+}
 
 void object_release(struct object *object);
 const char *object_kind_text(enum object_kind kind); /* "library", "pie", "exec", "loader" */

@@ -64,7 +64,9 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 	placed->start = first_address(&placed->image);
 	placed->slot = object->has_slot && placed->start == object->slot && placed->dynamic.gnu_prelinked &&
 		       placed->dynamic.checksum && undo_present(&placed->image);
-	if (placed->slot) {
+	bool moved_loader = object->kind == OBJECT_LOADER && placed->dynamic.checksum && undo_present(&placed->image);
+
+	if (placed->slot || moved_loader) {
 		placed->identity[0] = (uint32_t)placed->dynamic.checksum;
 		placed->identity[1] = (uint32_t)placed->dynamic.gnu_prelinked;
 		placed->known = true;

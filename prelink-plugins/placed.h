@@ -12,7 +12,7 @@ struct placed {
 	GElf_Addr start;      /* p_vaddr of the first PT_LOAD */
 	bool slot;            /* rewritten, and at object->slot */
 	uint32_t identity[2]; /* see struct plan_object */
-	uint32_t note;        /* likewise */
+	uint32_t note;        /* likewise; 0 for an ld.so that was moved (liblist.h), which is known by its stamp */
 	bool known;           /* has an identity */
 };
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "diag.h"
-#include "exec_room.h"
 #include "ifunc.h"
 #include "resident.h"
 #include "rtld/plan_format.h"
@@ -481,6 +480,7 @@ static int decide_all(struct workbench *bench, struct plan *plan, struct univers
 		struct draft *draft = &plan->draft[i];
 		if (i == PLAN_LOADER) {
 			draft->flags = PLAN_UNPLACED;
+			draft->moved = (int64_t)(draft->placed->start - draft->object->start); /* liblist.h */
 			continue;
 		}
 		if (universe_decide(universe, draft->object, list))
@@ -734,8 +734,7 @@ bool plan_pays(const struct plan *plan)
 	return estimate->saved + (all ? estimate->plugins_saved * loaded / all : 0) > estimate->cost;
 }
 
-/* True if the program asks for audit modules of its own. */
-static bool is_audited(const struct placed *program)
+bool plan_is_audited(const struct placed *program)
 {
 	for (size_t i = 0; i < program->dynamic.count; i++) {
 		GElf_Dyn entry;
@@ -756,18 +755,24 @@ static const char *obstacle(const struct plan *plan)
 	if (sizeof(ElfW(Addr)) != 8 || !program->object->is64 || program->object->big_endian ||
 	    program->object->arch->machine != EM_X86_64)
 		return "there is no run-time module for its machine";
-	if (is_audited(program->placed))
+	if (plan_is_audited(program->placed))
 		return "it has an audit module of its own";
 	if (plan->estimate.static_tls > STATIC_TLS_MAX)
 		return "its libraries need more static thread-local storage than an audit module leaves";
 	return NULL;
 }
 
-/* Makes the room that SIZE bytes of plan and the name MODULE take. */
+/* Makes the room that SIZE bytes of plan, the name MODULE and GUEST take. */
 static enum object_skip make_room(struct exec_room *room, struct elf_image *image, struct undo *undo, uint64_t size,
-				  const char *module, const char **why)
+				  const char *module, const struct exec_guest *guest, const char **why)
 {
 	struct exec_want want = { .bytes = size + 8, .strings = strlen(module) + 1, .tags = 2, .tls = true };
+
+	if (guest) {
+		want.bytes += guest->want.bytes;
+		want.strings += guest->want.strings;
+		want.tags += guest->want.tags;
+	}
 	enum object_skip skip = exec_room_make(room, image, undo, &want, why);
 
 	if (!skip && !room->tls_raised)
@@ -776,20 +781,21 @@ static enum object_skip make_room(struct exec_room *room, struct elf_image *imag
 }
 
 static enum object_skip fill_room(struct exec_room *room, const void *bytes, uint64_t size, const char *module,
-				  const char **why)
+				  const struct exec_guest *guest, const char **why)
 {
 	GElf_Addr address = exec_room_section(room, PLAN_SECTION, SHT_PROGBITS, 8, bytes, size);
 	uint64_t name = exec_room_string(room, module);
 
 	if (address && name && exec_room_tag(room, DT_AUDIT, name) == 0 &&
-	    exec_room_tag(room, DT_PRELINK_PLAN, address) == 0 && exec_room_end(room) == 0)
+	    exec_room_tag(room, DT_PRELINK_PLAN, address) == 0 &&
+	    (!guest || guest->fill(guest->context, room) == 0) && exec_room_end(room) == 0)
 		return SKIP_NOT;
 	*why = "there is not enough room for the plan";
 	return SKIP_MALFORMED;
 }
 
 enum object_skip plan_attach(const struct plan *plan, const char *module, struct elf_image *image,
-			     struct undo *undo, const char **why)
+			     struct undo *undo, const struct exec_guest *guest, const char **why)
 {
 	uint64_t size = plan_size(plan);
 	struct exec_room room;
@@ -797,12 +803,12 @@ enum object_skip plan_attach(const struct plan *plan, const char *module, struct
 	*why = obstacle(plan);
 	if (*why)
 		return SKIP_NOT;
-	enum object_skip skip = make_room(&room, image, undo, size, module, why);
+	enum object_skip skip = make_room(&room, image, undo, size, module, guest, why);
 	if (skip || *why)
 		return skip;
 	void *bytes = xmalloc(size);
 	plan_encode(plan, room.shift, bytes);
-	skip = fill_room(&room, bytes, size, module, why);
+	skip = fill_room(&room, bytes, size, module, guest, why);
 	free(bytes);
 	return skip;
 }
@@ -820,7 +826,7 @@ static const char *dynamic_name(const struct placed *placed, int64_t tag)
 }
 
 enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
-			     struct undo *undo, const char **why)
+			     struct undo *undo, const struct exec_guest *guest, const char **why)
 {
 	struct exec_room room;
 
@@ -834,8 +840,8 @@ enum object_skip plan_replay(struct planner *planner, struct object *program, st
 	const GElf_Shdr *shdr = &present->image.shdr[section];
 	if (shdr->sh_type == SHT_NOBITS)
 		return SKIP_MALFORMED;
-	enum object_skip skip = make_room(&room, image, undo, shdr->sh_size, module, why);
+	enum object_skip skip = make_room(&room, image, undo, shdr->sh_size, module, guest, why);
 	if (skip || *why)
 		return skip;
-	return fill_room(&room, present->image.data + shdr->sh_offset, shdr->sh_size, module, why);
+	return fill_room(&room, present->image.data + shdr->sh_offset, shdr->sh_size, module, guest, why);
 }

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "exec_room.h"
 #include "placed.h"
 #include "undo.h"
 #include "universe.h"
@@ -62,15 +63,18 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out);
 /* Whether the program is better off with the plan and the module than without. */
 bool plan_pays(const struct plan *plan);
 
+/* True if PROGRAM, as it is or was, asks for audit modules of its own. */
+bool plan_is_audited(const struct placed *program);
+
 /* Puts the plan into IMAGE, a copy of the program's original, with DT_AUDIT naming MODULE (an absolute path) and
- * DT_PRELINK_PLAN the plan, and notes in UNDO what that takes.  SKIP_NOT, or why not; WHY (static) says more, and
- * is NULL where the plan is in. */
+ * DT_PRELINK_PLAN the plan, and what GUEST has (or NULL); notes in UNDO what that takes.  SKIP_NOT, or why not; WHY
+ * (static) says more, and is NULL where the plan is in. */
 enum object_skip plan_attach(const struct plan *plan, const char *module, struct elf_image *image,
-			     struct undo *undo, const char **why);
+			     struct undo *undo, const struct exec_guest *guest, const char **why);
 
 /* The same with the plan and the module's name that PROGRAM's file carries now: for verifying it. */
 enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
-			     struct undo *undo, const char **why);
+			     struct undo *undo, const struct exec_guest *guest, const char **why);
 
 /* Writes to OUT what PLAN would do for its program: figures, without the end of the line. */
 void plan_print(const struct plan *plan, FILE *out);

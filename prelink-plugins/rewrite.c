@@ -193,16 +193,16 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 		page_end_find(original, &end);
 	if (clone_with_room(&out->image, original, fd, end.room))
 		return SKIP_MALFORMED;
-	if (object->kind == OBJECT_LIBRARY) {
+	if (object_moves(object)) {
 		skip = move_library(rewrite, object, &out->image, &undo, why);
-		if (!skip)
+		if (!skip && object->kind == OBJECT_LIBRARY)
 			page_end_fill(&out->image, &end);
 	}
 	else if (rewrite->program)
 		skip = rewrite->program(rewrite->context, object, &out->image, &undo, changed);
 	else
 		*changed = false;
-	if (!skip && object->kind == OBJECT_LIBRARY && stamp(&out->image, stamp_time(object)))
+	if (!skip && object_moves(object) && stamp(&out->image, stamp_time(object)))
 		skip = SKIP_MALFORMED;
 	if (!skip && *changed)
 		skip = undo_append(&out->image, original, &undo, fd, &out->tail, &out->tail_size);
@@ -308,8 +308,9 @@ static int prepare_rewrite(const struct rewrite *rewrite, struct object *object,
 	struct elf_image present, undone;
 	int result = -1, fd;
 
-	if (object->skip || object->kind == OBJECT_LOADER ||
-	    (object->kind == OBJECT_LIBRARY && !object->has_slot))
+	bool program = object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
+
+	if (object->skip || (!program && !object_moves(object)))
 		return 0;
 	fd = object_open(rewrite->root, object, &present);
 	if (fd < 0)

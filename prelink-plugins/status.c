@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "json.h"
+#include "liblist.h"
 #include "rtld/plan_format.h"
 #include "undo.h"
 
@@ -142,7 +143,7 @@ struct program_status program_status(struct placed_table *placed, struct object 
 	} else if (!undo_present(&file->image)) {
 		status.why = program->skip ? object_skip_text(program->skip) : "it is not prelinked";
 	} else if (!read_plan(file, &stored)) {
-		status.why = "its file holds none";
+		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" : "its file holds none";
 	} else if (root_stat(placed->root, module, &st)) {
 		status.state = "slow";
 		status.why = "the run-time module is not installed";

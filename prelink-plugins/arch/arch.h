@@ -50,12 +50,14 @@ struct arch {
 	/* Relocation types, as in <elf.h>. */
 	bool rela;            /* dynamic relocations carry addends (else they lie in place) */
 	uint32_t r_relative, r_irelative, r_glob_dat, r_jump_slot, r_word, r_copy;
+	uint32_t r_word32;    /* S + A in 32 bits; only where loader_slot is set */
 	enum reloc_kind (*reloc_kind)(uint32_t type);
 
 	/* Tags of the dynamic section between DT_LOPROC and DT_HIPROC whose d_un is an address, and whose
 	 * d_un is none; each ends with 0.  An object with any other is left alone. */
 	const int64_t *address_tags, *value_tags;
 
+	GElf_Addr loader_slot; /* where ld.so goes for programs that it takes a list for (liblist.h); 0: nowhere */
 	bool tls_below;       /* thread variables lie below the thread pointer (TLS variant II) */
 
 	/* What ld.so of this machine looks for; see ldso.h. */

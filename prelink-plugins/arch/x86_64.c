@@ -11,6 +11,7 @@
  * up), libraries below the stack (0x7fff...), the heap after the program.  [0x3000000000,
  * 0x4000000000) is the range prelink(8) has always used: far from all of those, and the shadow
  * memory of AddressSanitizer, ThreadSanitizer and MemorySanitizer leaves it free for that reason.
+ * ld.so, where it is given a place, follows behind: AddressSanitizer's gap goes on to 0x4fffffffff.
  *
  * PC32, 32 and their like are 32 bits wide and only in text, or in data built for the small code model
  * without -fPIC: ld.so accepts them, and we leave them to it.  RELATIVE64 is x32's. */
@@ -93,6 +94,8 @@ const struct arch arch_x86_64 = {
 	.r_jump_slot = R_X86_64_JUMP_SLOT,
 	.r_word = R_X86_64_64,
 	.r_copy = R_X86_64_COPY,
+	.r_word32 = R_X86_64_32,
+	.loader_slot = 0x4000000000,
 	.reloc_kind = reloc_kind,
 	.address_tags = address_tags,
 	.value_tags = value_tags,

@@ -382,9 +382,9 @@ static bool is_planned(const struct link_map *map, const struct plan_object *pla
 	if ((ElfW(Addr))map->l_ld != map->l_addr + planned->dynamic)
 		return false;
 	const uint32_t *identity;
-	if (planned->flags & PLAN_UNPLACED) /* its first page is mapped, whatever file it is */
+	if ((planned->flags & PLAN_UNPLACED) && planned->note) /* its first page is mapped, whatever file it is */
 		identity = (const uint32_t *)(map->l_addr + planned->note);
-	else if (map->l_addr == 0)
+	else if ((planned->flags & PLAN_UNPLACED) || map->l_addr == 0)
 		identity = tags->identity;
 	else
 		return false;
@@ -603,9 +603,25 @@ static bool plan_sound(void)
 	return true;
 }
 
+/* glibc before 2.36 may find that it has nothing to relocate, by a list of libraries in the program (liblist.h); but with
+ * an audit module it gives no static TLS to an object that it does not relocate.  So the list becomes an empty one,
+ * which never matches. */
+static void drop_liblist(struct link_map *map)
+{
+	ElfW(Dyn) **info = ((struct rtld_map *)map)->l_info;
+	size_t count = sizeof ((struct rtld_map *)map)->l_info / sizeof *info;
+
+	for (ElfW(Dyn) *dyn = map->l_ld; dyn->d_tag != DT_NULL; dyn++)
+		for (size_t i = 35; dyn->d_tag == DT_GNU_LIBLISTSZ && i < count; i++)
+			if (info[i] == dyn)
+				info[i] = &zero;
+}
+
 static void open_program(struct link_map *map, uintptr_t *cookie)
 {
 	struct tags tags;
+
+	drop_liblist(map);
 
 	program = map;
 	program_object.map = map;
@@ -686,7 +702,9 @@ static void open_loader(struct link_map *map)
 	loader = map;
 	loader_object.map = map;
 	loaded[PLAN_LOADER] = &loader_object;
-	if (plan && !is_planned(map, &objects[PLAN_LOADER], NULL))
+	struct tags tags;
+	read_dynamic(map->l_ld, &tags);
+	if (plan && !is_planned(map, &objects[PLAN_LOADER], &tags))
 		plan = NULL;
 	const uintptr_t *word = loader_pointer("__libc_stack_end");
 	if (!word) {

@@ -5,6 +5,7 @@ TESTS += tests/rtld/cases.py
 TESTS += tests/rtld/shadowed.py
 TESTS += tests/rtld/ifunc.py
 TESTS += tests/rtld/images.py
+TESTS += tests/rtld/liblist.py
 TESTS += tests/rtld/releases.py
 TESTS += tests/rtld/selfcheck.py
 TESTS += tests/rtld/status.py
