@@ -37,7 +37,8 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/page_end.c prelink-plugins/page_end.h \
 	prelink-plugins/ifunc.c prelink-plugins/ifunc.h \
 	prelink-plugins/placed.c prelink-plugins/placed.h \
-	prelink-plugins/plan.c prelink-plugins/plan.h \
+	prelink-plugins/plan.c prelink-plugins/plan.h prelink-plugins/plan_draft.h \
+	prelink-plugins/plan_file.c \
 	prelink-plugins/liblist.c prelink-plugins/liblist.h \
 	prelink-plugins/status.c prelink-plugins/status.h \
 	prelink-plugins/undo.c prelink-plugins/undo.h \
