@@ -226,7 +226,7 @@ void apply_bind(struct apply *apply)
 	for (size_t i = 0; i < loaders.count; i++)
 		liblist_check_loader(apply->bind, loaders.member[i]);
 	free(loaders.member);
-	bind_rest(apply->bind);
+	bind_rest(apply->bind, true);
 	free(work.list.member);
 }
 

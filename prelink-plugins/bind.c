@@ -3,19 +3,21 @@
 #include "bind.h"
 
 #include <fcntl.h>
+#include <obstack.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "definers.h"
 #include "diag.h"
 #include "ifunc.h"
 #include "resident.h"
 
 /* What a reference asks for: the same number for the same name and version, whoever asks. */
 struct wanted {
-	const char *name;                     /* into some object's image */
+	const char *name;                     /* in tables->names: reading it brings no object's pages back */
 	const struct symbol_version *version; /* of some object; NULL for none */
 	uint32_t gnu_hash;                    /* of name */
 	uint32_t hash;                        /* of both, for `bucket` */
@@ -24,8 +26,8 @@ struct wanted {
 /* Numbers lie in arrays that never move, each twice as large as the one before: other threads read them. */
 enum { WANTED_BITS = 13, WANTED_ARRAYS = 32 - WANTED_BITS + 1 };
 
-/* What all handles share.  All but root, multiplier and what is in `wanted` is read and changed under the
- * lock. */
+/* What all handles share, read and changed under the lock but for what never changes while several threads look:
+ * root, multiplier, definers, indexed, and what is in `wanted`. */
 struct tables {
 	const struct root *root;
 	pthread_mutex_t lock;
@@ -35,8 +37,11 @@ struct tables {
 	uint64_t mapped;             /* bytes of files mapped since it was last asked what they take */
 	struct wanted *wanted[WANTED_ARRAYS]; /* see wanted_at(); number 0 is unused */
 	uint32_t wanted_count;
+	struct obstack names;        /* of what is wanted, and of versions */
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
 	uint32_t bucket_mask;
+	struct definers *definers;   /* what the objects define that were open when bind_index() was called */
+	bool indexed;                /* it was */
 	uint32_t multiplier;         /* of the hash function: random, as GNU hashes are easily made equal */
 };
 
@@ -58,6 +63,12 @@ struct memo {
 /* Bytes of files that are mapped before it is asked how much of them is in memory. */
 enum { ASK_AFTER = 16 << 20 };
 
+/* Bytes of names that are allocated at a time. */
+enum { NAMES_CHUNK = 256 << 10 };
+
+#define obstack_chunk_alloc xmalloc
+#define obstack_chunk_free free
+
 static struct bind_object unusable;
 
 struct bind *bind_new(const struct root *root)
@@ -67,6 +78,8 @@ struct bind *bind_new(const struct root *root)
 
 	tables->root = root;
 	tables->wanted_count = 1;
+	tables->definers = definers_new();
+	obstack_begin(&tables->names, NAMES_CHUNK);
 	if (getrandom(&tables->multiplier, sizeof tables->multiplier, GRND_NONBLOCK) < 0)
 		tables->multiplier = 0x9e3779b1;
 	tables->multiplier |= 1;
@@ -106,6 +119,8 @@ static void free_tables(struct tables *tables)
 		free(tables->wanted[i]);
 	pthread_mutex_destroy(&tables->lock);
 	pthread_cond_destroy(&tables->bound);
+	definers_free(tables->definers);
+	obstack_free(&tables->names, NULL);
 	free(tables->object);
 	free(tables->bucket);
 	free(tables);
@@ -124,119 +139,32 @@ void bind_free(struct bind *bind)
 	free(bind);
 }
 
-/* Other threads may be reading: what they read comes back from the file. */
-static void rest(struct tables *tables)
+/* Of ALL objects, or those that were used since the last time.  Other threads may be reading: what they read comes back
+ * from the file. */
+static void rest(struct tables *tables, bool all)
 {
 	for (size_t i = 0; i < tables->object_count; i++) {
-		const struct bind_object *object = tables->object[i];
-		if (object && object != &unusable && object->image.mapped)
+		struct bind_object *object = tables->object[i];
+		if (object && object != &unusable && (all || object->used))
 			madvise(object->image.data, object->image.size, MADV_DONTNEED);
+		if (object)
+			object->used = false;
 	}
 }
 
-void bind_rest(struct bind *bind)
+void bind_rest(struct bind *bind, bool all)
 {
 	pthread_mutex_lock(&bind->tables->lock);
-	rest(bind->tables);
+	rest(bind->tables, all);
 	pthread_mutex_unlock(&bind->tables->lock);
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
+void bind_index(struct bind *bind)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-static int map_object(const struct root *root, struct bind_object *object)
-{
-	const char *path = object->object->path;
-	struct stat st;
-	int fd = root_open(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	enum elf_image_status status;
-
-	if (fd < 0)
-		return diag_errno(path, "reading it to bind its symbols");
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) ||
-	    (object->object->st.st_ino && !same_file(&st, &object->object->st))) {
-		close(fd);
-		return diag_error(path, "binding its symbols: the file has changed since it was looked at; "
-				  "run again");
-	}
-	status = elf_image_open(&object->image, fd, path);
-	close(fd);
-	if (status == ELF_IMAGE_NOT_ELF)
-		return diag_error(path, "binding its symbols: it is no ELF file any more; run again");
-	if (status != ELF_IMAGE_OK)
-		return -1;
-	int dynamic = dynamic_init(&object->dynamic, &object->image);
-	if (dynamic > 0)
-		diag_error(path, "binding its symbols: it has no dynamic section; link it dynamically, or "
-			   "leave it out");
-	if (dynamic == 0 && symbols_load(&object->symbols, &object->image, &object->dynamic) == 0)
-		return 0;
-	elf_image_release(&object->image);
-	return -1;
-}
-
-/* The place of the object with that INDEX. */
-static struct bind_object **object_place(struct tables *tables, size_t index)
-{
-	if (index >= tables->object_count) {
-		size_t count = 2 * index + 64;
-		tables->object = xreallocarray(tables->object, count, sizeof *tables->object);
-		memset(tables->object + tables->object_count, 0,
-		       (count - tables->object_count) * sizeof *tables->object);
-		tables->object_count = count;
-	}
-	return &tables->object[index];
-}
-
-static struct bind_object *open_object(struct tables *tables, struct object *object)
-{
-	struct bind_object *opened = xcalloc(1, sizeof *opened);
-
-	opened->object = object;
-	if (map_object(tables->root, opened)) {
-		free(opened);
-		return &unusable;
-	}
-	uint64_t flags = opened->dynamic.value[DT_FLAGS];
-	opened->symbolic = opened->dynamic.has[DT_SYMBOLIC] || (flags & DF_SYMBOLIC);
-	opened->bind_now = opened->dynamic.has[DT_BIND_NOW] || (flags & DF_BIND_NOW) ||
-			   (opened->dynamic.flags_1 & DF_1_NOW);
-	opened->name = xcalloc(opened->symbols.count + 1, sizeof *opened->name);
-	tables->mapped += opened->image.size;
-	if (tables->mapped > ASK_AFTER) {
-		tables->mapped = 0;
-		if (resident_is_much())
-			rest(tables);
-	}
-	return opened;
-}
-
-struct bind_object *bind_open(struct bind *bind, struct object *object)
-{
-	struct tables *tables = bind->tables;
-
-	pthread_mutex_lock(&tables->lock);
-	struct bind_object **place = object_place(tables, object->index);
-	if (!*place)
-		*place = open_object(tables, object);
-	struct bind_object *opened = *place;
-	pthread_mutex_unlock(&tables->lock);
-	return opened == &unusable ? NULL : opened;
-}
-
-/* The object with that INDEX, if it was opened. */
-static struct bind_object *opened_before(const struct bind *bind, size_t index)
-{
-	struct tables *tables = bind->tables;
-	struct bind_object *opened;
-
-	pthread_mutex_lock(&tables->lock);
-	opened = index < tables->object_count ? tables->object[index] : NULL;
-	pthread_mutex_unlock(&tables->lock);
-	return opened == &unusable ? NULL : opened;
+	pthread_mutex_lock(&bind->tables->lock);
+	definers_sort(bind->tables->definers);
+	bind->tables->indexed = true;
+	pthread_mutex_unlock(&bind->tables->lock);
 }
 
 /* Numbers. */
@@ -304,6 +232,8 @@ static uint32_t add_wanted(struct tables *tables, const struct wanted *wanted)
 		tables->wanted[array] =
 			xreallocarray(NULL, start ? start : 1u << WANTED_BITS, sizeof *wanted);
 	tables->wanted[array][number - start] = *wanted;
+	tables->wanted[array][number - start].name =
+		obstack_copy0(&tables->names, wanted->name, strlen(wanted->name));
 	return number;
 }
 
@@ -320,6 +250,121 @@ static uint32_t find_number(struct tables *tables, const struct wanted *wanted)
 	}
 	return tables->bucket[at] = add_wanted(tables, wanted);
 }
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static int map_object(const struct root *root, struct bind_object *object)
+{
+	const char *path = object->object->path;
+	struct stat st;
+	int fd = root_open(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	enum elf_image_status status;
+
+	if (fd < 0)
+		return diag_errno(path, "reading it to bind its symbols");
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+	    (object->object->st.st_ino && !same_file(&st, &object->object->st))) {
+		close(fd);
+		return diag_error(path, "binding its symbols: the file has changed since it was looked at; "
+				  "run again");
+	}
+	status = elf_image_open(&object->image, fd, path);
+	close(fd);
+	if (status == ELF_IMAGE_NOT_ELF)
+		return diag_error(path, "binding its symbols: it is no ELF file any more; run again");
+	if (status != ELF_IMAGE_OK)
+		return -1;
+	int dynamic = dynamic_init(&object->dynamic, &object->image);
+	if (dynamic > 0)
+		diag_error(path, "binding its symbols: it has no dynamic section; link it dynamically, or "
+			   "leave it out");
+	if (dynamic == 0 && symbols_load(&object->symbols, &object->image, &object->dynamic) == 0)
+		return 0;
+	elf_image_release(&object->image);
+	return -1;
+}
+
+/* The place of the object with that INDEX. */
+static struct bind_object **object_place(struct tables *tables, size_t index)
+{
+	if (index >= tables->object_count) {
+		size_t count = 2 * index + 64;
+		tables->object = xreallocarray(tables->object, count, sizeof *tables->object);
+		memset(tables->object + tables->object_count, 0,
+		       (count - tables->object_count) * sizeof *tables->object);
+		tables->object_count = count;
+	}
+	return &tables->object[index];
+}
+
+/* Versions are compared again and again: their names go where the others are. */
+static void keep_version_names(struct tables *tables, struct symbols *symbols)
+{
+	for (size_t i = 0; i < symbols->version_count; i++) {
+		struct symbol_version *version = &symbols->version[i];
+		if (!version->name)
+			continue;
+		struct wanted wanted = make_wanted(tables, version->name, NULL);
+		version->name = wanted_at(tables, find_number(tables, &wanted))->name;
+	}
+}
+
+static struct bind_object *open_object(struct tables *tables, struct object *object)
+{
+	struct bind_object *opened = xcalloc(1, sizeof *opened);
+
+	opened->object = object;
+	if (map_object(tables->root, opened)) {
+		free(opened);
+		return &unusable;
+	}
+	uint64_t flags = opened->dynamic.value[DT_FLAGS];
+	opened->symbolic = opened->dynamic.has[DT_SYMBOLIC] || (flags & DF_SYMBOLIC);
+	opened->bind_now = opened->dynamic.has[DT_BIND_NOW] || (flags & DF_BIND_NOW) ||
+			   (opened->dynamic.flags_1 & DF_1_NOW);
+	opened->name = xcalloc(opened->symbols.count + 1, sizeof *opened->name);
+	keep_version_names(tables, &opened->symbols);
+	definers_add(tables->definers, object->index, &opened->symbols);
+	tables->mapped += opened->image.size;
+	if (tables->mapped > ASK_AFTER) {
+		tables->mapped = 0;
+		if (resident_is_much())
+			rest(tables, false);
+	}
+	return opened;
+}
+
+struct bind_object *bind_open(struct bind *bind, struct object *object)
+{
+	struct tables *tables = bind->tables;
+
+	pthread_mutex_lock(&tables->lock);
+	struct bind_object **place = object_place(tables, object->index);
+	if (!*place)
+		*place = open_object(tables, object);
+	struct bind_object *opened = *place;
+	opened->used = true;
+	pthread_mutex_unlock(&tables->lock);
+	return opened == &unusable ? NULL : opened;
+}
+
+/* The object with that INDEX, if it was opened. */
+static struct bind_object *opened_before(const struct bind *bind, size_t index)
+{
+	struct tables *tables = bind->tables;
+	struct bind_object *opened;
+
+	pthread_mutex_lock(&tables->lock);
+	opened = index < tables->object_count ? tables->object[index] : NULL;
+	pthread_mutex_unlock(&tables->lock);
+	return opened == &unusable ? NULL : opened;
+}
+
+/* What references ask for. */
 
 static uint32_t number_of(const struct bind *bind, const char *name, const struct symbol_version *version)
 {
@@ -349,13 +394,35 @@ uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct 
 
 /* Searchlists. */
 
+struct place {
+	uint32_t serial; /* the searchlist's, if the object is a member */
+	uint32_t at;     /* index of the member */
+};
+
+/* Notes where the member AT of LIST is. */
+static void set_place(struct searchlist *list, const struct tables *tables, size_t at)
+{
+	size_t index = list->member[at]->object->index;
+
+	if (index >= list->place_count) {
+		size_t count = 2 * index + 64;
+		list->place = xreallocarray(list->place, count, sizeof *list->place);
+		memset(list->place + list->place_count, 0, (count - list->place_count) * sizeof *list->place);
+		list->place_count = count;
+	}
+	list->place[index] = (struct place){ list->serial, (uint32_t)at };
+	if (!definers_cover(tables->definers, index))
+		list->unindexed[list->unindexed_count++] = (uint32_t)at;
+}
+
 int searchlist_set(struct searchlist *list, struct bind *bind, const struct object_list *objects,
 		   const struct object *executable)
 {
 	int result = 0;
 
 	list->member = xreallocarray(list->member, objects->count + 1, sizeof *list->member);
-	list->count = 0;
+	list->unindexed = xreallocarray(list->unindexed, objects->count + 1, sizeof *list->unindexed);
+	list->count = list->unindexed_count = 0;
 	list->executable = executable;
 	for (size_t i = 0; i < objects->count; i++) {
 		struct bind_object *opened = bind_open(bind, objects->member[i]);
@@ -366,8 +433,11 @@ int searchlist_set(struct searchlist *list, struct bind *bind, const struct obje
 	}
 	if (++list->serial == 0) { /* wrapped: what lies there would look fresh */
 		memset(list->memo, 0, 2 * list->memo_size * sizeof *list->memo);
+		memset(list->place, 0, list->place_count * sizeof *list->place);
 		list->serial = 1;
 	}
+	for (size_t i = 0; i < list->count; i++)
+		set_place(list, bind->tables, i);
 	return result;
 }
 
@@ -375,6 +445,8 @@ void searchlist_release(struct searchlist *list)
 {
 	free(list->member);
 	free(list->memo);
+	free(list->place);
+	free(list->unindexed);
 	*list = (struct searchlist){ 0 };
 }
 
@@ -406,10 +478,35 @@ bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t
 	return definition->symbol != 0;
 }
 
+/* Index of the first member of LIST from FROM on that may define NUMBER; list->count for none. */
+static size_t next_member(const struct bind *bind, const struct searchlist *list, uint32_t number, size_t from)
+{
+	const struct definers *definers = bind->tables->definers;
+	uint32_t gnu_hash = wanted_at(bind->tables, number)->gnu_hash;
+	size_t found = list->count, length;
+
+	if (!bind->tables->indexed)
+		return from;
+	const struct definer *span = definers_of(definers, gnu_hash, &length);
+	if (length > list->count) /* half of the system defines it: the first to be asked may say yes */
+		return from;
+	for (size_t i = 0; i < length; i++) {
+		if (span[i].hash != definers_hash(gnu_hash) || span[i].object >= list->place_count)
+			continue;
+		const struct place *place = &list->place[span[i].object];
+		if (place->serial == list->serial && place->at >= from && place->at < found)
+			found = place->at;
+	}
+	for (size_t i = 0; i < list->unindexed_count && list->unindexed[i] < found; i++)
+		if (list->unindexed[i] >= from)
+			return list->unindexed[i];
+	return found;
+}
+
 static bool walk(const struct bind *bind, const struct searchlist *list, uint32_t number,
 		 enum symbol_class class, struct definition *definition)
 {
-	while (definition->next < list->count) {
+	while ((definition->next = next_member(bind, list, number, definition->next)) < list->count) {
 		struct bind_object *member = list->member[definition->next++];
 		if ((class & SYMBOL_COPY) && member->object == list->executable)
 			continue;

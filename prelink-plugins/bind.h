@@ -36,6 +36,7 @@ struct bind_object {
 	struct dynamic dynamic;
 	struct symbols symbols;
 	bool symbolic;            /* DT_SYMBOLIC or DF_SYMBOLIC */
+	bool used;                /* since its pages were last given back; bind.c's */
 	bool bind_now;            /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */
 	uint32_t *name;           /* number of what a reference to symbol i asks for; 0: not known yet */
 	/* Whether bind_natural() has set what follows. */
@@ -55,8 +56,12 @@ void bind_free(struct bind *bind);
  * about objects and names.  Freed before BIND is. */
 struct bind *bind_share(struct bind *bind);
 
-/* Lets go of the memory that the tables take, which are read again when they are needed. */
-void bind_rest(struct bind *bind);
+/* Lets go of the memory that the tables take, which are read again when they are needed: of ALL objects, or of those that
+ * bind_open() was called for since the last time. */
+void bind_rest(struct bind *bind, bool all);
+
+/* Makes lookups quicker from now on, in what is open now.  Once, while no other thread looks anything up. */
+void bind_index(struct bind *bind);
 
 /* OBJECT's tables, mapped on the first call and owned by BIND.  NULL after a message where they cannot be
  * read, or are not what gather saw (object->st, where that is set); said once for each object. */
@@ -71,6 +76,10 @@ struct searchlist {
 	struct memo *memo;           /* what was found, by number and class; see bind.c */
 	size_t memo_size;            /* numbers that it has room for */
 	uint32_t serial;             /* of the last searchlist_set(); marks what is older */
+	struct place *place;         /* by object->index, where in the list it is; see bind.c */
+	size_t place_count;
+	uint32_t *unindexed;         /* members that bind_index() does not cover, ascending */
+	size_t unindexed_count;
 };
 
 /* Makes LIST the objects of OBJECTS, and forgets all answers.  EXECUTABLE is the program

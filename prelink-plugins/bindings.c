@@ -58,6 +58,15 @@ static int put_object(struct bind *bind, struct object *object, const struct bin
 	return 0;
 }
 
+/* What the lookups will go through. */
+static void open_all(struct bind *bind, const struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		for (size_t k = 0; table->object[i]->listed && k < table->object[i]->scope.count; k++)
+			bind_open(bind, table->object[i]->scope.member[k]);
+	bind_index(bind);
+}
+
 int bindings_print(struct bind *bind, const struct object_table *table, bool json)
 {
 	struct searchlist list = { 0 };
@@ -66,6 +75,7 @@ int bindings_print(struct bind *bind, const struct object_table *table, bool jso
 	json_t *programs = json ? json_array() : NULL;
 	int result = 0;
 
+	open_all(bind, table);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct object *program = table->object[i];
 		bool library = program->kind == OBJECT_LIBRARY;

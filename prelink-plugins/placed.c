@@ -89,19 +89,23 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 	if (!*place) {
 		struct placed *placed = xcalloc(1, sizeof *placed);
 		*place = placed;
+		table->opened++;
 		if (read_placed(table->root, object, placed)) {
 			free(placed);
 			*place = &unusable;
 		}
 	}
+	(*place)->used = true;
 	return *place == &unusable ? NULL : *place;
 }
 
-void placed_rest(const struct placed_table *table)
+void placed_rest(struct placed_table *table)
 {
 	for (size_t i = 0; i < table->count; i++)
-		if (table->placed[i])
+		if (table->placed[i] && table->placed[i]->used) {
 			elf_image_relax(&table->placed[i]->image);
+			table->placed[i]->used = false;
+		}
 }
 
 void placed_release(struct placed_table *table)

@@ -14,6 +14,7 @@ struct placed {
 	uint32_t identity[2]; /* see struct plan_object */
 	uint32_t note;        /* likewise; 0 for an ld.so that was moved (liblist.h), which is known by its stamp */
 	bool known;           /* has an identity */
+	bool used;            /* since its pages were last given back */
 };
 
 /* Files that have been looked at.  Set `root`, zero the rest. */
@@ -21,12 +22,13 @@ struct placed_table {
 	const struct root *root;
 	struct placed **placed; /* by object->index; NULL where not looked at */
 	size_t count;
+	size_t opened; /* how many of them have been looked at */
 };
 
 /* OBJECT's file, owned by TABLE; NULL after a message, which is said once. */
 struct placed *placed_open(struct placed_table *table, struct object *object);
 /* Lets go of the memory that the files take, which are read again when they are needed. */
-void placed_rest(const struct placed_table *table);
+void placed_rest(struct placed_table *table);
 void placed_release(struct placed_table *table);
 
 #endif

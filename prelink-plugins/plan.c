@@ -10,6 +10,9 @@
 
 #define NO_INDEX UINT32_MAX
 
+/* Files that are looked at before it is asked how much of them is in memory. */
+enum { ASK_AFTER = 16 };
+
 /* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian 12 (glibc
  * 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached and without prelinking:
  * from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990 lookups, 124 pages). */
@@ -51,18 +54,35 @@ static struct workbench *take_workbench(struct planner *planner)
 	return bench;
 }
 
-static void leave_workbench(struct planner *planner, struct workbench *bench)
+/* Lets go of the memory that files take. */
+static void rest(struct planner *planner)
 {
-	bool rest = resident_is_much();
+	bind_rest(planner->bind, false);
+	pthread_mutex_lock(&planner->lock);
+	placed_rest(&planner->placed);
+	pthread_mutex_unlock(&planner->lock);
+}
 
-	if (rest)
-		bind_rest(bench->bind);
+/* While PLAN was made, other threads may have given back what was used until then. */
+static void mark_used(struct planner *planner, struct workbench *bench, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		bind_open(bench->bind, plan->draft[i].object);
+		plan_look_at(planner, plan->draft[i].object);
+	}
+}
+
+static void leave_workbench(struct planner *planner, struct workbench *bench, const struct plan *plan)
+{
+	bool much = resident_is_much();
+
+	mark_used(planner, bench, plan);
 	pthread_mutex_lock(&planner->lock);
 	bench->next = planner->idle;
 	planner->idle = bench;
-	if (rest)
-		placed_rest(&planner->placed);
 	pthread_mutex_unlock(&planner->lock);
+	if (much)
+		rest(planner);
 }
 
 void plan_release(struct planner *planner)
@@ -169,6 +189,12 @@ static void look_at_library(struct planner *planner, struct object *object)
 
 	if (placed)
 		object->has_slot = placed->slot;
+	bind_open(planner->bind, object);
+	if (planner->placed.opened >= planner->asked + ASK_AFTER) {
+		planner->asked = planner->placed.opened;
+		if (resident_is_much())
+			rest(planner);
+	}
 }
 
 void plan_look(struct planner *planner, struct object *const *programs, size_t count)
@@ -183,6 +209,7 @@ void plan_look(struct planner *planner, struct object *const *programs, size_t c
 			for (size_t k = 0; k < program->plugin[j].scope.count; k++)
 				look_at_library(planner, program->plugin[j].scope.member[k]);
 	}
+	bind_index(planner->bind);
 }
 
 /* NULL, or why there can be no plan. */
@@ -556,7 +583,7 @@ struct plan *plan_make(struct planner *planner, struct object *program, const ch
 	struct workbench *bench = take_workbench(planner);
 
 	*why = make(planner, bench, plan, program);
-	leave_workbench(planner, bench);
+	leave_workbench(planner, bench, plan);
 	if (!*why)
 		return plan;
 	plan_free(plan);

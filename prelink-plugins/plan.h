@@ -24,6 +24,7 @@ struct planner {
 	pthread_mutex_t lock;
 	struct placed_table placed;  /* under lock; what is in it stays as it is */
 	struct workbench *idle;      /* likewise: what no plan_make() works with now */
+	size_t asked;                /* placed.opened when it was last asked what the files take */
 };
 
 void plan_init(struct planner *planner, const struct root *root, struct bind *bind);

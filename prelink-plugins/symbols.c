@@ -67,6 +67,7 @@ static int load_gnu_hash(struct symbols *s, GElf_Addr address)
 		if (elf_get32(s->image, s->chains + 4ull * (i - s->first)) & 1)
 			length = 0;
 	}
+	s->hashed = last - s->first + 1;
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 
 /* A version, by its index in DT_VERSYM: glibc's struct r_found_version. */
 struct symbol_version {
-	const char *name; /* into the image; NULL where nothing has that index */
+	const char *name; /* into the image, or where bind.c keeps it; NULL where nothing has that index */
 	uint32_t hash;    /* of the name, as stored; 0 where nothing has that index */
 	bool hidden;      /* a reference that the default version does not satisfy */
 };
@@ -38,7 +38,8 @@ struct symbols {
 	/* Hash table: the GNU one where there is one, as in ld.so. */
 	uint32_t bucket_count;         /* 0: nothing is to be found here */
 	bool gnu;
-	uint32_t first, bloom_mask, bloom_shift; /* GNU: first symbol hashed, words - 1, second hash */
+	uint32_t first, hashed;        /* GNU: first symbol in the chains, and how many there are in them */
+	uint32_t bloom_mask, bloom_shift; /* GNU: words - 1, second hash */
 	uint64_t bloom, buckets, chains; /* file offsets; the GNU chain's of symbol `first` */
 };
 

@@ -114,6 +114,7 @@ int main(void)
 		} else if (objects.count == 0) {
 			scope.local = NULL;
 		} else if (command == 'G') {
+			bind_index(bind); /* of start-up objects; plugins go without */
 			searchlist_set(&global, bind, &objects, objects.member[0]);
 			scope.global = &global;
 			scope.local = NULL;

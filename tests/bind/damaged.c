@@ -87,6 +87,7 @@ static bool bind_one(const struct root *root, const char *program_path, const ch
 	bool sound = place(bind, program) && place(bind, library) && place(bind, damaged);
 
 	if (sound) {
+		bind_index(bind);
 		set_scope(library, library, damaged, NULL);
 		set_scope(damaged, damaged, library, NULL);
 		for (size_t i = 1; i < 3; i++) {

@@ -244,6 +244,10 @@ int main(int count, char **word)
 				(struct plugin_scope){ .plugin = plugin, .scope = plugin->scope };
 	}
 	play.bind = bind_new(&root);
+	for (size_t i = 0; i < table.count; i++)
+		if (table.object[i]->arch == play.program->arch)
+			bind_open(play.bind, table.object[i]);
+	bind_index(play.bind);
 	if (universe_init(&play.universe, play.bind, play.program))
 		return 1;
 	decide(&play, &table);
