@@ -354,6 +354,18 @@ void cache_mark_unchanged(const struct cache *cache, const struct object_table *
 	free(c.entry);
 }
 
+void cache_mark_left(const struct cache *cache, const struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		const struct cache_object *entry = cache_find(cache, object->path);
+		struct cache_stamp now = stamp_of(&object->st);
+
+		if (entry && same_stamp(&now, &entry->stamp))
+			object->outcome = OUTCOME_UNCHANGED;
+	}
+}
+
 /* --- making one --- */
 
 /* A table that grows; all counts stay below 2^32, which insert() sees to. */

@@ -101,6 +101,9 @@ void cache_recall_refusals(const struct cache *cache, const struct object_table 
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
 			  const struct options *options, bool programs);
 
+/* For --status and --report: marks, as OUTCOME_UNCHANGED, each object that is the file that the last run left. */
+void cache_mark_left(const struct cache *cache, const struct object_table *table);
+
 /* True if PATH is among the inputs, and as it was. */
 bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path);
 

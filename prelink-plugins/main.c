@@ -204,6 +204,7 @@ static int show_status(struct run *run)
 {
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
+	cache_mark_left(&run->old, &run->table);
 	return status_print(&run->table, &run->root, RUNTIME_MODULE, run->options.all, run->options.json);
 }
 
@@ -212,6 +213,7 @@ static void report(struct run *run)
 {
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
+	cache_mark_left(&run->old, &run->table);
 	report_write(&run->old, &run->table, &run->root, RUNTIME_MODULE, run->options.report);
 }
 

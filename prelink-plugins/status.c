@@ -137,11 +137,14 @@ struct program_status program_status(struct placed_table *placed, struct object 
 	struct placed *file = placed_open(placed, program);
 	struct stored stored;
 	struct stat st;
+	bool left = program->outcome == OUTCOME_UNCHANGED;
 
 	if (!file) {
 		status.why = "its file cannot be read";
 	} else if (!undo_present(&file->image)) {
-		status.why = program->skip ? object_skip_text(program->skip) : "it is not prelinked";
+		status.why = program->skip ? object_skip_text(program->skip) :
+			     left ? "the last run left it without: one would not pay, or cannot be made; -v says which" :
+				    "it is not prelinked";
 	} else if (!read_plan(file, &stored)) {
 		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" : "its file holds none";
 	} else if (root_stat(placed->root, module, &st)) {

@@ -83,6 +83,12 @@ prelink_again()
 check("prelinked once more", "fast: 3 libraries at start, 2 of 2 plugins", ["full"], ["full"])
 prelink("--root", root, "-u", "/opt/status/host")
 check("undone", "no plan: it is not prelinked", [], [])
+compile_c("int main(void) { return 0; }", f"{here}/small", *FLAGS)
+small = "/opt/status/small: no plan: "
+expect_equal(status("/opt/status/small", code=1), small + "it is not prelinked\n", "a program that prelink never saw")
+prelink_again()
+expect_equal(status("/opt/status/small", code=1), small + "the last run left it without: one would not pay, or cannot be "
+             "made; -v says which\n", "a program for which a plan does not pay")
 whole = status()
-expect(": fast" in whole and "/opt/status/host: no plan" in whole, f"--status of everything:\n{whole[:2000]}")
+expect(": fast" in whole and small in whole, f"--status of everything:\n{whole[:2000]}")
 print(f"{whole.count(chr(10))} programs in the root")
