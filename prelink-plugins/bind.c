@@ -21,7 +21,21 @@ struct wanted {
 	const struct symbol_version *version; /* of some object; NULL for none */
 	uint32_t gnu_hash;                    /* of name */
 	uint32_t hash;                        /* of both, for `bucket` */
+	const struct answers *answers[2];     /* see answers_of(); NULL: not asked for yet */
 };
+
+/* The indexed objects that define what is wanted, in no order. */
+struct answers {
+	uint32_t count;
+	struct answer {
+		uint32_t object, symbol; /* object->index; index in its symbol table */
+	} item[];
+};
+
+/* Where more objects may define a name, the first few that are asked will: not worth a list. */
+enum { ANSWERS_MAX = 64 };
+
+static const struct answers too_many = { .count = ANSWERS_MAX + 1 };
 
 /* Numbers lie in arrays that never move, each twice as large as the one before: other threads read them. */
 enum { WANTED_BITS = 13, WANTED_ARRAYS = 32 - WANTED_BITS + 1 };
@@ -37,11 +51,11 @@ struct tables {
 	uint64_t mapped;             /* bytes of files mapped since it was last asked what they take */
 	struct wanted *wanted[WANTED_ARRAYS]; /* see wanted_at(); number 0 is unused */
 	uint32_t wanted_count;
-	struct obstack names;        /* of what is wanted, and of versions */
+	struct obstack names;        /* of what is wanted, and of versions; and answers */
 	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
 	uint32_t bucket_mask;
 	struct definers *definers;   /* what the objects define that were open when bind_index() was called */
-	bool indexed;                /* it was */
+	struct bind_object **indexed; /* those, by object->index; NULL before */
 	uint32_t multiplier;         /* of the hash function: random, as GNU hashes are easily made equal */
 };
 
@@ -120,6 +134,7 @@ static void free_tables(struct tables *tables)
 	pthread_mutex_destroy(&tables->lock);
 	pthread_cond_destroy(&tables->bound);
 	definers_free(tables->definers);
+	free(tables->indexed);
 	obstack_free(&tables->names, NULL);
 	free(tables->object);
 	free(tables->bucket);
@@ -161,10 +176,16 @@ void bind_rest(struct bind *bind, bool all)
 
 void bind_index(struct bind *bind)
 {
-	pthread_mutex_lock(&bind->tables->lock);
-	definers_sort(bind->tables->definers);
-	bind->tables->indexed = true;
-	pthread_mutex_unlock(&bind->tables->lock);
+	struct tables *tables = bind->tables;
+
+	pthread_mutex_lock(&tables->lock);
+	if (!tables->indexed) {
+		definers_sort(tables->definers);
+		tables->indexed = xcalloc(tables->object_count + 1, sizeof(struct bind_object *));
+		for (size_t i = 0; i < tables->object_count; i++)
+			tables->indexed[i] = tables->object[i];
+	}
+	pthread_mutex_unlock(&tables->lock);
 }
 
 /* Numbers. */
@@ -198,7 +219,8 @@ static struct wanted *wanted_at(const struct tables *tables, uint32_t number)
 static struct wanted make_wanted(const struct tables *tables, const char *name,
 				 const struct symbol_version *version)
 {
-	struct wanted wanted = { name, version, 5381, version ? version->hash + version->hidden : 0 };
+	struct wanted wanted = { .name = name, .version = version, .gnu_hash = 5381,
+				 .hash = version ? version->hash + version->hidden : 0 };
 
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
 		wanted.gnu_hash = wanted.gnu_hash * 33 + *c; /* symbol_gnu_hash() */
@@ -478,39 +500,80 @@ bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t
 	return definition->symbol != 0;
 }
 
-/* Index of the first member of LIST from FROM on that may define NUMBER; list->count for none. */
-static size_t next_member(const struct bind *bind, const struct searchlist *list, uint32_t number, size_t from)
+/* Asks, once for all lists, each indexed object that may define NUMBER.  Not indexed ones: those have to be asked each
+ * time. */
+static const struct answers *answers_of(const struct bind *bind, uint32_t number, enum symbol_class class)
 {
-	const struct definers *definers = bind->tables->definers;
-	uint32_t gnu_hash = wanted_at(bind->tables, number)->gnu_hash;
-	size_t found = list->count, length;
+	struct tables *tables = bind->tables;
+	struct wanted *wanted = wanted_at(tables, number);
+	const struct answers **place = &wanted->answers[(class & SYMBOL_PLT) != 0];
+	const struct answers *answers = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	struct answer item[ANSWERS_MAX];
+	struct definition definition;
+	size_t length, count = 0;
 
-	if (!bind->tables->indexed)
+	if (answers)
+		return answers;
+	const struct definer *span = definers_of(tables->definers, wanted->gnu_hash, &length);
+	for (size_t i = 0; i < length && length <= ANSWERS_MAX; i++)
+		if (span[i].hash == definers_hash(wanted->gnu_hash) &&
+		    definition_in(bind, tables->indexed[span[i].object], number, class, &definition))
+			item[count++] = (struct answer){ span[i].object, definition.symbol };
+	pthread_mutex_lock(&tables->lock);
+	if (length > ANSWERS_MAX) {
+		answers = &too_many;
+	} else {
+		struct answers *new = obstack_alloc(&tables->names, sizeof *new + count * sizeof *item);
+		new->count = (uint32_t)count;
+		memcpy(new->item, item, count * sizeof *item);
+		answers = new;
+	}
+	__atomic_store_n(place, answers, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&tables->lock);
+	return answers;
+}
+
+/* Index of the first member of LIST from FROM on that may define NUMBER; list->count for none.  Sets SYMBOL to what it
+ * defines, or to 0 where that has still to be asked. */
+static size_t next_member(const struct bind *bind, const struct searchlist *list, uint32_t number,
+			  enum symbol_class class, size_t from, uint32_t *symbol)
+{
+	const struct answers *answers = bind->tables->indexed ? answers_of(bind, number, class) : &too_many;
+	size_t found = list->count;
+
+	*symbol = 0;
+	if (answers->count > ANSWERS_MAX)
 		return from;
-	const struct definer *span = definers_of(definers, gnu_hash, &length);
-	if (length > list->count) /* half of the system defines it: the first to be asked may say yes */
-		return from;
-	for (size_t i = 0; i < length; i++) {
-		if (span[i].hash != definers_hash(gnu_hash) || span[i].object >= list->place_count)
+	for (size_t i = 0; i < answers->count; i++) {
+		const struct answer *answer = &answers->item[i];
+		if (answer->object >= list->place_count)
 			continue;
-		const struct place *place = &list->place[span[i].object];
-		if (place->serial == list->serial && place->at >= from && place->at < found)
+		const struct place *place = &list->place[answer->object];
+		if (place->serial == list->serial && place->at >= from && place->at < found) {
 			found = place->at;
+			*symbol = answer->symbol;
+		}
 	}
 	for (size_t i = 0; i < list->unindexed_count && list->unindexed[i] < found; i++)
-		if (list->unindexed[i] >= from)
+		if (list->unindexed[i] >= from) {
+			*symbol = 0;
 			return list->unindexed[i];
+		}
 	return found;
 }
 
 static bool walk(const struct bind *bind, const struct searchlist *list, uint32_t number,
 		 enum symbol_class class, struct definition *definition)
 {
-	while ((definition->next = next_member(bind, list, number, definition->next)) < list->count) {
+	uint32_t symbol;
+
+	while ((definition->next = next_member(bind, list, number, class, definition->next, &symbol)) < list->count) {
 		struct bind_object *member = list->member[definition->next++];
 		if ((class & SYMBOL_COPY) && member->object == list->executable)
 			continue;
-		if (definition_in(bind, member, number, class, definition))
+		definition->object = member;
+		definition->symbol = symbol;
+		if (symbol || definition_in(bind, member, number, class, definition))
 			return true;
 	}
 	*definition = (struct definition){ .next = definition->next };
