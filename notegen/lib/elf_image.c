@@ -361,7 +361,7 @@ static unsigned char *new_dirty(size_t mapped)
 }
 
 /* Of larger files, copies share with the file what they do not change: slower, but in little memory. */
-#define COPY_MAX ((size_t)32 << 20)
+#define COPY_MAX SCRATCH_MAX
 
 /* Gives IMAGE memory for SIZE bytes. */
 static int take_memory(struct elf_image *image, size_t size)
@@ -371,6 +371,7 @@ static int take_memory(struct elf_image *image, size_t size)
 	if (size <= SCRATCH_MAX) {
 		data = scratch_take(size, &image->room);
 	} else {
+		scratch_release(); /* who needs that much has no use for what is kept, until later */
 		data = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (data == MAP_FAILED)
