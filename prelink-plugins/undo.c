@@ -501,13 +501,17 @@ struct written {
 	uint32_t crc;
 };
 
+/* Of smaller images (bytes) the CRC is always taken: it costs next to nothing, and a mistake in how we take
+ * it shows before files are replaced that nobody could undo. */
+enum { CRC_SMALL = 256 << 10 };
+
 /* True if IMAGE is still what was written, by its record R.  WRITTEN is NULL where it comes from a file. Else
  * its CRC was taken from the same bytes a moment ago, and it is enough that it would be taken in the same way
  * again.  But of a very large file, what was changed without elf_touch() may be in one copy and not in the
  * other: its CRC is taken again. */
 static bool is_unchanged(const struct elf_image *image, const struct record *r, const struct written *written)
 {
-	if (!written || image->shared)
+	if (!written || image->shared || image->size <= CRC_SMALL)
 		return rewritten_crc(image, NULL, 0, r->at) == r->crc;
 	return r->at == written->record && r->crc == written->crc &&
 	       checksum_value(image) == written->checksum;
