@@ -401,71 +401,6 @@ static unsigned char *make_tail(struct elf_image *moved, const struct undo *undo
 	return tail;
 }
 
-/* What mechanical moving back of MOVED still lacks. */
-static enum object_skip make_stream(const struct elf_image *moved, const struct elf_image *original,
-				    struct undo *undo, int fd, const unsigned char *headers,
-				    size_t headers_size, struct buffer *stream)
-{
-	struct elf_image back;
-	const char *why;
-
-	if (elf_image_clone(&back, moved, fd, NULL, 0))
-		return SKIP_MALFORMED;
-	if (move_back(&back, undo, original->size, headers, headers_size, &why)) {
-		diag_error(moved->path, "trying to undo it in memory: %s; it is left as it was", why);
-		elf_image_release(&back);
-		return SKIP_MALFORMED;
-	}
-	for (size_t i = 0; i < undo->words.count / 8 + 1; i++)
-		put_byte(stream, undo->words.held ? undo->words.held[i] : 0);
-	make_patches(&back, original, stream);
-	elf_image_release(&back);
-	return SKIP_NOT;
-}
-
-enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo,
-			     int fd, unsigned char **tail, size_t *tail_size)
-{
-	size_t headers_size, record_size = 0;
-	struct buffer stream = { 0 };
-	struct tail_layout l;
-
-	/* Elsewhere counts go by e_shnum and e_phnum; .gnu.prelink_undo cannot have it otherwise. */
-	if (original->shnum == 0 || original->shstrndx == 0 ||
-	    moved->shnum + undo->section_count + 2 >= SHN_LORESERVE ||
-	    original->ehdr.e_shnum != original->shnum || original->ehdr.e_phnum != original->phnum)
-		return SKIP_NO_SECTIONS;
-	if (!moved->is64 && moved->size > UINT32_MAX / 2)
-		return SKIP_MALFORMED;
-
-	unsigned char *headers = save_headers(original, &headers_size);
-	enum object_skip skip = make_stream(moved, original, undo, fd, headers, headers_size, &stream);
-	unsigned char *record = skip ? NULL : make_record(original, undo, &stream, &record_size);
-
-	if (record) {
-		*tail = make_tail(moved, undo, headers_size, record_size, &l);
-		*tail_size = l.end;
-		memcpy(*tail + l.headers, headers, headers_size);
-		memcpy(*tail + l.record, record, record_size);
-
-		struct elf_image out = { .data = *tail, .big_endian = moved->big_endian };
-		uint32_t crc = rewritten_crc(moved, *tail, l.end, moved->size + l.record);
-		uint64_t checksum = checksum_value(moved);
-
-		elf_image_relax(moved);
-		elf_put32(&out, l.record + REC_CRC, crc);
-		if (checksum)
-			elf_put_word(moved, checksum, crc);
-	} else if (!skip) {
-		diag_error(moved->path, "compressing the undo record: out of memory; it is left as it was");
-		skip = SKIP_MALFORMED;
-	}
-	free(record);
-	free(headers);
-	free(stream.data);
-	return skip;
-}
-
 /* ---- Undoing ---- */
 
 static int bad_record(const struct elf_image *image, const char *why)
@@ -559,40 +494,159 @@ static int undo_by(struct elf_image *image, struct record *r)
 	return 0;
 }
 
-/* The same from the start, as far as its record R leads. */
-static int undo_record(struct elf_image *image, struct record *r)
+/* How the CRC of an image that we have just made was taken.  Set by set_crc(). */
+struct written {
+	uint64_t record;   /* file offset of .prelink.undo */
+	uint64_t checksum; /* as checksum_value() gave it */
+	uint32_t crc;
+};
+
+/* Of smaller images (bytes) the CRC is always taken: it costs next to nothing, and a mistake in how we take
+ * it shows before files are replaced that nobody could undo. */
+enum { CRC_SMALL = 256 << 10 };
+
+/* True if IMAGE is still what was written, by its record R.  WRITTEN is NULL where it comes from a file. Else
+ * its CRC was taken from the same bytes a moment ago, and it is enough that it would be taken in the same way
+ * again.  But of a very large file, what was changed without elf_touch() may be in one copy and not in the
+ * other: its CRC is taken again. */
+static bool is_unchanged(const struct elf_image *image, const struct record *r, const struct written *written)
 {
-	const char *why = read_record(image, r);
+	if (!written || image->shared || image->size <= CRC_SMALL)
+		return rewritten_crc(image, NULL, 0, r->at) == r->crc;
+	return r->at == written->record && r->crc == written->crc &&
+	       checksum_value(image) == written->checksum;
+}
+
+/* Undoes IMAGE, which comes from a file (WRITTEN is NULL) or is to become one: the caller then compares the
+ * result with the original, whose CRC would tell nothing more. */
+static int undo_record(struct elf_image *image, const struct written *written)
+{
+	struct record r;
+	const char *why = read_record(image, &r);
 
 	if (why)
 		return bad_record(image, why);
-	if (rewritten_crc(image, NULL, 0, r->at) != r->crc)
+	if (!is_unchanged(image, &r, written))
 		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
 				  "strip, patchelf or the like; reinstall it from its package");
 	elf_image_relax(image);
 	if (checksum_value(image)) /* as it was when the patches were made */
 		elf_put_word(image, checksum_value(image), 0);
-	int result = inflate_stream(image, r) ? bad_record(image, "it cannot be inflated")
-					      : undo_by(image, r);
+	int result = inflate_stream(image, &r);
 
-	free(r->stream);
-	return result;
-}
-
-int undo_image(struct elf_image *image)
-{
-	struct record r;
-
-	if (undo_record(image, &r))
+	result = result ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);
+	free(r.stream);
+	if (result)
 		return -1;
-	if (crc_part(0, image->data, r.original_size) != r.original_crc)
+	if (!written && crc_part(0, image->data, r.original_size) != r.original_crc)
 		return bad_record(image, "it does not lead back to the original");
 	return elf_image_redecode(image, r.original_size);
 }
 
-int undo_to_compare(struct elf_image *image)
+int undo_image(struct elf_image *image)
 {
-	struct record r;
+	return undo_record(image, NULL);
+}
 
-	return undo_record(image, &r) ? -1 : elf_image_redecode(image, r.original_size);
+/* ---- Both ---- */
+
+/* Moves BACK, which is as the rewritten image is, back, and adds to STREAM what it still lacks to be
+ * ORIGINAL. */
+static enum object_skip make_stream(struct elf_image *back, const struct elf_image *original,
+				    struct undo *undo, const unsigned char *headers, size_t headers_size,
+				    struct buffer *stream)
+{
+	const char *why;
+
+	if (move_back(back, undo, original->size, headers, headers_size, &why)) {
+		diag_error(back->path, "trying to undo it in memory: %s; it is left as it was", why);
+		return SKIP_MALFORMED;
+	}
+	for (size_t i = 0; i < undo->words.count / 8 + 1; i++)
+		put_byte(stream, undo->words.held ? undo->words.held[i] : 0);
+	make_patches(back, original, stream);
+	return SKIP_NOT;
+}
+
+/* Undoes FILE, the bytes that are to be written, and compares all of them with ORIGINAL.  Patches and
+ * elf_image_again() go by what elf_touch() was told; this does not, so that a change that it was not told of
+ * is found here.  (Very large files are the exception, see elf_image_same(): there the CRC finds it.) */
+static bool proven(struct elf_image *file, const struct elf_image *original, const struct written *written)
+{
+	if (undo_record(file, written))
+		return false;
+	if (file->size == original->size && elf_image_same(file, original, file->size))
+		return true;
+	diag_error(original->path, "trying to undo it in memory: the result differs from the original; it is "
+				   "left as it was; please report this");
+	return false;
+}
+
+/* Ends MOVED with TAIL, in which the sections are in place but for the record's CRC.  RECORD is the file
+ * offset of .prelink.undo. */
+static struct written set_crc(struct elf_image *moved, unsigned char *tail, size_t tail_size, uint64_t record)
+{
+	struct written written = { .record = record, .checksum = checksum_value(moved) };
+	struct elf_image out = { .data = tail, .big_endian = moved->big_endian };
+
+	written.crc = rewritten_crc(moved, tail, tail_size, record);
+	elf_image_relax(moved);
+	elf_put32(&out, record - moved->size + REC_CRC, written.crc);
+	if (written.checksum)
+		elf_put_word(moved, written.checksum, written.crc);
+	return written;
+}
+
+/* Bytes of memory that BACK has for the tail.  Where that is too little, elf_image_again() copies all once
+ * more. */
+static size_t tail_room(const struct elf_image *moved)
+{
+	return moved->size / 16 + (64 << 10);
+}
+
+enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo,
+			     int fd, unsigned char **tail, size_t *tail_size)
+{
+	size_t headers_size, record_size = 0;
+	struct buffer stream = { 0 };
+	struct elf_image back;
+	struct tail_layout l;
+
+	/* Elsewhere counts go by e_shnum and e_phnum; .gnu.prelink_undo cannot have it otherwise. */
+	if (original->shnum == 0 || original->shstrndx == 0 ||
+	    moved->shnum + undo->section_count + 2 >= SHN_LORESERVE ||
+	    original->ehdr.e_shnum != original->shnum || original->ehdr.e_phnum != original->phnum)
+		return SKIP_NO_SECTIONS;
+	if (!moved->is64 && moved->size > UINT32_MAX / 2)
+		return SKIP_MALFORMED;
+	if (elf_image_clone(&back, moved, fd, tail_room(moved)))
+		return SKIP_MALFORMED;
+
+	unsigned char *headers = save_headers(original, &headers_size);
+	enum object_skip skip = make_stream(&back, original, undo, headers, headers_size, &stream);
+	unsigned char *record = skip ? NULL : make_record(original, undo, &stream, &record_size);
+
+	if (record) {
+		*tail = make_tail(moved, undo, headers_size, record_size, &l);
+		*tail_size = l.end;
+		memcpy(*tail + l.headers, headers, headers_size);
+		memcpy(*tail + l.record, record, record_size);
+
+		struct written written = set_crc(moved, *tail, l.end, moved->size + l.record);
+
+		if (elf_image_again(&back, moved, fd, *tail, l.end) || !proven(&back, original, &written)) {
+			free(*tail);
+			*tail = NULL;
+			*tail_size = 0;
+			skip = SKIP_MALFORMED;
+		}
+	} else if (!skip) {
+		diag_error(moved->path, "compressing the undo record: out of memory; it is left as it was");
+		skip = SKIP_MALFORMED;
+	}
+	elf_image_release(&back);
+	free(record);
+	free(headers);
+	free(stream.data);
+	return skip;
 }

@@ -64,16 +64,13 @@ int64_t undo_delta(const struct elf_image *image);
 /* Ends the rewriting of MOVED, which has become from ORIGINAL what UNDO says (and had any of its words
  * changed since): points its ELF header at what is to be appended, sets DT_CHECKSUM where the dynamic
  * section has the tag, and gives in TAIL and TAIL_SIZE (bytes; malloc'ed, the caller's) what is to be
- * appended.  FD is the file that both were mapped from, or -1.  SKIP_NOT, or why not (nothing is
- * allocated then). */
+ * appended.  What the file will be has then been undone in memory and compared with ORIGINAL.  FD is the
+ * file that both were mapped from, or -1.  SKIP_NOT, or why not (nothing is allocated then). */
 enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo,
 			     int fd, unsigned char **tail, size_t *tail_size);
 
 /* Makes IMAGE, which carries our record, the original again: its bytes, its size, its decoded headers.
  * 0, or -1 after a message; IMAGE is spoilt then, and only good for elf_image_release(). */
 int undo_image(struct elf_image *image);
-
-/* The same for who compares the result with the original, byte for byte: its CRC is not taken once more. */
-int undo_to_compare(struct elf_image *image);
 
 #endif

@@ -355,13 +355,14 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 /* Of the bits in elf_image.dirty. */
 enum { PAGE = 4096 };
 
-static unsigned char *new_dirty(size_t mapped)
+/* For BYTES, the size of an image or all the memory that it has for what is appended to it. */
+static unsigned char *new_dirty(size_t bytes)
 {
-	return xcalloc(mapped / PAGE / 8 + 1, 1);
+	return xcalloc(bytes / PAGE / 8 + 1, 1);
 }
 
 /* Of larger files, copies share with the file what they do not change: slower, but in little memory. */
-#define COPY_MAX ((size_t)32 << 20)
+#define COPY_MAX SCRATCH_MAX
 
 /* Gives IMAGE memory for SIZE bytes. */
 static int take_memory(struct elf_image *image, size_t size)
@@ -371,6 +372,7 @@ static int take_memory(struct elf_image *image, size_t size)
 	if (size <= SCRATCH_MAX) {
 		data = scratch_take(size, &image->room);
 	} else {
+		scratch_release(); /* who needs that much has no use for what is kept, until later */
 		data = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (data == MAP_FAILED)
@@ -538,7 +540,7 @@ static int copy_all(struct elf_image *copy, const struct elf_image *image, size_
 		return -1;
 	memcpy(copy->data, image->data, image->size);
 	if (image->dirty) {
-		copy->dirty = new_dirty(size);
+		copy->dirty = new_dirty(copy->mapped + copy->room);
 		memcpy(copy->dirty, image->dirty, image->size / PAGE / 8 + 1);
 	}
 	return 0;
@@ -561,25 +563,53 @@ static void copy_headers(struct elf_image *copy, const struct elf_image *image, 
 		memcpy(copy->shdr, image->shdr, image->shnum * sizeof *copy->shdr);
 }
 
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
-		    size_t tail_size)
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room)
 {
-	size_t size = image->size + tail_size;
 	struct elf_image memory = { .path = image->path };
-	bool all = size <= COPY_MAX || fd < 0 || !image->dirty;
+	bool all = image->size <= COPY_MAX || fd < 0 || !image->dirty;
+	size_t size = image->size + room;
 
 	*copy = (struct elf_image){ .path = image->path };
 	if (all ? copy_all(&memory, image, size) : copy_dirty(&memory, image, fd, size)) {
 		give_memory(&memory);
 		return -1;
 	}
-	if (tail_size)
-		memcpy(memory.data + image->size, tail, tail_size);
-	elf_touch(&memory, image->size, tail_size);
-	if (tail_size)
-		return init_from(copy, &memory, size) == ELF_IMAGE_OK ? 0 : -1;
 	copy_headers(copy, image, &memory);
 	return 0;
+}
+
+/* Brings COPY, a clone of IMAGE that was changed since, back to the same bytes. */
+static void copy_again(struct elf_image *copy, const struct elf_image *image)
+{
+	if (!copy->dirty || !image->dirty) {
+		memcpy(copy->data, image->data, image->size);
+		return;
+	}
+	for (size_t at = 0; at < image->size; at += PAGE) {
+		size_t part = page_part(at, image->size);
+
+		if (!elf_touched(copy, at) && !elf_touched(image, at))
+			continue;
+		memcpy(copy->data + at, image->data + at, part);
+		elf_touch(copy, at, part);
+	}
+}
+
+int elf_image_again(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
+		    size_t tail_size)
+{
+	size_t size = image->size + tail_size;
+
+	if (copy->mapped + copy->room >= size) { /* one of them is 0 */
+		copy_again(copy, image);
+	} else {
+		elf_image_release(copy);
+		if (elf_image_clone(copy, image, fd, tail_size))
+			return -1;
+	}
+	memcpy(copy->data + image->size, tail, tail_size);
+	elf_touch(copy, image->size, tail_size);
+	return elf_image_redecode(copy, size);
 }
 
 bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size)

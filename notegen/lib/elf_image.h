@@ -67,11 +67,16 @@ enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char
 enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size,
 				     const char *path);
 
-/* Makes COPY the same bytes as IMAGE has now, with the TAIL_SIZE bytes at TAIL (may be NULL where that
- * is 0) after them.  Its headers are decoded anew where there is a tail, else those of IMAGE.  FD is the file
- * that IMAGE came from, or -1: of a very large one, pages that are the same in the file are shared with it, so
- * that a copy costs memory only for what differs.  To be released by the same thread.  0, or -1 after a message. */
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
+/* Makes COPY the same bytes as IMAGE has now, with the same headers, and memory for ROOM bytes more after
+ * them, which its size does not count and which hold anything.  FD is the file that IMAGE came from, or -1:
+ * of a very large one, pages that are the same in the file are shared with it, so that a copy costs memory
+ * only for what differs.  To be released by the same thread.  0, or -1 after a message. */
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room);
+
+/* Makes COPY, which elf_image_clone() made from IMAGE and FD, once more the bytes that IMAGE has now, with
+ * the TAIL_SIZE bytes at TAIL after them, and decodes its headers anew.  Copies only what was touched in one
+ * of them, and trusts elf_touch() for that.  0, or -1 after a message; COPY holds nothing then. */
+int elf_image_again(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
 		    size_t tail_size);
 
 /* Puts FRONT zero bytes before IMAGE's contents, and makes room for TAIL more after them, which its size does

@@ -2,21 +2,29 @@
 /* Buffers that are used again; see scratch.h. */
 #include "scratch.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
-/* Buffers that a thread keeps: a file, its original, a copy that is changed, one that is changed back. */
+/* Buffers that are kept: a file, its original, a copy that is changed, one that is changed back. */
 enum { KEPT_MAX = 4 };
 #define ROOM_MIN ((size_t)2 << 20) /* a huge page: one fault instead of 512 */
+/* Larger ones are kept for all threads together: four times 32 MB for each of many would be much. */
+#define OWN_MAX ((size_t)4 << 20)
 
 struct kept {
 	void *data; /* NULL for a free place */
 	size_t room;
 };
 
-static _Thread_local struct kept kept[KEPT_MAX];
+static _Thread_local struct kept own[KEPT_MAX];
 
-/* The place of the smallest buffer that holds SIZE bytes, else of the largest; NULL where there is none. */
-static struct kept *find(size_t size)
+/* Filled and emptied by scratch_give() and scratch_take(). */
+static struct kept common[KEPT_MAX];
+static pthread_mutex_t common_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Of the places KEPT, that of the smallest buffer that holds SIZE bytes, else of the largest; NULL where
+ * there is none. */
+static struct kept *find(struct kept *kept, size_t size)
 {
 	struct kept *best = NULL;
 
@@ -28,6 +36,41 @@ static struct kept *find(size_t size)
 			best = k;
 	}
 	return best;
+}
+
+/* Takes that one away from KEPT. */
+static struct kept take_from(struct kept *kept, size_t size)
+{
+	struct kept *found = find(kept, size), taken = { 0 };
+
+	if (found) {
+		taken = *found;
+		*found = (struct kept){ 0 };
+	}
+	return taken;
+}
+
+/* Puts NEW into a free place of KEPT, else into that of the smallest, if it is larger.  Returns what there is
+ * no place for. */
+static struct kept give_to(struct kept *kept, struct kept new)
+{
+	struct kept *smallest = kept;
+
+	for (struct kept *k = kept; k < kept + KEPT_MAX; k++)
+		if (k->room < smallest->room) /* a free place has none */
+			smallest = k;
+	if (smallest->room >= new.room)
+		return new;
+	struct kept left = *smallest;
+
+	*smallest = new;
+	return left;
+}
+
+static void drop(struct kept kept)
+{
+	if (kept.data)
+		munmap(kept.data, kept.room);
 }
 
 static void *new_buffer(size_t size, size_t *room)
@@ -44,36 +87,49 @@ static void *new_buffer(size_t size, size_t *room)
 
 void *scratch_take(size_t size, size_t *room)
 {
-	struct kept *found = find(size);
+	struct kept taken;
 
-	if (!found)
-		return new_buffer(size, room);
-	struct kept taken = *found;
-
-	*found = (struct kept){ 0 };
+	if (size <= OWN_MAX) {
+		taken = take_from(own, size);
+	} else {
+		pthread_mutex_lock(&common_lock);
+		taken = take_from(common, size);
+		pthread_mutex_unlock(&common_lock);
+	}
 	if (taken.room >= size) {
 		*room = taken.room;
 		return taken.data;
 	}
-	munmap(taken.data, taken.room); /* a larger one takes its place */
+	drop(taken); /* a larger one takes its place */
 	return new_buffer(size, room);
 }
 
 void scratch_give(void *data, size_t room)
 {
-	for (struct kept *k = kept; k < kept + KEPT_MAX; k++)
-		if (!k->data) {
-			*k = (struct kept){ data, room };
-			return;
-		}
-	munmap(data, room);
+	struct kept left = { data, room };
+
+	if (room <= OWN_MAX) {
+		left = give_to(own, left);
+	} else {
+		pthread_mutex_lock(&common_lock);
+		left = give_to(common, left);
+		pthread_mutex_unlock(&common_lock);
+	}
+	drop(left);
+}
+
+static void drop_all(struct kept *kept)
+{
+	for (struct kept *k = kept; k < kept + KEPT_MAX; k++) {
+		drop(*k);
+		*k = (struct kept){ 0 };
+	}
 }
 
 void scratch_release(void)
 {
-	for (struct kept *k = kept; k < kept + KEPT_MAX; k++) {
-		if (k->data)
-			munmap(k->data, k->room);
-		*k = (struct kept){ 0 };
-	}
+	drop_all(own);
+	pthread_mutex_lock(&common_lock);
+	drop_all(common);
+	pthread_mutex_unlock(&common_lock);
 }
