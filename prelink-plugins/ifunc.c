@@ -64,13 +64,6 @@ static void look(void)
 	dl_iterate_phdr(look_at, NULL);
 }
 
-static GElf_Addr first_address(const struct elf_image *image)
-{
-	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
-
-	return load ? load->p_vaddr : 0;
-}
-
 static bool is_own(const struct elf_image *image)
 {
 	if (image->is64 != (sizeof(void *) == 8) || image->big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
@@ -95,7 +88,7 @@ GElf_Addr ifunc_guess(const struct bind_object *provider, GElf_Addr resolver)
 	pthread_once(&once, look);
 	if (!own.id_size || !is_own(&provider->image))
 		return 0;
-	GElf_Addr base = first_address(&provider->image);
+	GElf_Addr base = elf_image_first_address(&provider->image);
 	uintptr_t there = own.start + (resolver - base);
 	if (resolver < base || there >= own.end)
 		return 0;

@@ -12,13 +12,6 @@
 
 static struct placed unusable;
 
-static GElf_Addr first_address(const struct elf_image *image)
-{
-	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
-
-	return load ? load->p_vaddr : 0;
-}
-
 /* Finds the build-id: its first 8 bytes, and where they are.  The module can look there only in the first
  * page of the object, which is mapped whatever object it is. */
 static bool find_build_id(struct placed *placed)
@@ -61,7 +54,7 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 		elf_image_release(&placed->image);
 		return -1;
 	}
-	placed->start = first_address(&placed->image);
+	placed->start = elf_image_first_address(&placed->image);
 	placed->slot = object->has_slot && placed->start == object->slot && placed->dynamic.gnu_prelinked &&
 		       placed->dynamic.checksum && undo_present(&placed->image);
 	bool moved_loader = object->kind == OBJECT_LOADER && placed->dynamic.checksum && undo_present(&placed->image);

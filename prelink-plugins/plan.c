@@ -99,13 +99,6 @@ void plan_release(struct planner *planner)
 	*planner = (struct planner){ 0 };
 }
 
-static GElf_Addr first_address(const struct elf_image *image)
-{
-	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
-
-	return load ? load->p_vaddr : 0;
-}
-
 /* Plans. */
 
 static void *records_add(struct records *records, size_t size)
@@ -330,7 +323,7 @@ static uint32_t find_resolver(struct plan *plan, GElf_Addr address)
 			return (uint32_t)i;
 	if (!plan->libc || plan->resolver.count == PLAN_RESOLVERS_MAX || address < plan->libc->placed->start)
 		return NO_INDEX;
-	base = first_address(&plan->libc->by->image);
+	base = elf_image_first_address(&plan->libc->by->image);
 	guess = ifunc_guess(plan->libc->by, address - plan->libc->placed->start + base);
 	if (!guess)
 		return NO_INDEX;

@@ -122,6 +122,14 @@ size_t elf_image_find_section(const struct elf_image *image, const char *name);
 /* First program header of TYPE, NULL where there is none. */
 const GElf_Phdr *elf_image_find_phdr(const struct elf_image *image, uint32_t type);
 
+/* p_vaddr of the first PT_LOAD, to which ld.so adds the load bias; 0 where there is none. */
+static inline GElf_Addr elf_image_first_address(const struct elf_image *image)
+{
+	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
+
+	return load ? load->p_vaddr : 0;
+}
+
 /* Bytes of file from its start that the ELF header, the header tables, segments and sections account
  * for.  What follows (an archive, a signature) is not ELF's, and is lost if the file is rearranged. */
 uint64_t elf_image_extent(const struct elf_image *image);
