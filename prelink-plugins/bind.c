@@ -3,45 +3,22 @@
 #include "bind.h"
 
 #include <fcntl.h>
-#include <obstack.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "definers.h"
 #include "diag.h"
 #include "ifunc.h"
 #include "resident.h"
+#include "wanted.h"
 
-/* What a reference asks for: the same number for the same name and version, whoever asks. */
-struct wanted {
-	const char *name;                     /* in tables->names: reading it brings no object's pages back */
-	const struct symbol_version *version; /* of some object; NULL for none */
-	uint32_t gnu_hash;                    /* of name */
-	uint32_t hash;                        /* of both, for `bucket` */
-	const struct answers *answers[2];     /* see answers_of(); NULL: not asked for yet */
-};
-
-/* The indexed objects that define what is wanted, in no order. */
-struct answers {
-	uint32_t count;
-	struct answer {
-		uint32_t object, symbol; /* object->index; index in its symbol table */
-	} item[];
-};
-
-/* Where more objects may define a name, the first few that are asked will: not worth a list. */
+/* Where more objects may define a name, the first few that are asked will: not worth a list of answers. */
 enum { ANSWERS_MAX = 64 };
 
-static const struct answers too_many = { .count = ANSWERS_MAX + 1 };
-
-/* Numbers lie in arrays that never move, each twice as large as the one before: other threads read them. */
-enum { WANTED_BITS = 13, WANTED_ARRAYS = 32 - WANTED_BITS + 1 };
-
 /* What all handles share, read and changed under the lock but for what never changes while several threads look:
- * root, multiplier, definers, indexed, and what is in `wanted`. */
+ * root, wanted, definers and indexed. */
 struct tables {
 	const struct root *root;
 	pthread_mutex_t lock;
@@ -49,14 +26,9 @@ struct tables {
 	struct bind_object **object; /* by object->index; NULL where not met, &unusable where not readable */
 	size_t object_count;
 	uint64_t mapped;             /* bytes of files mapped since it was last asked what they take */
-	struct wanted *wanted[WANTED_ARRAYS]; /* see wanted_at(); number 0 is unused */
-	uint32_t wanted_count;
-	struct obstack names;        /* of what is wanted, and of versions; and answers */
-	uint32_t *bucket;            /* open addressing: numbers, 0 for a free place */
-	uint32_t bucket_mask;
+	struct wanted_table *wanted; /* what all relocations ask for; its numbers */
 	struct definers *definers;   /* what the objects define that were open when bind_index() was called */
 	struct bind_object **indexed; /* those, by object->index; NULL before */
-	uint32_t multiplier;         /* of the hash function: random, as GNU hashes are easily made equal */
 };
 
 struct bind {
@@ -77,12 +49,6 @@ struct memo {
 /* Bytes of files that are mapped before it is asked how much of them is in memory. */
 enum { ASK_AFTER = 16 << 20 };
 
-/* Bytes of names that are allocated at a time. */
-enum { NAMES_CHUNK = 256 << 10 };
-
-#define obstack_chunk_alloc xmalloc
-#define obstack_chunk_free free
-
 static struct bind_object unusable;
 
 struct bind *bind_new(const struct root *root)
@@ -91,12 +57,8 @@ struct bind *bind_new(const struct root *root)
 	struct tables *tables = xcalloc(1, sizeof *tables);
 
 	tables->root = root;
-	tables->wanted_count = 1;
+	tables->wanted = wanted_new();
 	tables->definers = definers_new();
-	obstack_begin(&tables->names, NAMES_CHUNK);
-	if (getrandom(&tables->multiplier, sizeof tables->multiplier, GRND_NONBLOCK) < 0)
-		tables->multiplier = 0x9e3779b1;
-	tables->multiplier |= 1;
 	pthread_mutex_init(&tables->lock, NULL);
 	pthread_cond_init(&tables->bound, NULL);
 	bind->tables = tables;
@@ -129,15 +91,12 @@ static void free_tables(struct tables *tables)
 	for (size_t i = 0; i < tables->object_count; i++)
 		if (tables->object[i])
 			close_object(tables->object[i]);
-	for (size_t i = 0; i < WANTED_ARRAYS; i++)
-		free(tables->wanted[i]);
+	wanted_free(tables->wanted);
 	pthread_mutex_destroy(&tables->lock);
 	pthread_cond_destroy(&tables->bound);
 	definers_free(tables->definers);
 	free(tables->indexed);
-	obstack_free(&tables->names, NULL);
 	free(tables->object);
-	free(tables->bucket);
 	free(tables);
 }
 
@@ -186,91 +145,6 @@ void bind_index(struct bind *bind)
 			tables->indexed[i] = tables->object[i];
 	}
 	pthread_mutex_unlock(&tables->lock);
-}
-
-/* Numbers. */
-
-static bool same_version(const struct symbol_version *a, const struct symbol_version *b)
-{
-	if (a == b)
-		return true;
-	return a && b && a->hash == b->hash && a->hidden == b->hidden && strcmp(a->name, b->name) == 0;
-}
-
-/* Which of the arrays NUMBER is in, and where that starts. */
-static unsigned wanted_array(uint32_t number, uint32_t *start)
-{
-	uint32_t high = number >> WANTED_BITS;
-	unsigned array = high ? 32 - (unsigned)__builtin_clz(high) : 0;
-
-	*start = array ? 1u << (WANTED_BITS + array - 1) : 0;
-	return array;
-}
-
-static struct wanted *wanted_at(const struct tables *tables, uint32_t number)
-{
-	uint32_t start;
-	unsigned array = wanted_array(number, &start);
-
-	return &tables->wanted[array][number - start];
-}
-
-/* Both hashes of NAME in one go. */
-static struct wanted make_wanted(const struct tables *tables, const char *name,
-				 const struct symbol_version *version)
-{
-	struct wanted wanted = { .name = name, .version = version, .gnu_hash = 5381,
-				 .hash = version ? version->hash + version->hidden : 0 };
-
-	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
-		wanted.gnu_hash = wanted.gnu_hash * 33 + *c; /* symbol_gnu_hash() */
-		wanted.hash = wanted.hash * tables->multiplier + *c;
-	}
-	wanted.hash ^= wanted.hash >> 15;
-	return wanted;
-}
-
-static void grow_buckets(struct tables *tables)
-{
-	uint32_t mask = tables->bucket_mask ? 2 * tables->bucket_mask + 1 : (1 << 14) - 1;
-
-	free(tables->bucket);
-	tables->bucket = xcalloc(mask + 1ul, sizeof *tables->bucket);
-	tables->bucket_mask = mask;
-	for (uint32_t number = 1; number < tables->wanted_count; number++) {
-		uint32_t at = wanted_at(tables, number)->hash & mask;
-		while (tables->bucket[at])
-			at = (at + 1) & mask;
-		tables->bucket[at] = number;
-	}
-}
-
-static uint32_t add_wanted(struct tables *tables, const struct wanted *wanted)
-{
-	uint32_t start, number = tables->wanted_count++;
-	unsigned array = wanted_array(number, &start);
-
-	if (!tables->wanted[array])
-		tables->wanted[array] =
-			xreallocarray(NULL, start ? start : 1u << WANTED_BITS, sizeof *wanted);
-	tables->wanted[array][number - start] = *wanted;
-	tables->wanted[array][number - start].name =
-		obstack_copy0(&tables->names, wanted->name, strlen(wanted->name));
-	return number;
-}
-
-static uint32_t find_number(struct tables *tables, const struct wanted *wanted)
-{
-	if (tables->wanted_count > tables->bucket_mask / 2)
-		grow_buckets(tables);
-	uint32_t at = wanted->hash & tables->bucket_mask;
-	for (; tables->bucket[at]; at = (at + 1) & tables->bucket_mask) {
-		const struct wanted *old = wanted_at(tables, tables->bucket[at]);
-		if (old->hash == wanted->hash && old->gnu_hash == wanted->gnu_hash &&
-		    same_version(old->version, wanted->version) && strcmp(old->name, wanted->name) == 0)
-			return tables->bucket[at];
-	}
-	return tables->bucket[at] = add_wanted(tables, wanted);
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -326,13 +200,9 @@ static struct bind_object **object_place(struct tables *tables, size_t index)
 /* Versions are compared again and again: their names go where the others are. */
 static void keep_version_names(struct tables *tables, struct symbols *symbols)
 {
-	for (size_t i = 0; i < symbols->version_count; i++) {
-		struct symbol_version *version = &symbols->version[i];
-		if (!version->name)
-			continue;
-		struct wanted wanted = make_wanted(tables, version->name, NULL);
-		version->name = wanted_at(tables, find_number(tables, &wanted))->name;
-	}
+	for (size_t i = 0; i < symbols->version_count; i++)
+		if (symbols->version[i].name)
+			symbols->version[i].name = wanted_name(tables->wanted, symbols->version[i].name);
 }
 
 static struct bind_object *open_object(struct tables *tables, struct object *object)
@@ -386,19 +256,6 @@ static struct bind_object *opened_before(const struct bind *bind, size_t index)
 	return opened == &unusable ? NULL : opened;
 }
 
-/* What references ask for. */
-
-static uint32_t number_of(const struct bind *bind, const char *name, const struct symbol_version *version)
-{
-	struct tables *tables = bind->tables;
-	struct wanted wanted = make_wanted(tables, name, version);
-
-	pthread_mutex_lock(&tables->lock);
-	uint32_t number = find_number(tables, &wanted);
-	pthread_mutex_unlock(&tables->lock);
-	return number;
-}
-
 uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct binding *binding)
 {
 	uint32_t *place = &by->name[binding->symbol];
@@ -407,8 +264,8 @@ uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct 
 	if (!number) {
 		GElf_Sym sym;
 		symbols_get(&by->symbols, binding->symbol, &sym);
-		number = number_of(bind, symbols_string(&by->symbols, sym.st_name),
-				   symbols_reference(&by->symbols, binding->symbol));
+		number = wanted_number(bind->tables->wanted, symbols_string(&by->symbols, sym.st_name),
+				       symbols_reference(&by->symbols, binding->symbol));
 		__atomic_store_n(place, number, __ATOMIC_RELEASE);
 	}
 	return number;
@@ -491,7 +348,7 @@ static void make_room(struct searchlist *list, uint32_t number)
 bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t number,
 		   enum symbol_class class, struct definition *definition)
 {
-	const struct wanted *wanted = wanted_at(bind->tables, number);
+	const struct wanted *wanted = wanted_at(bind->tables->wanted, number);
 	struct symbol_query query = { wanted->name, wanted->gnu_hash, wanted->version, class };
 	GElf_Sym sym;
 
@@ -501,36 +358,30 @@ bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t
 }
 
 /* Asks, once for all lists, each indexed object that may define NUMBER.  Not indexed ones: those have to be asked each
- * time. */
+ * time, and so have all where this returns NULL. */
 static const struct answers *answers_of(const struct bind *bind, uint32_t number, enum symbol_class class)
 {
-	struct tables *tables = bind->tables;
-	struct wanted *wanted = wanted_at(tables, number);
-	const struct answers **place = &wanted->answers[(class & SYMBOL_PLT) != 0];
-	const struct answers *answers = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	const struct tables *tables = bind->tables;
+	struct wanted *wanted = wanted_at(tables->wanted, number);
+	unsigned which = (class & SYMBOL_PLT) != 0;
 	struct answer item[ANSWERS_MAX];
 	struct definition definition;
-	size_t length, count = 0;
+	uint32_t count = 0;
+	size_t length;
 
+	if (!tables->indexed)
+		return NULL;
+	const struct answers *answers = wanted_answers(wanted, which);
 	if (answers)
 		return answers;
 	const struct definer *span = definers_of(tables->definers, wanted->gnu_hash, &length);
-	for (size_t i = 0; i < length && length <= ANSWERS_MAX; i++)
+	if (length > ANSWERS_MAX)
+		return NULL;
+	for (size_t i = 0; i < length; i++)
 		if (span[i].hash == definers_hash(wanted->gnu_hash) &&
 		    definition_in(bind, tables->indexed[span[i].object], number, class, &definition))
 			item[count++] = (struct answer){ span[i].object, definition.symbol };
-	pthread_mutex_lock(&tables->lock);
-	if (length > ANSWERS_MAX) {
-		answers = &too_many;
-	} else {
-		struct answers *new = obstack_alloc(&tables->names, sizeof *new + count * sizeof *item);
-		new->count = (uint32_t)count;
-		memcpy(new->item, item, count * sizeof *item);
-		answers = new;
-	}
-	__atomic_store_n(place, answers, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&tables->lock);
-	return answers;
+	return wanted_keep(tables->wanted, wanted, which, item, count);
 }
 
 /* Index of the first member of LIST from FROM on that may define NUMBER; list->count for none.  Sets SYMBOL to what it
@@ -538,11 +389,11 @@ static const struct answers *answers_of(const struct bind *bind, uint32_t number
 static size_t next_member(const struct bind *bind, const struct searchlist *list, uint32_t number,
 			  enum symbol_class class, size_t from, uint32_t *symbol)
 {
-	const struct answers *answers = bind->tables->indexed ? answers_of(bind, number, class) : &too_many;
+	const struct answers *answers = answers_of(bind, number, class);
 	size_t found = list->count;
 
 	*symbol = 0;
-	if (answers->count > ANSWERS_MAX)
+	if (!answers)
 		return from;
 	for (size_t i = 0; i < answers->count; i++) {
 		const struct answer *answer = &answers->item[i];
@@ -666,8 +517,8 @@ static void lookup_unique(struct lookup *lookup, uint32_t reference)
 	struct bind *bind = lookup->bind;
 	struct unique_table *table = lookup->scope->unique;
 	bool copy = lookup->class & SYMBOL_COPY;
-	const char *name = wanted_at(bind->tables, lookup->number)->name;
-	struct memo *unique = unique_place(table, number_of(bind, name, NULL));
+	const char *name = wanted_at(bind->tables->wanted, lookup->number)->name;
+	struct memo *unique = unique_place(table, wanted_number(bind->tables->wanted, name, NULL));
 
 	if (unique->serial != table->serial) {
 		const struct bind_object *owner = copy ? lookup->by : lookup->found.object;

@@ -27,6 +27,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/libsearch.c prelink-plugins/libsearch.h \
 	prelink-plugins/scope.c prelink-plugins/scope.h \
 	prelink-plugins/symbols.c prelink-plugins/symbols.h \
+	prelink-plugins/wanted.c prelink-plugins/wanted.h \
 	prelink-plugins/definers.c prelink-plugins/definers.h \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
 	prelink-plugins/bindings.c prelink-plugins/bindings.h \
