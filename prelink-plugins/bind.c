@@ -289,6 +289,8 @@ static void set_place(struct searchlist *list, const struct tables *tables, size
 		memset(list->place + list->place_count, 0, (count - list->place_count) * sizeof *list->place);
 		list->place_count = count;
 	}
+	if (list->place[index].serial == list->serial) /* it is there twice, and the first time counts */
+		return;
 	list->place[index] = (struct place){ list->serial, (uint32_t)at };
 	if (!definers_cover(tables->definers, index))
 		list->unindexed[list->unindexed_count++] = (uint32_t)at;
