@@ -119,10 +119,10 @@ static void rest(struct tables *tables, bool all)
 {
 	for (size_t i = 0; i < tables->object_count; i++) {
 		struct bind_object *object = tables->object[i];
-		if (object && object != &unusable && (all || object->used))
-			madvise(object->image.data, object->image.size, MADV_DONTNEED);
-		if (object)
-			object->used = false;
+		if (!object || object == &unusable || (!all && !object->used))
+			continue;
+		madvise(object->image.data, object->image.size, MADV_DONTNEED);
+		object->used = false;
 	}
 }
 

@@ -60,7 +60,8 @@ struct bind *bind_share(struct bind *bind);
  * bind_open() was called for since the last time. */
 void bind_rest(struct bind *bind, bool all);
 
-/* Makes lookups quicker from now on, in what is open now.  Once, while no other thread looks anything up. */
+/* Makes lookups quicker from now on, in what is open now.  While no other thread looks anything up;
+ * only the first call counts. */
 void bind_index(struct bind *bind);
 
 /* OBJECT's tables, mapped on the first call and owned by BIND.  NULL after a message where they cannot be

@@ -275,16 +275,22 @@ static bool is_refusal(uint32_t skip)
 	       skip == SKIP_NO_SECTIONS || skip == SKIP_MALFORMED;
 }
 
+/* True if OBJECT is still the file that the last run left. */
+static bool is_file_left(const struct object *object, const struct cache_object *entry)
+{
+	struct cache_stamp now = stamp_of(&object->st);
+
+	return same_stamp(&now, &entry->stamp);
+}
+
 void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
 			   const struct options *options)
 {
 	for (size_t i = 0; i < table->count && !options->force; i++) {
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);
-		struct cache_stamp now = stamp_of(&object->st);
 
-		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) &&
-		    same_stamp(&now, &entry->stamp))
+		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) && is_file_left(object, entry))
 			object->skip = (enum object_skip)entry->skip;
 	}
 }
@@ -292,10 +298,9 @@ void cache_recall_refusals(const struct cache *cache, const struct object_table 
 /* OBJECT is the file that the last run left, and is to be where it is. */
 static bool is_itself_unchanged(const struct object *object, const struct cache_object *entry)
 {
-	struct cache_stamp now = stamp_of(&object->st);
 	bool had_slot = entry->flags & CACHE_HAS_SLOT;
 
-	return same_stamp(&now, &entry->stamp) && entry->kind == object->kind && entry->skip == object->skip &&
+	return is_file_left(object, entry) && entry->kind == object->kind && entry->skip == object->skip &&
 	       object->prelinked == !!(entry->flags & CACHE_PRELINKED) && object->has_slot == had_slot &&
 	       (!had_slot || (object->slot == entry->start && object->start == entry->start));
 }
@@ -359,9 +364,8 @@ void cache_mark_left(const struct cache *cache, const struct object_table *table
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);
-		struct cache_stamp now = stamp_of(&object->st);
 
-		if (entry && same_stamp(&now, &entry->stamp))
+		if (entry && is_file_left(object, entry))
 			object->outcome = OUTCOME_UNCHANGED;
 	}
 }

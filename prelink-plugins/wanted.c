@@ -75,13 +75,12 @@ static void grow_buckets(struct wanted_table *table)
 
 static uint32_t add(struct wanted_table *table, const struct wanted *wanted)
 {
-	uint32_t number = table->count++, high = number >> WANTED_BITS;
-	unsigned array = high ? 32 - (unsigned)__builtin_clz(high) : 0;
+	uint32_t start, number = table->count++;
+	unsigned array = wanted_array(number, &start);
 
 	if (!table->array[array])
-		table->array[array] = xreallocarray(NULL, 1u << (array ? WANTED_BITS + array - 1 : WANTED_BITS),
-						    sizeof *wanted);
-	struct wanted *new = wanted_at(table, number);
+		table->array[array] = xreallocarray(NULL, start ? start : 1u << WANTED_BITS, sizeof *wanted);
+	struct wanted *new = &table->array[array][number - start];
 	*new = *wanted;
 	new->name = obstack_copy0(&table->kept, wanted->name, strlen(wanted->name));
 	return number;

@@ -53,12 +53,22 @@ uint32_t wanted_number(struct wanted_table *table, const char *name, const struc
 /* NAME where the table keeps it. */
 const char *wanted_name(struct wanted_table *table, const char *name);
 
-static inline struct wanted *wanted_at(const struct wanted_table *table, uint32_t number)
+/* Which of the arrays NUMBER is in, and where that starts. */
+static inline unsigned wanted_array(uint32_t number, uint32_t *start)
 {
 	uint32_t high = number >> WANTED_BITS;
 	unsigned array = high ? 32 - (unsigned)__builtin_clz(high) : 0;
 
-	return &table->array[array][number - (array ? 1u << (WANTED_BITS + array - 1) : 0)];
+	*start = array ? 1u << (WANTED_BITS + array - 1) : 0;
+	return array;
+}
+
+static inline struct wanted *wanted_at(const struct wanted_table *table, uint32_t number)
+{
+	uint32_t start;
+	unsigned array = wanted_array(number, &start);
+
+	return &table->array[array][number - start];
 }
 
 /* What was kept for WANTED and WHICH (0 or 1); NULL where nothing was. */

@@ -361,9 +361,6 @@ static unsigned char *new_dirty(size_t bytes)
 	return xcalloc(bytes / PAGE / 8 + 1, 1);
 }
 
-/* Of larger files, copies share with the file what they do not change: slower, but in little memory. */
-#define COPY_MAX SCRATCH_MAX
-
 /* Gives IMAGE memory for SIZE bytes. */
 static int take_memory(struct elf_image *image, size_t size)
 {
@@ -463,7 +460,7 @@ enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char
 	struct stat st;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG ||
-	    (uint64_t)st.st_size > COPY_MAX)
+	    (uint64_t)st.st_size > SCRATCH_MAX)
 		return elf_image_open(image, fd, path);
 	*image = (struct elf_image){ .path = path };
 	if (take_memory(&memory, (size_t)st.st_size))
@@ -566,7 +563,7 @@ static void copy_headers(struct elf_image *copy, const struct elf_image *image, 
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room)
 {
 	struct elf_image memory = { .path = image->path };
-	bool all = image->size <= COPY_MAX || fd < 0 || !image->dirty;
+	bool all = image->size <= SCRATCH_MAX || fd < 0 || !image->dirty;
 	size_t size = image->size + room;
 
 	*copy = (struct elf_image){ .path = image->path };

@@ -18,9 +18,15 @@ struct kept {
 
 static _Thread_local struct kept own[KEPT_MAX];
 
-/* Filled and emptied by scratch_give() and scratch_take(). */
-static struct kept common[KEPT_MAX];
-static pthread_mutex_t common_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct kept common[KEPT_MAX]; /* under lock */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Where buffers of SIZE bytes are kept.  The caller holds the lock: only `common` needs it, but it
+ * is free nearly always. */
+static struct kept *places_for(size_t size)
+{
+	return size <= OWN_MAX ? own : common;
+}
 
 /* Of the places KEPT, that of the smallest buffer that holds SIZE bytes, else of the largest; NULL where
  * there is none. */
@@ -87,15 +93,10 @@ static void *new_buffer(size_t size, size_t *room)
 
 void *scratch_take(size_t size, size_t *room)
 {
-	struct kept taken;
+	pthread_mutex_lock(&lock);
+	struct kept taken = take_from(places_for(size), size);
+	pthread_mutex_unlock(&lock);
 
-	if (size <= OWN_MAX) {
-		taken = take_from(own, size);
-	} else {
-		pthread_mutex_lock(&common_lock);
-		taken = take_from(common, size);
-		pthread_mutex_unlock(&common_lock);
-	}
 	if (taken.room >= size) {
 		*room = taken.room;
 		return taken.data;
@@ -106,15 +107,10 @@ void *scratch_take(size_t size, size_t *room)
 
 void scratch_give(void *data, size_t room)
 {
-	struct kept left = { data, room };
+	pthread_mutex_lock(&lock);
+	struct kept left = give_to(places_for(room), (struct kept){ data, room });
+	pthread_mutex_unlock(&lock);
 
-	if (room <= OWN_MAX) {
-		left = give_to(own, left);
-	} else {
-		pthread_mutex_lock(&common_lock);
-		left = give_to(common, left);
-		pthread_mutex_unlock(&common_lock);
-	}
 	drop(left);
 }
 
@@ -128,8 +124,8 @@ static void drop_all(struct kept *kept)
 
 void scratch_release(void)
 {
+	pthread_mutex_lock(&lock);
 	drop_all(own);
-	pthread_mutex_lock(&common_lock);
 	drop_all(common);
-	pthread_mutex_unlock(&common_lock);
+	pthread_mutex_unlock(&lock);
 }

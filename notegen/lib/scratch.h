@@ -14,7 +14,8 @@
 
 #include <stddef.h>
 
-/* Of larger files, copies share with the file what they do not change (elf_image_clone()). */
+/* Of larger files, copies share with the file what they do not change: slower, but in little memory
+ * (elf_image_clone()). */
 #define SCRATCH_MAX ((size_t)32 << 20)
 
 /* SIZE bytes, with whatever lies in them; bytes that there are really in ROOM.  NULL with errno set. */

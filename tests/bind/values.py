@@ -52,7 +52,7 @@ def compare(name, command):
     scope = oracle.trace(command[0])[0]
     loaders = [path for path in scope if "ld-linux" in os.path.basename(path)]
     ours = oracle.Ours()
-    ours.add("G", *scope)
+    ours.add("G", *scope, *reversed(scope))  # what is there once more makes no difference
     for path in reversed(scope):
         if path not in loaders:
             ours.add("V", path)
