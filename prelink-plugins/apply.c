@@ -345,7 +345,7 @@ void apply_undo_elsewhere(struct apply *apply)
 	if (list.count && root_open_tree(&everywhere, NULL) == 0) {
 		char *path = root_inside(&everywhere, apply->options->undo_output);
 
-		if ((fd = object_open(apply->root, list.member[0], &present)) >= 0) {
+		if ((fd = object_open(apply->root, list.member[0], READ_MAX, &present)) >= 0) {
 			if (original_init(&original, &present, fd) == 0) {
 				if (!apply->options->dry_run)
 					write_original(&everywhere, path, &original, list.member[0]);

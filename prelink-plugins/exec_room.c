@@ -415,6 +415,8 @@ static enum object_skip move_pie(struct exec_room *room, const char **why)
 	if (!skip) {
 		memcpy(image->data, ehdr, elf_ehdr_size(image));
 		memcpy(image->data + phoff, phdrs, phsize);
+		elf_touch(image, 0, elf_ehdr_size(image));
+		elf_touch(image, phoff, phsize);
 		room->undo->delta = rebase.delta;
 		room->shift = room->front;
 	}

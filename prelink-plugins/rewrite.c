@@ -14,7 +14,7 @@
 
 /* ---- Reading ---- */
 
-int object_open(const struct root *root, const struct object *object, struct elf_image *image)
+int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image)
 {
 	struct stat st;
 	char *path = root_outside(root, object->path);
@@ -28,7 +28,7 @@ int object_open(const struct root *root, const struct object *object, struct elf
 		 st.st_size != object->st.st_size || st.st_mtim.tv_sec != object->st.st_mtim.tv_sec ||
 		 st.st_mtim.tv_nsec != object->st.st_mtim.tv_nsec)
 		diag_error(path, "opening it to rewrite it: somebody else changed it meanwhile; run again");
-	else if (elf_image_read(image, fd, path) == ELF_IMAGE_OK)
+	else if (elf_image_read(image, fd, path, max) == ELF_IMAGE_OK)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -47,7 +47,7 @@ void object_close(struct elf_image *image, int fd)
 
 int original_init(struct elf_image *original, const struct elf_image *present, int fd)
 {
-	if (elf_image_clone(original, present, fd, 0))
+	if (elf_image_clone(original, present, fd, 0, false))
 		return -1;
 	if (undo_present(present) && undo_image(original)) {
 		elf_image_release(original);
@@ -143,9 +143,10 @@ static enum object_skip move_library(const struct rewrite *rewrite, const struct
 }
 
 /* Makes COPY what ORIGINAL, mapped from FD, is, with ROOM bytes of zeros behind it. */
-static int clone_with_room(struct elf_image *copy, const struct elf_image *original, int fd, uint64_t room)
+static int clone_with_room(struct elf_image *copy, const struct elf_image *original, int fd, uint64_t room,
+			   bool share)
 {
-	if (elf_image_clone(copy, original, fd, room))
+	if (elf_image_clone(copy, original, fd, room, share))
 		return -1;
 	memset(copy->data + copy->size, 0, room);
 	elf_touch(copy, copy->size, room);
@@ -154,14 +155,14 @@ static int clone_with_room(struct elf_image *copy, const struct elf_image *origi
 }
 
 enum object_skip rewrite_image(const struct rewrite *rewrite, const struct object *object,
-			       const struct elf_image *original, int fd, struct rewritten *out, bool *changed,
+			       const struct elf_image *original, int fd, struct elf_image *out, bool *changed,
 			       const char **why)
 {
 	struct undo undo = { .arch = arch_find(original) };
 	enum object_skip skip = SKIP_NOT;
 	struct page_end end = { 0 };
 
-	*out = (struct rewritten){ 0 };
+	*out = (struct elf_image){ 0 };
 	*why = NULL;
 	*changed = true;
 	if (!undo.arch)
@@ -174,71 +175,65 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 	}
 	if (object->kind == OBJECT_LIBRARY)
 		page_end_find(original, &end);
-	if (clone_with_room(&out->image, original, fd, end.room))
+	/* A program is copied once more when it grows, if it does. */
+	if (clone_with_room(out, original, fd, end.room, !object_moves(object) && original->shared))
 		return SKIP_MALFORMED;
 	if (object_moves(object)) {
-		skip = move_library(rewrite, object, &out->image, &undo, why);
+		skip = move_library(rewrite, object, out, &undo, why);
 		if (!skip && object->kind == OBJECT_LIBRARY)
-			page_end_fill(&out->image, &end);
-	}
-	else if (rewrite->program)
-		skip = rewrite->program(rewrite->context, object, &out->image, &undo, changed);
-	else
+			page_end_fill(out, &end);
+	} else if (rewrite->program) {
+		skip = rewrite->program(rewrite->context, object, out, &undo, changed);
+	} else {
 		*changed = false;
-	if (!skip && object_moves(object) && stamp(&out->image, stamp_time(object)))
+	}
+	if (!skip && object_moves(object) && stamp(out, stamp_time(object)))
 		skip = SKIP_MALFORMED;
 	if (!skip && *changed)
-		skip = undo_append(&out->image, original, &undo, fd, &out->tail, &out->tail_size);
+		skip = undo_append(out, original, &undo);
 	rebase_words_release(&undo.words);
 	if (skip || !*changed)
-		rewritten_release(out);
+		elf_image_release(out);
 	return skip;
-}
-
-bool rewritten_equals(const struct rewritten *out, const struct elf_image *present)
-{
-	return out->image.size + out->tail_size == present->size &&
-	       elf_image_same(&out->image, present, out->image.size) &&
-	       memcmp(out->tail, present->data + out->image.size, out->tail_size) == 0;
-}
-
-void rewritten_release(struct rewritten *out)
-{
-	elf_image_release(&out->image);
-	free(out->tail);
-	*out = (struct rewritten){ 0 };
 }
 
 /* ---- Replacing files ---- */
 
-/* Objects that one thread works on before it commits them together (outfile_commit_all()). */
+/* Files that one thread prepares before it commits them together (outfile_commit_all()). */
 enum { GROUP = 32 };
 
 /* What the threads share. */
 struct work {
 	const struct rewrite *rewrite;
-	struct object *const *objects;
+	struct object **objects; /* the largest file first, so that no thread is left with one at the end */
 	size_t count;
 	int (*prepare)(const struct rewrite *rewrite, struct object *object, struct outfile *out);
 	enum { WORK_OK = 0, WORK_FAILED } result; /* under lock, as the next two */
 	size_t next, done;
 	pthread_mutex_t lock;
-	pthread_mutex_t large; /* held while working on a file that takes much memory */
 };
 
-/* Of files that are larger (bytes), one is worked on at a time: several copies of each are in memory. */
-enum { LARGE = 16 << 20 };
+/* What one of them has prepared. */
+struct group {
+	struct object *object[GROUP];
+	struct outfile out[GROUP];
+	size_t count;
+};
 
-/* Writes what is to replace OBJECT's file, but for committing it.  0, or -1 after a message. */
+static int write_piece(void *context, const unsigned char *data, size_t size)
+{
+	return outfile_write(context, data, size);
+}
+
+/* Writes IMAGE, which is to replace OBJECT's file, but for committing it.  0, or -1 after a message. */
 static int write_new(const struct rewrite *rewrite, const struct object *object, struct outfile *out,
-		     const struct elf_image *image, const void *tail, size_t tail_size)
+		     const struct elf_image *image)
 {
 	if (rewrite->dry_run)
 		return 0;
 	if (outfile_begin(out, rewrite->root, object->path, &object->st))
 		return -1;
-	if (outfile_write(out, image->data, image->size) ||
-	    (tail_size && outfile_write(out, tail, tail_size))) {
+	if (elf_image_for_each(image, 0, image->size, out, write_piece)) {
 		outfile_abandon(out);
 		return -1;
 	}
@@ -259,14 +254,14 @@ static int leave_alone(const struct rewrite *rewrite, struct object *object, str
 		return 0;
 	/* A program that no longer gains anything. */
 	object->outcome = OUTCOME_UNDONE;
-	return write_new(rewrite, object, out, original, NULL, 0);
+	return write_new(rewrite, object, out, original);
 }
 
 /* Rewrites OBJECT, whose file is PRESENT, mapped from FD, and whose original is ORIGINAL. */
 static int rewrite_present(const struct rewrite *rewrite, struct object *object, struct outfile *out,
 			   const struct elf_image *present, const struct elf_image *original, int fd)
 {
-	struct rewritten new;
+	struct elf_image new;
 	const char *why;
 	bool changed;
 	int result = 0;
@@ -274,13 +269,13 @@ static int rewrite_present(const struct rewrite *rewrite, struct object *object,
 	object->skip = rewrite_image(rewrite, object, original, fd, &new, &changed, &why);
 	if (object->skip || !changed)
 		return leave_alone(rewrite, object, out, present, original, why);
-	if (rewritten_equals(&new, present)) {
+	if (new.size == present->size && elf_image_same(&new, present, new.size)) {
 		object->outcome = OUTCOME_UNCHANGED;
 	} else {
-		result = write_new(rewrite, object, out, &new.image, new.tail, new.tail_size);
+		result = write_new(rewrite, object, out, &new);
 		object->outcome = OUTCOME_PRELINKED;
 	}
-	rewritten_release(&new);
+	elf_image_release(&new);
 	return result;
 }
 
@@ -293,7 +288,7 @@ static int prepare_rewrite(const struct rewrite *rewrite, struct object *object,
 
 	if (object->skip || (!program && !object_moves(object)))
 		return 0;
-	fd = object_open(rewrite->root, object, &present);
+	fd = object_open(rewrite->root, object, READ_MAX, &present);
 	if (fd < 0)
 		return -1;
 	if (!undo_present(&present)) {
@@ -309,7 +304,7 @@ static int prepare_rewrite(const struct rewrite *rewrite, struct object *object,
 static int prepare_undo(const struct rewrite *rewrite, struct object *object, struct outfile *out)
 {
 	struct elf_image present;
-	int result = -1, fd = object_open(rewrite->root, object, &present);
+	int result = -1, fd = object_open(rewrite->root, object, SIZE_MAX, &present);
 
 	if (fd < 0)
 		return -1;
@@ -317,112 +312,100 @@ static int prepare_undo(const struct rewrite *rewrite, struct object *object, st
 		object->outcome = OUTCOME_UNCHANGED;
 		result = 0;
 	} else if (undo_image(&present) == 0) {
-		result = write_new(rewrite, object, out, &present, NULL, 0);
+		result = write_new(rewrite, object, out, &present);
 		object->outcome = OUTCOME_UNDONE;
 	}
 	object_close(&present, fd);
 	return result;
 }
 
-/* Ends the files that were written for the COUNT objects, all at once. */
-static int commit(struct object *const *objects, struct outfile *out, const bool *written, size_t count)
+/* Ends the files of GROUP, all at once.  0, or -1 after a message for each that failed. */
+static int commit(struct group *group)
 {
-	struct outfile files[GROUP];
-	size_t place[GROUP], pending = 0;
+	int result = group->count ? outfile_commit_all(group->out, group->count) : 0;
 
-	for (size_t i = 0; i < count; i++)
-		if (written[i]) {
-			place[pending] = i;
-			files[pending++] = out[i];
-		}
-	if (pending == 0)
+	for (size_t i = 0; i < group->count; i++)
+		if (!group->out[i].committed)
+			group->object[i]->outcome = OUTCOME_FAILED;
+	group->count = 0;
+	return result;
+}
+
+/* Prepares OBJECT, and commits GROUP where it is full then. */
+static int work_on(struct work *work, struct object *object, struct group *group)
+{
+	struct outfile *out = &group->out[group->count];
+
+	object->outcome = OUTCOME_NONE;
+	if (work->prepare(work->rewrite, object, out)) {
+		object->outcome = OUTCOME_FAILED;
+		return -1;
+	}
+	if (work->rewrite->dry_run ||
+	    (object->outcome != OUTCOME_PRELINKED && object->outcome != OUTCOME_UNDONE))
 		return 0;
-	int result = outfile_commit_all(files, pending);
-
-	for (size_t i = 0; i < pending; i++)
-		if (!files[i].committed)
-			objects[place[i]]->outcome = OUTCOME_FAILED;
-	return result;
+	group->object[group->count++] = object;
+	return group->count == GROUP ? commit(group) : 0;
 }
 
-static int prepare(struct work *work, struct object *object, struct outfile *out)
+static void work_thread(void *argument)
 {
-	bool large = object->st.st_size > LARGE;
-
-	if (large)
-		pthread_mutex_lock(&work->large);
-	int result = work->prepare(work->rewrite, object, out);
-	if (large)
-		pthread_mutex_unlock(&work->large);
-	return result;
-}
-
-static void work_on_group(struct work *work, struct object *const *objects, size_t count)
-{
+	struct work *work = argument;
 	const struct rewrite *rewrite = work->rewrite;
-	struct outfile out[GROUP];
-	bool written[GROUP], failed = false;
+	struct group group = { .count = 0 };
+	bool failed = false;
 
-	for (size_t i = 0; i < count; i++) {
-		objects[i]->outcome = OUTCOME_NONE;
-		bool bad = prepare(work, objects[i], &out[i]) != 0;
+	pthread_mutex_lock(&work->lock);
+	while (work->next < work->count) {
+		struct object *object = work->objects[work->next++];
 
-		if (bad)
-			objects[i]->outcome = OUTCOME_FAILED;
-		failed |= bad;
-		written[i] = !rewrite->dry_run && (objects[i]->outcome == OUTCOME_PRELINKED ||
-						   objects[i]->outcome == OUTCOME_UNDONE);
+		pthread_mutex_unlock(&work->lock);
+		failed |= work_on(work, object, &group) != 0;
 		pthread_mutex_lock(&work->lock);
 		work->done++;
 		if (rewrite->progress)
-			rewrite->progress(rewrite->context, objects[i], work->done, work->count);
-		pthread_mutex_unlock(&work->lock);
+			rewrite->progress(rewrite->context, object, work->done, work->count);
 	}
-	if (commit(objects, out, written, count) || failed) {
+	pthread_mutex_unlock(&work->lock);
+	failed |= commit(&group) != 0;
+	if (failed) {
 		pthread_mutex_lock(&work->lock);
 		work->result = WORK_FAILED;
 		pthread_mutex_unlock(&work->lock);
 	}
 }
 
-static void work_thread(void *argument)
+static int compare_size(const void *a, const void *b)
 {
-	struct work *work = argument;
+	const struct object *x = *(struct object *const *)a, *y = *(struct object *const *)b;
 
-	for (;;) {
-		pthread_mutex_lock(&work->lock);
-		size_t first = work->next;
-		work->next += GROUP;
-		pthread_mutex_unlock(&work->lock);
-		if (first >= work->count)
-			return;
-		work_on_group(work, work->objects + first,
-			      work->count - first < GROUP ? work->count - first : GROUP);
-	}
+	if (x->st.st_size != y->st.st_size)
+		return x->st.st_size < y->st.st_size ? 1 : -1;
+	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static int run(struct work *work)
+static int run(const struct rewrite *rewrite, struct object *const *objects, size_t count,
+	       int (*prepare)(const struct rewrite *rewrite, struct object *object, struct outfile *out))
 {
-	pthread_mutex_init(&work->lock, NULL);
-	pthread_mutex_init(&work->large, NULL);
-	threads_run(work->rewrite->jobs, work_thread, work);
-	pthread_mutex_destroy(&work->lock);
-	pthread_mutex_destroy(&work->large);
-	return work->result == WORK_OK ? 0 : -1;
+	struct work work = { .rewrite = rewrite, .count = count, .prepare = prepare };
+
+	work.objects = xreallocarray(NULL, count + 1, sizeof *work.objects);
+	if (count)
+		memcpy(work.objects, objects, count * sizeof *objects);
+	qsort(work.objects, count, sizeof *work.objects, compare_size);
+	pthread_mutex_init(&work.lock, NULL);
+	threads_run(rewrite->jobs, work_thread, &work);
+	pthread_mutex_destroy(&work.lock);
+	free(work.objects);
+	return work.result == WORK_OK ? 0 : -1;
 }
 
 int rewrite_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count)
 {
-	struct work work = { .rewrite = rewrite, .objects = objects, .count = count,
-			     .prepare = prepare_rewrite };
-
-	return run(&work);
+	return run(rewrite, objects, count, prepare_rewrite);
 }
 
 int undo_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count)
 {
-	struct work work = { .rewrite = rewrite, .objects = objects, .count = count,
-			     .prepare = prepare_undo };
-
-	return run(&work);
+	return run(rewrite, objects, count, prepare_undo);
 }

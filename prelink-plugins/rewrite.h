@@ -41,29 +41,23 @@ int rewrite_objects(const struct rewrite *rewrite, struct object *const *objects
  * -1 after a message for each that failed. */
 int undo_objects(const struct rewrite *rewrite, struct object *const *objects, size_t count);
 
-/* A file that has been rewritten in memory. */
-struct rewritten {
-	struct elf_image image; /* all but its end; the header says already what follows */
-	unsigned char *tail;    /* the end; owned */
-	size_t tail_size;       /* bytes */
-};
-
 /* Rewrites ORIGINAL, mapped from FD or a copy of what was (-1: neither), into OUT, for OBJECT with its
- * slot.  *CHANGED is false where the object is to stay as the original is; OUT then holds nothing.
+ * slot.  OUT's bytes are those of the new file; what its headers were decoded to is not.  *CHANGED is false
+ * where the object is to stay as the original is; OUT then holds nothing.
  * On refusal gives the reason in WHY (static), OUT holds nothing, and a message was printed only if
  * something failed. */
 enum object_skip rewrite_image(const struct rewrite *rewrite, const struct object *object,
-			       const struct elf_image *original, int fd, struct rewritten *out, bool *changed,
+			       const struct elf_image *original, int fd, struct elf_image *out, bool *changed,
 			       const char **why);
 
-/* True if PRESENT, of the same file as OUT came from, is byte for byte what OUT is. */
-bool rewritten_equals(const struct rewritten *out, const struct elf_image *present);
-void rewritten_release(struct rewritten *out);
+/* Files of at most so many bytes are cheaper to read than to map, for who does not change them. */
+enum { READ_MAX = 128 << 10 };
 
-/* Opens the file of OBJECT in IMAGE, and gives the descriptor, or -1 after a message.  A file that is not
- * the one that was gathered is refused.  image->path is the path with the root in front; object_close()
- * releases it with the rest. */
-int object_open(const struct root *root, const struct object *object, struct elf_image *image);
+/* Opens the file of OBJECT in IMAGE, which is read where it has at most MAX bytes and mapped where it has
+ * more (elf_image_read()), and gives the descriptor, or -1 after a message.  A file that is not the one that
+ * was gathered is refused.  image->path is the path with the root in front; object_close() releases it with
+ * the rest. */
+int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image);
 void object_close(struct elf_image *image, int fd);
 
 /* Makes ORIGINAL the original of PRESENT (mapped from FD), which is undone in memory where it is

@@ -109,10 +109,7 @@ static int move_back(struct elf_image *image, struct undo *undo, uint64_t size, 
 		*why = rebase.why;
 		return -1;
 	}
-	if (undo->front) {
-		memmove(image->data, image->data + undo->front, size);
-		elf_touch(image, 0, size);
-	}
+	elf_image_drop_front(image, undo->front);
 	*why = "the headers that it saved are not this file's";
 	return restore_headers(image, headers, headers_size, size);
 }
@@ -183,7 +180,7 @@ static void make_patches(const struct elf_image *back, const struct elf_image *o
 			 struct buffer *stream)
 {
 	uint64_t word = elf_word_size(original), next = 0, previous = 0;
-	const size_t block = 4096; /* as in elf_touched() */
+	const size_t block = ELF_IMAGE_TOUCHED;
 
 	for (uint64_t start = 0; start < original->size; start += block) {
 		uint64_t end = original->size - start < block ? original->size : start + block;
@@ -256,32 +253,37 @@ static uint64_t checksum_value(const struct elf_image *image)
 	return 0;
 }
 
-/* CRC-32 of the rewritten file: IMAGE's bytes followed by those of TAIL, but for two fields.  RECORD is
- * the file offset of .prelink.undo, which lies after the dynamic section. */
-static uint32_t rewritten_crc(const struct elf_image *image, const unsigned char *tail, size_t tail_size,
-			      uint64_t record)
+static int crc_piece(void *context, const unsigned char *data, size_t size)
+{
+	uint32_t *crc = context;
+
+	*crc = crc_part(*crc, data, size);
+	return 0;
+}
+
+/* CRC, continued with bytes [from, to) of IMAGE. */
+static uint32_t crc_bytes(uint32_t crc, const struct elf_image *image, uint64_t from, uint64_t to)
+{
+	elf_image_for_each(image, from, to, &crc, crc_piece);
+	return crc;
+}
+
+/* CRC-32 of IMAGE, a rewritten file, but for two fields.  RECORD is the file offset of .prelink.undo, which
+ * lies after the dynamic section. */
+static uint32_t rewritten_crc(const struct elf_image *image, uint64_t record)
 {
 	uint64_t checksum = checksum_value(image), at = 0;
 	size_t word = elf_word_size(image);
 	uint32_t crc = 0;
 
 	if (checksum && checksum + word <= record) {
-		crc = crc_part(crc, image->data, checksum);
+		crc = crc_bytes(crc, image, 0, checksum);
 		crc = crc_zeros(crc, word);
 		at = checksum + word;
 	}
-	if (record < image->size) { /* all of it is in the image */
-		uint64_t rest = record + REC_CRC + 4;
-
-		crc = crc_part(crc, image->data + at, record + REC_CRC - at);
-		crc = crc_zeros(crc, 4);
-		return crc_part(crc, image->data + rest, image->size - rest);
-	}
-	record -= image->size;
-	crc = crc_part(crc, image->data + at, image->size - at);
-	crc = crc_part(crc, tail, record + REC_CRC);
+	crc = crc_bytes(crc, image, at, record + REC_CRC);
 	crc = crc_zeros(crc, 4);
-	return crc_part(crc, tail + record + REC_CRC + 4, tail_size - (record + REC_CRC + 4));
+	return crc_bytes(crc, image, record + REC_CRC + 4, image->size);
 }
 
 /* ---- Writing ---- */
@@ -313,8 +315,7 @@ static unsigned char *make_record(const struct elf_image *original, const struct
 	memcpy(data, magic, sizeof magic);
 	elf_put32(&record, REC_VERSION, RECORD_VERSION);
 	elf_put64(&record, REC_SIZE, original->size);
-	elf_put32(&record, REC_ORIGINAL_CRC, crc_part(0, original->data, original->size));
-	elf_image_relax(original);
+	elf_put32(&record, REC_ORIGINAL_CRC, crc_bytes(0, original, 0, original->size));
 	elf_put32(&record, REC_FLAGS, undo->fill ? FLAG_FILL : 0);
 	elf_put64(&record, REC_DELTA, (uint64_t)undo->delta);
 	elf_put64(&record, REC_FRONT, undo->front);
@@ -441,6 +442,7 @@ static const char *read_record(const struct elf_image *image, struct record *r)
 	/* Everything of the original lies before the record; a patch takes at most 20
 	 * bytes for 4, and deflating gains at most a factor of 1032. */
 	if (!r->undo.arch || r->original_size > r->at || r->undo.front > r->at - r->original_size ||
+	    r->undo.front % ELF_IMAGE_TOUCHED ||
 	    r->undo.words.count > r->original_size / elf_rela_size(image) ||
 	    r->stream_size / 6 > r->original_size + 64 || r->stream_size / 2048 > o->sh_size ||
 	    r->stream_size < r->undo.words.count / 8 + 1)
@@ -507,12 +509,11 @@ enum { CRC_SMALL = 256 << 10 };
 
 /* True if IMAGE is still what was written, by its record R.  WRITTEN is NULL where it comes from a file. Else
  * its CRC was taken from the same bytes a moment ago, and it is enough that it would be taken in the same way
- * again.  But of a very large file, what was changed without elf_touch() may be in one copy and not in the
- * other: its CRC is taken again. */
+ * again. */
 static bool is_unchanged(const struct elf_image *image, const struct record *r, const struct written *written)
 {
-	if (!written || image->shared || image->size <= CRC_SMALL)
-		return rewritten_crc(image, NULL, 0, r->at) == r->crc;
+	if (!written || image->size <= CRC_SMALL)
+		return rewritten_crc(image, r->at) == r->crc;
 	return r->at == written->record && r->crc == written->crc &&
 	       checksum_value(image) == written->checksum;
 }
@@ -529,7 +530,6 @@ static int undo_record(struct elf_image *image, const struct written *written)
 	if (!is_unchanged(image, &r, written))
 		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
 				  "strip, patchelf or the like; reinstall it from its package");
-	elf_image_relax(image);
 	if (checksum_value(image)) /* as it was when the patches were made */
 		elf_put_word(image, checksum_value(image), 0);
 	int result = inflate_stream(image, &r);
@@ -538,7 +538,7 @@ static int undo_record(struct elf_image *image, const struct written *written)
 	free(r.stream);
 	if (result)
 		return -1;
-	if (!written && crc_part(0, image->data, r.original_size) != r.original_crc)
+	if (!written && crc_bytes(0, image, 0, r.original_size) != r.original_crc)
 		return bad_record(image, "it does not lead back to the original");
 	return elf_image_redecode(image, r.original_size);
 }
@@ -568,10 +568,29 @@ static enum object_skip make_stream(struct elf_image *back, const struct elf_ima
 	return SKIP_NOT;
 }
 
+/* The same with MOVED, which is as before afterwards. */
+static enum object_skip find_stream(struct elf_image *moved, const struct elf_image *original,
+				    struct undo *undo, const unsigned char *headers, size_t headers_size,
+				    struct buffer *stream)
+{
+	struct elf_saved saved;
+	struct elf_image back;
+
+	if (elf_image_save(moved, &saved))
+		return SKIP_MALFORMED;
+	elf_image_view(&back, moved);
+	enum object_skip skip = make_stream(&back, original, undo, headers, headers_size, stream);
+
+	elf_image_release(&back);
+	elf_image_restore(moved, &saved, original, undo->front);
+	elf_saved_release(&saved);
+	return skip;
+}
+
 /* Undoes FILE, the bytes that are to be written, and compares all of them with ORIGINAL.  Patches and
- * elf_image_again() go by what elf_touch() was told; this does not, so that a change that it was not told of
- * is found here.  (Very large files are the exception, see elf_image_same(): there the CRC finds it.) */
-static bool proven(struct elf_image *file, const struct elf_image *original, const struct written *written)
+ * elf_image_restore() go by what elf_touch() was told; this does not, so that a change that it was not told
+ * of is found here. */
+static bool is_undone(struct elf_image *file, const struct elf_image *original, const struct written *written)
 {
 	if (undo_record(file, written))
 		return false;
@@ -582,34 +601,55 @@ static bool proven(struct elf_image *file, const struct elf_image *original, con
 	return false;
 }
 
-/* Ends MOVED with TAIL, in which the sections are in place but for the record's CRC.  RECORD is the file
- * offset of .prelink.undo. */
-static struct written set_crc(struct elf_image *moved, unsigned char *tail, size_t tail_size, uint64_t record)
+/* The same with FILE, whose headers are decoded anew for that, and whose bytes are as before afterwards. */
+static bool is_proven(struct elf_image *file, const struct elf_image *original, const struct written *written,
+		      size_t front)
 {
-	struct written written = { .record = record, .checksum = checksum_value(moved) };
-	struct elf_image out = { .data = tail, .big_endian = moved->big_endian };
+	struct elf_saved saved;
+	struct elf_image back;
 
-	written.crc = rewritten_crc(moved, tail, tail_size, record);
-	elf_image_relax(moved);
-	elf_put32(&out, record - moved->size + REC_CRC, written.crc);
+	if (elf_image_save(file, &saved))
+		return false;
+	elf_image_view(&back, file);
+	bool proven = elf_image_redecode(&back, back.size) == 0 && is_undone(&back, original, written);
+
+	elf_image_release(&back);
+	elf_image_restore(file, &saved, original, front);
+	elf_saved_release(&saved);
+	return proven;
+}
+
+/* Ends FILE, in which all is in place but for the CRC in the record at file offset RECORD. */
+static struct written set_crc(struct elf_image *file, uint64_t record)
+{
+	struct written written = { .record = record, .checksum = checksum_value(file),
+				   .crc = rewritten_crc(file, record) };
+
+	elf_put32(file, record + REC_CRC, written.crc);
 	if (written.checksum)
-		elf_put_word(moved, written.checksum, written.crc);
+		elf_put_word(file, written.checksum, written.crc);
 	return written;
 }
 
-/* Bytes of memory that BACK has for the tail.  Where that is too little, elf_image_again() copies all once
- * more. */
-static size_t tail_room(const struct elf_image *moved)
+/* Appends to MOVED its two undo sections and what else comes with them.  0, or -1 after a message. */
+static int append(struct elf_image *moved, const struct undo *undo, const unsigned char *headers,
+		  size_t headers_size, const unsigned char *record, size_t record_size,
+		  struct tail_layout *l)
 {
-	return moved->size / 16 + (64 << 10);
+	unsigned char *tail = make_tail(moved, undo, headers_size, record_size, l);
+
+	memcpy(tail + l->headers, headers, headers_size);
+	memcpy(tail + l->record, record, record_size);
+	int result = elf_image_append(moved, tail, l->end);
+
+	free(tail);
+	return result;
 }
 
-enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo,
-			     int fd, unsigned char **tail, size_t *tail_size)
+enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo)
 {
 	size_t headers_size, record_size = 0;
 	struct buffer stream = { 0 };
-	struct elf_image back;
 	struct tail_layout l;
 
 	/* Elsewhere counts go by e_shnum and e_phnum; .gnu.prelink_undo cannot have it otherwise. */
@@ -619,32 +659,25 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 		return SKIP_NO_SECTIONS;
 	if (!moved->is64 && moved->size > UINT32_MAX / 2)
 		return SKIP_MALFORMED;
-	if (elf_image_clone(&back, moved, fd, tail_room(moved)))
-		return SKIP_MALFORMED;
 
 	unsigned char *headers = save_headers(original, &headers_size);
-	enum object_skip skip = make_stream(&back, original, undo, headers, headers_size, &stream);
+	enum object_skip skip = find_stream(moved, original, undo, headers, headers_size, &stream);
 	unsigned char *record = skip ? NULL : make_record(original, undo, &stream, &record_size);
 
 	if (record) {
-		*tail = make_tail(moved, undo, headers_size, record_size, &l);
-		*tail_size = l.end;
-		memcpy(*tail + l.headers, headers, headers_size);
-		memcpy(*tail + l.record, record, record_size);
+		uint64_t base = moved->size;
 
-		struct written written = set_crc(moved, *tail, l.end, moved->size + l.record);
+		skip = SKIP_MALFORMED;
+		if (append(moved, undo, headers, headers_size, record, record_size, &l) == 0) {
+			struct written written = set_crc(moved, base + l.record);
 
-		if (elf_image_again(&back, moved, fd, *tail, l.end) || !proven(&back, original, &written)) {
-			free(*tail);
-			*tail = NULL;
-			*tail_size = 0;
-			skip = SKIP_MALFORMED;
+			if (is_proven(moved, original, &written, undo->front))
+				skip = SKIP_NOT;
 		}
 	} else if (!skip) {
 		diag_error(moved->path, "compressing the undo record: out of memory; it is left as it was");
 		skip = SKIP_MALFORMED;
 	}
-	elf_image_release(&back);
 	free(record);
 	free(headers);
 	free(stream.data);

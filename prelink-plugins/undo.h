@@ -62,12 +62,11 @@ bool undo_present(const struct elf_image *image);
 int64_t undo_delta(const struct elf_image *image);
 
 /* Ends the rewriting of MOVED, which has become from ORIGINAL what UNDO says (and had any of its words
- * changed since): points its ELF header at what is to be appended, sets DT_CHECKSUM where the dynamic
- * section has the tag, and gives in TAIL and TAIL_SIZE (bytes; malloc'ed, the caller's) what is to be
- * appended.  What the file will be has then been undone in memory and compared with ORIGINAL.  FD is the
- * file that both were mapped from, or -1.  SKIP_NOT, or why not (nothing is allocated then). */
-enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo,
-			     int fd, unsigned char **tail, size_t *tail_size);
+ * changed since): appends the record and what comes with it, points its ELF header there, and sets
+ * DT_CHECKSUM where the dynamic section has the tag.  MOVED's bytes are then those of the new file; what its
+ * headers were decoded to is not.  They have been undone in memory and compared with ORIGINAL.  SKIP_NOT, or
+ * why not (after a message only where something failed). */
+enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo);
 
 /* Makes IMAGE, which carries our record, the original again: its bytes, its size, its decoded headers.
  * 0, or -1 after a message; IMAGE is spoilt then, and only good for elf_image_release(). */

@@ -13,7 +13,7 @@ static int redo_and_compare(const struct rewrite *rewrite, const struct object *
 			    const struct elf_image *present, const struct elf_image *original, int fd)
 {
 	struct object there = *object; /* shares what it owns; nothing is changed or released through it */
-	struct rewritten redone;
+	struct elf_image redone;
 	struct dynamic dynamic;
 	const char *why;
 	bool changed;
@@ -29,9 +29,9 @@ static int redo_and_compare(const struct rewrite *rewrite, const struct object *
 		return diag_error(present->path, "verifying: its original would not be prelinked: %s; undo "
 				  "it and prelink it again",
 				  !skip ? "nothing to gain" : why ? why : object_skip_text(skip));
-	bool same = rewritten_equals(&redone, present);
+	bool same = redone.size == present->size && elf_image_same(&redone, present, redone.size);
 
-	rewritten_release(&redone);
+	elf_image_release(&redone);
 	if (!same)
 		return diag_error(present->path, "verifying: prelinking its original again gives another "
 				  "file: a dependency has changed, or another version of this program wrote it; "
@@ -81,7 +81,7 @@ int verify_object(const struct rewrite *rewrite, const struct object *object, bo
 		  FILE *out)
 {
 	struct elf_image present, original;
-	int result = -1, fd = object_open(rewrite->root, object, &present);
+	int result = -1, fd = object_open(rewrite->root, object, READ_MAX, &present);
 
 	if (fd < 0)
 		return -1;

@@ -379,6 +379,7 @@ static int take_memory(struct elf_image *image, size_t size)
 		image->mapped = size;
 	}
 	image->data = data;
+	image->origin = 0;
 	if (data)
 		return 0;
 	image->mapped = image->room = 0;
@@ -388,14 +389,29 @@ static int take_memory(struct elf_image *image, size_t size)
 /* Takes it away again, with what elf_touch() noted. */
 static void give_memory(struct elf_image *image)
 {
-	if (image->mapped)
-		munmap(image->data, image->mapped);
-	if (image->room)
-		scratch_give(image->data, image->room);
-	free(image->dirty);
-	image->mapped = image->room = 0;
-	image->shared = false;
+	unsigned char *start = image->data - image->origin;
+
+	if (image->mapped && !image->borrowed)
+		munmap(start, image->mapped);
+	if (image->room && !image->borrowed)
+		scratch_give(start, image->room);
+	if (!image->borrowed)
+		free(image->dirty);
+	image->mapped = image->room = image->origin = 0;
+	image->shared = image->borrowed = false;
 	image->dirty = NULL;
+}
+
+/* Makes the memory of MEMORY that of IMAGE. */
+static void take_over(struct elf_image *image, const struct elf_image *memory)
+{
+	image->data = memory->data;
+	image->mapped = memory->mapped;
+	image->room = memory->room;
+	image->origin = memory->origin;
+	image->borrowed = memory->borrowed;
+	image->shared = memory->shared;
+	image->dirty = memory->dirty;
 }
 
 /* Decodes the headers of the SIZE bytes in MEMORY, which becomes IMAGE's, or is given back. */
@@ -407,10 +423,7 @@ static enum elf_image_status init_from(struct elf_image *image, struct elf_image
 		give_memory(memory);
 		return status;
 	}
-	image->mapped = memory->mapped;
-	image->room = memory->room;
-	image->shared = memory->shared;
-	image->dirty = memory->dirty;
+	take_over(image, memory);
 	return ELF_IMAGE_OK;
 }
 
@@ -454,13 +467,13 @@ static int read_all(int fd, unsigned char *data, size_t size, const char *path)
 	return 0;
 }
 
-enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path)
+enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max)
 {
 	struct elf_image memory = { .path = path };
 	struct stat st;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG ||
-	    (uint64_t)st.st_size > SCRATCH_MAX)
+	    (uint64_t)st.st_size > (max < SCRATCH_MAX ? max : SCRATCH_MAX))
 		return elf_image_open(image, fd, path);
 	*image = (struct elf_image){ .path = path };
 	if (take_memory(&memory, (size_t)st.st_size))
@@ -477,33 +490,108 @@ int elf_image_redecode(struct elf_image *image, size_t size)
 {
 	struct elf_image memory = *image;
 
-	image->mapped = image->room = 0; /* it is not to be given up yet */
-	image->dirty = NULL;
-	elf_image_release(image);
+	free(image->phdr);
+	free(image->shdr);
 	return init_from(image, &memory, size) == ELF_IMAGE_OK ? 0 : -1;
+}
+
+/* Bytes of the page that starts at AT, of SIZE in all. */
+static size_t page_part(size_t at, size_t size)
+{
+	return size - at < PAGE ? size - at : PAGE;
+}
+
+/* Gives back the pages that are the file's in [from, to) of IMAGE, FROM at the start of one. */
+static void relax(const struct elf_image *image, size_t from, size_t to)
+{
+	if (!image->shared || sysconf(_SC_PAGESIZE) != PAGE)
+		return;
+	for (size_t at = from, end; at < to; at = end + PAGE) {
+		for (end = at; end < to && !elf_touched(image, end); end += PAGE)
+			;
+		if (end > at)
+			madvise(image->data + at, end - at, MADV_DONTNEED);
+	}
+}
+
+/* Bytes that are gone through at once. */
+enum { PIECE = 8 << 20 };
+
+/* End of the piece that starts at AT, at most TO. */
+static uint64_t piece_end(uint64_t at, uint64_t to)
+{
+	uint64_t end = (at / PIECE + 1) * PIECE;
+
+	return end < to ? end : to;
+}
+
+static void relax_piece(const struct elf_image *image, uint64_t from, uint64_t to)
+{
+	if (image->size >= ELF_IMAGE_VERY_LARGE)
+		relax(image, from / PAGE * PAGE, to);
+}
+
+/* Copies IMAGE's bytes to TO. */
+static void copy_bytes(unsigned char *to, const struct elf_image *image)
+{
+	for (uint64_t at = 0, end; at < image->size; at = end) {
+		end = piece_end(at, image->size);
+		memcpy(to + at, image->data + at, end - at);
+		relax_piece(image, at, end);
+	}
+}
+
+/* Bytes of memory that an image of SIZE bytes has behind it, so that appending seldom takes another copy. */
+static size_t slack(size_t size)
+{
+	return size / 16 + (64 << 10);
+}
+
+/* Bytes of the memory that IMAGE has from its data on. */
+static size_t capacity(const struct elf_image *image)
+{
+	return image->mapped + image->room - image->origin; /* one of the first two is 0 */
+}
+
+/* Notes in COPY, which has none of it noted yet, what was touched in IMAGE, whose bytes it has with FRONT before
+ * them. */
+static void copy_touched(struct elf_image *copy, const struct elf_image *image, size_t front)
+{
+	if (!image->dirty)
+		return;
+	copy->dirty = new_dirty(capacity(copy));
+	for (size_t at = 0; at < image->size; at += PAGE)
+		if (elf_touched(image, at))
+			elf_touch(copy, front + at, page_part(at, image->size));
 }
 
 int elf_image_grow(struct elf_image *image, size_t front, size_t tail)
 {
 	struct elf_image memory = { .path = image->path };
+	size_t size = front + image->size + tail;
 
-	if (take_memory(&memory, front + image->size + tail))
+	if (take_memory(&memory, size + slack(size)))
 		return -1;
 	memset(memory.data, 0, front);
-	memcpy(memory.data + front, image->data, image->size);
+	copy_bytes(memory.data + front, image);
 	memset(memory.data + front + image->size, 0, tail);
-	give_memory(image); /* nothing is where it was in the file: all is dirty */
-	image->data = memory.data;
-	image->mapped = memory.mapped;
-	image->room = memory.room;
+	copy_touched(&memory, image, front);
+	elf_touch(&memory, 0, front);
+	elf_touch(&memory, front + image->size, tail);
+	give_memory(image);
+	take_over(image, &memory);
 	image->size += front;
 	return 0;
 }
 
-/* Bytes of the PAGE that starts at AT, of SIZE in all. */
-static size_t page_part(size_t at, size_t size)
+int elf_image_append(struct elf_image *image, const void *data, size_t size)
 {
-	return size - at < PAGE ? size - at : PAGE;
+	if (capacity(image) < image->size + size && elf_image_grow(image, 0, size))
+		return -1;
+	memcpy(image->data + image->size, data, size);
+	elf_touch(image, image->size, size);
+	image->size += size;
+	return 0;
 }
 
 /* Maps the file FD in COPY, with memory for SIZE bytes, and brings it to the bytes of IMAGE, which knows where
@@ -535,103 +623,133 @@ static int copy_all(struct elf_image *copy, const struct elf_image *image, size_
 {
 	if (take_memory(copy, size))
 		return -1;
-	memcpy(copy->data, image->data, image->size);
-	if (image->dirty) {
-		copy->dirty = new_dirty(copy->mapped + copy->room);
-		memcpy(copy->dirty, image->dirty, image->size / PAGE / 8 + 1);
-	}
+	copy_bytes(copy->data, image);
+	copy_touched(copy, image, 0);
 	return 0;
 }
 
-/* Makes COPY an image of the bytes in MEMORY, which becomes its own, with the headers of IMAGE as they are decoded. */
-static void copy_headers(struct elf_image *copy, const struct elf_image *image, const struct elf_image *memory)
+/* Gives IMAGE, which is a plain copy of OTHER, header tables of its own. */
+static void copy_headers(struct elf_image *image, const struct elf_image *other)
 {
-	*copy = *image;
-	copy->data = memory->data;
-	copy->mapped = memory->mapped;
-	copy->room = memory->room;
-	copy->shared = memory->shared;
-	copy->dirty = memory->dirty;
-	copy->phdr = xreallocarray(NULL, image->phnum + 1, sizeof *copy->phdr);
-	copy->shdr = xreallocarray(NULL, image->shnum + 1, sizeof *copy->shdr);
-	if (image->phnum)
-		memcpy(copy->phdr, image->phdr, image->phnum * sizeof *copy->phdr);
-	if (image->shnum)
-		memcpy(copy->shdr, image->shdr, image->shnum * sizeof *copy->shdr);
+	image->phdr = xreallocarray(NULL, other->phnum + 1, sizeof *image->phdr);
+	image->shdr = xreallocarray(NULL, other->shnum + 1, sizeof *image->shdr);
+	if (other->phnum)
+		memcpy(image->phdr, other->phdr, other->phnum * sizeof *image->phdr);
+	if (other->shnum)
+		memcpy(image->shdr, other->shdr, other->shnum * sizeof *image->shdr);
 }
 
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room)
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room, bool share)
 {
 	struct elf_image memory = { .path = image->path };
-	bool all = image->size <= SCRATCH_MAX || fd < 0 || !image->dirty;
-	size_t size = image->size + room;
+	bool all = (!share && image->size < ELF_IMAGE_VERY_LARGE) || fd < 0 || !image->dirty || image->origin;
+	size_t size = image->size + room + slack(image->size);
 
 	*copy = (struct elf_image){ .path = image->path };
 	if (all ? copy_all(&memory, image, size) : copy_dirty(&memory, image, fd, size)) {
 		give_memory(&memory);
 		return -1;
 	}
-	copy_headers(copy, image, &memory);
+	*copy = *image;
+	take_over(copy, &memory);
+	copy_headers(copy, image);
 	return 0;
 }
 
-/* Brings COPY, a clone of IMAGE that was changed since, back to the same bytes. */
-static void copy_again(struct elf_image *copy, const struct elf_image *image)
+void elf_image_view(struct elf_image *view, const struct elf_image *image)
 {
-	if (!copy->dirty || !image->dirty) {
-		memcpy(copy->data, image->data, image->size);
-		return;
-	}
+	*view = *image;
+	view->borrowed = true;
+	copy_headers(view, image);
+}
+
+int elf_image_save(const struct elf_image *image, struct elf_saved *saved)
+{
+	struct elf_image memory = { .path = image->path };
+	size_t bytes = 0;
+
+	*saved = (struct elf_saved){ .size = image->size };
+	for (size_t at = 0; at < image->size; at += PAGE)
+		if (elf_touched(image, at))
+			bytes += page_part(at, image->size);
+	if (take_memory(&memory, bytes + 1))
+		return -1;
+	saved->pages = memory.data;
+	saved->mapped = memory.mapped;
+	saved->room = memory.room;
+	saved->dirty = new_dirty(image->size);
+	if (image->dirty)
+		memcpy(saved->dirty, image->dirty, image->size / PAGE / 8 + 1);
+	else
+		memset(saved->dirty, 0xff, image->size / PAGE / 8 + 1);
+	for (size_t at = 0, to = 0; at < image->size; at += PAGE)
+		if (elf_touched(image, at)) {
+			memcpy(saved->pages + to, image->data + at, page_part(at, image->size));
+			to += page_part(at, image->size);
+		}
+	return 0;
+}
+
+void elf_image_restore(struct elf_image *image, const struct elf_saved *saved,
+		       const struct elf_image *original, size_t front)
+{
+	const struct elf_image then = { .dirty = saved->dirty };
+	const unsigned char *from = saved->pages;
+
+	image->size = saved->size;
 	for (size_t at = 0; at < image->size; at += PAGE) {
 		size_t part = page_part(at, image->size);
 
-		if (!elf_touched(copy, at) && !elf_touched(image, at))
-			continue;
-		memcpy(copy->data + at, image->data + at, part);
-		elf_touch(copy, at, part);
+		if (elf_touched(&then, at)) {
+			memcpy(image->data + at, from, part);
+			from += part;
+		} else if (elf_touched(image, at)) { /* then it lies behind the front */
+			memcpy(image->data + at, original->data + (at - front), part);
+		}
 	}
+	if (image->dirty)
+		memcpy(image->dirty, saved->dirty, image->size / PAGE / 8 + 1);
 }
 
-int elf_image_again(struct elf_image *copy, const struct elf_image *image, int fd, const void *tail,
-		    size_t tail_size)
+void elf_saved_release(struct elf_saved *saved)
 {
-	size_t size = image->size + tail_size;
+	struct elf_image memory = { .data = saved->pages, .mapped = saved->mapped, .room = saved->room,
+				    .dirty = saved->dirty };
 
-	if (copy->mapped + copy->room >= size) { /* one of them is 0 */
-		copy_again(copy, image);
-	} else {
-		elf_image_release(copy);
-		if (elf_image_clone(copy, image, fd, tail_size))
-			return -1;
+	give_memory(&memory);
+	*saved = (struct elf_saved){ 0 };
+}
+
+void elf_image_relax(const struct elf_image *image)
+{
+	relax(image, 0, image->size);
+}
+
+int elf_image_for_each(const struct elf_image *image, uint64_t from, uint64_t to, void *context,
+		       int (*each)(void *context, const unsigned char *data, size_t size))
+{
+	int result = 0;
+
+	for (uint64_t at = from, end; at < to && result == 0; at = end) {
+		end = piece_end(at, to);
+		result = each(context, image->data + at, end - at);
+		relax_piece(image, at, end);
 	}
-	memcpy(copy->data + image->size, tail, tail_size);
-	elf_touch(copy, image->size, tail_size);
-	return elf_image_redecode(copy, size);
+	return result;
 }
 
 bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size)
 {
 	if (size > a->size || size > b->size)
 		return false;
-	if (!a->shared || !b->shared)
-		return memcmp(a->data, b->data, size) == 0;
-	for (size_t at = 0; at < size; at += PAGE)
-		if ((elf_touched(a, at) || elf_touched(b, at)) &&
-		    memcmp(a->data + at, b->data + at, page_part(at, size)) != 0)
+	for (uint64_t at = 0, end; at < size; at = end) {
+		end = piece_end(at, size);
+		if (memcmp(a->data + at, b->data + at, end - at) != 0)
 			return false;
-	return true;
-}
-
-void elf_image_relax(const struct elf_image *image)
-{
-	if (!image->shared || sysconf(_SC_PAGESIZE) != PAGE)
-		return;
-	for (size_t at = 0, end; at < image->size; at = end + PAGE) {
-		for (end = at; end < image->size && !elf_touched(image, end); end += PAGE)
-			;
-		if (end > at)
-			madvise(image->data + at, end - at, MADV_DONTNEED);
+		relax_piece(a, at, end);
+		relax_piece(b, at, end);
 	}
+	return true;
 }
 
 void elf_image_release(struct elf_image *image)

@@ -27,13 +27,11 @@ static const char *const skip_names[] = {
 	[SKIP_MISSING] = "missing", [SKIP_NO_ROOM] = "no room",
 };
 
-static int write_file(const char *path, const struct stat *st, const struct elf_image *image,
-		      const unsigned char *tail, size_t tail_size)
+static int write_file(const char *path, const struct stat *st, const struct elf_image *image)
 {
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
 	bool good = fd >= 0 && write(fd, image->data, image->size) == (ssize_t)image->size &&
-		    (!tail_size || write(fd, tail, tail_size) == (ssize_t)tail_size) &&
 		    fchmod(fd, st->st_mode & 07777) == 0 && futimens(fd, times) == 0;
 
 	if (fd >= 0)
@@ -84,7 +82,7 @@ static void rewrite(bool library, const char *out_path, uint64_t address, const 
 	unsigned int tags = (unsigned int)address;
 	struct rewrite run = { .dry_run = true, .program = grow, .context = &tags };
 	struct elf_image original;
-	struct rewritten out;
+	struct elf_image out;
 	const char *why;
 	bool changed;
 
@@ -95,12 +93,12 @@ static void rewrite(bool library, const char *out_path, uint64_t address, const 
 	enum object_skip skip = rewrite_image(&run, &object, &original, fd, &out, &changed, &why);
 	if (skip) {
 		printf("skipped: %s: %s\n", skip_names[skip], why ? why : "");
-	} else if (write_file(out_path, st, &out.image, out.tail, out.tail_size)) {
+	} else if (write_file(out_path, st, &out)) {
 		puts("cannot write");
 	} else {
-		puts(rewritten_equals(&out, present) ? "ok unchanged" : "ok");
+		puts(out.size == present->size && elf_image_same(&out, present, out.size) ? "ok unchanged" : "ok");
 	}
-	rewritten_release(&out);
+	elf_image_release(&out);
 	elf_image_release(&original);
 }
 
@@ -124,7 +122,7 @@ static void command(char *line)
 			rewrite(*verb == 'm', out, strtoull(address, NULL, 16), &st, &present, fd);
 		else if (strcmp(verb, "undo") == 0)
 			puts(!undo_present(&present) ? "not prelinked" :
-			     undo_image(&present) || write_file(out, &st, &present, NULL, 0) ? "failed" : "ok");
+			     undo_image(&present) || write_file(out, &st, &present) ? "failed" : "ok");
 		else
 			puts("usage");
 		elf_image_release(&present);
