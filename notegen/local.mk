@@ -4,6 +4,7 @@ notegen_lib_libnote_a_SOURCES = \
 	notegen/lib/diag.c notegen/lib/diag.h \
 	notegen/lib/elf_append.c notegen/lib/elf_append.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
+	notegen/lib/elf_memory.c notegen/lib/elf_memory.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
 	notegen/lib/json.c notegen/lib/json.h \
 	notegen/lib/mapfault.c notegen/lib/mapfault.h \

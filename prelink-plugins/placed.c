@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "elf_memory.h"
 #include "undo.h"
 
 static struct placed unusable;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "elf_memory.h"
 #include "outfile.h"
 #include "page_end.h"
 #include "threads.h"

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "diag.h"
+#include "elf_memory.h"
 
 static const char magic[8] = "PRELUNDO";
 

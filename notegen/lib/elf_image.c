@@ -5,14 +5,12 @@
  * byte order; the bounds are ours to check. */
 #include "elf_image.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "diag.h"
-#include "scratch.h"
+#include "elf_memory.h"
 
 static unsigned int encoding(const struct elf_image *image)
 {
@@ -352,81 +350,6 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 	return ELF_IMAGE_OK;
 }
 
-/* Of the bits in elf_image.dirty. */
-enum { PAGE = 4096 };
-
-/* For BYTES, the size of an image or all the memory that it has for what is appended to it. */
-static unsigned char *new_dirty(size_t bytes)
-{
-	return xcalloc(bytes / PAGE / 8 + 1, 1);
-}
-
-/* Gives IMAGE memory for SIZE bytes. */
-static int take_memory(struct elf_image *image, size_t size)
-{
-	void *data;
-
-	if (size <= SCRATCH_MAX) {
-		data = scratch_take(size, &image->room);
-	} else {
-		scratch_release(); /* who needs that much has no use for what is kept, until later */
-		data = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (data == MAP_FAILED)
-			data = NULL;
-		else
-			madvise(data, size, MADV_HUGEPAGE);
-		image->mapped = size;
-	}
-	image->data = data;
-	image->origin = 0;
-	if (data)
-		return 0;
-	image->mapped = image->room = 0;
-	return diag_errno(image->path, "copying it in memory");
-}
-
-/* Takes it away again, with what elf_touch() noted. */
-static void give_memory(struct elf_image *image)
-{
-	unsigned char *start = image->data - image->origin;
-
-	if (image->mapped && !image->borrowed)
-		munmap(start, image->mapped);
-	if (image->room && !image->borrowed)
-		scratch_give(start, image->room);
-	if (!image->borrowed)
-		free(image->dirty);
-	image->mapped = image->room = image->origin = 0;
-	image->shared = image->borrowed = false;
-	image->dirty = NULL;
-}
-
-/* Makes the memory of MEMORY that of IMAGE. */
-static void take_over(struct elf_image *image, const struct elf_image *memory)
-{
-	image->data = memory->data;
-	image->mapped = memory->mapped;
-	image->room = memory->room;
-	image->origin = memory->origin;
-	image->borrowed = memory->borrowed;
-	image->shared = memory->shared;
-	image->dirty = memory->dirty;
-}
-
-/* Decodes the headers of the SIZE bytes in MEMORY, which becomes IMAGE's, or is given back. */
-static enum elf_image_status init_from(struct elf_image *image, struct elf_image *memory, size_t size)
-{
-	enum elf_image_status status = elf_image_init(image, memory->data, size, memory->path);
-
-	if (status != ELF_IMAGE_OK) {
-		give_memory(memory);
-		return status;
-	}
-	take_over(image, memory);
-	return ELF_IMAGE_OK;
-}
-
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path)
 {
 	struct stat st;
@@ -446,44 +369,8 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 		return ELF_IMAGE_BAD;
 	}
 	struct elf_image memory = { .path = path, .data = data, .mapped = (size_t)st.st_size,
-				    .shared = true, .dirty = new_dirty((size_t)st.st_size) };
-	return init_from(image, &memory, memory.mapped);
-}
-
-/* Fills SIZE bytes at DATA from the start of FD. */
-static int read_all(int fd, unsigned char *data, size_t size, const char *path)
-{
-	for (size_t at = 0; at < size;) {
-		ssize_t got = pread(fd, data + at, size - at, (off_t)at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return diag_errno(path, "reading the file");
-		if (got == 0)
-			return diag_error(path, "reading the file: it became shorter meanwhile; run again");
-		at += (size_t)got;
-	}
-	return 0;
-}
-
-enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max)
-{
-	struct elf_image memory = { .path = path };
-	struct stat st;
-
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG ||
-	    (uint64_t)st.st_size > (max < SCRATCH_MAX ? max : SCRATCH_MAX))
-		return elf_image_open(image, fd, path);
-	*image = (struct elf_image){ .path = path };
-	if (take_memory(&memory, (size_t)st.st_size))
-		return ELF_IMAGE_BAD;
-	if (read_all(fd, memory.data, (size_t)st.st_size, path)) {
-		give_memory(&memory);
-		return ELF_IMAGE_BAD;
-	}
-	memory.dirty = new_dirty((size_t)st.st_size);
-	return init_from(image, &memory, (size_t)st.st_size);
+				    .shared = true, .dirty = elf_memory_dirty((size_t)st.st_size) };
+	return elf_memory_decode(image, &memory, memory.mapped);
 }
 
 int elf_image_redecode(struct elf_image *image, size_t size)
@@ -492,271 +379,14 @@ int elf_image_redecode(struct elf_image *image, size_t size)
 
 	free(image->phdr);
 	free(image->shdr);
-	return init_from(image, &memory, size) == ELF_IMAGE_OK ? 0 : -1;
-}
-
-/* Bytes of the page that starts at AT, of SIZE in all. */
-static size_t page_part(size_t at, size_t size)
-{
-	return size - at < PAGE ? size - at : PAGE;
-}
-
-/* Gives back the pages that are the file's in [from, to) of IMAGE, FROM at the start of one. */
-static void relax(const struct elf_image *image, size_t from, size_t to)
-{
-	if (!image->shared || sysconf(_SC_PAGESIZE) != PAGE)
-		return;
-	for (size_t at = from, end; at < to; at = end + PAGE) {
-		for (end = at; end < to && !elf_touched(image, end); end += PAGE)
-			;
-		if (end > at)
-			madvise(image->data + at, end - at, MADV_DONTNEED);
-	}
-}
-
-/* Bytes that are gone through at once. */
-enum { PIECE = 8 << 20 };
-
-/* End of the piece that starts at AT, at most TO. */
-static uint64_t piece_end(uint64_t at, uint64_t to)
-{
-	uint64_t end = (at / PIECE + 1) * PIECE;
-
-	return end < to ? end : to;
-}
-
-static void relax_piece(const struct elf_image *image, uint64_t from, uint64_t to)
-{
-	if (image->size >= ELF_IMAGE_VERY_LARGE)
-		relax(image, from / PAGE * PAGE, to);
-}
-
-/* Copies IMAGE's bytes to TO. */
-static void copy_bytes(unsigned char *to, const struct elf_image *image)
-{
-	for (uint64_t at = 0, end; at < image->size; at = end) {
-		end = piece_end(at, image->size);
-		memcpy(to + at, image->data + at, end - at);
-		relax_piece(image, at, end);
-	}
-}
-
-/* Bytes of memory that an image of SIZE bytes has behind it, so that appending seldom takes another copy. */
-static size_t slack(size_t size)
-{
-	return size / 16 + (64 << 10);
-}
-
-/* Bytes of the memory that IMAGE has from its data on. */
-static size_t capacity(const struct elf_image *image)
-{
-	return image->mapped + image->room - image->origin; /* one of the first two is 0 */
-}
-
-/* Notes in COPY, which has none of it noted yet, what was touched in IMAGE, whose bytes it has with FRONT before
- * them. */
-static void copy_touched(struct elf_image *copy, const struct elf_image *image, size_t front)
-{
-	if (!image->dirty)
-		return;
-	copy->dirty = new_dirty(capacity(copy));
-	for (size_t at = 0; at < image->size; at += PAGE)
-		if (elf_touched(image, at))
-			elf_touch(copy, front + at, page_part(at, image->size));
-}
-
-int elf_image_grow(struct elf_image *image, size_t front, size_t tail)
-{
-	struct elf_image memory = { .path = image->path };
-	size_t size = front + image->size + tail;
-
-	if (take_memory(&memory, size + slack(size)))
-		return -1;
-	memset(memory.data, 0, front);
-	copy_bytes(memory.data + front, image);
-	memset(memory.data + front + image->size, 0, tail);
-	copy_touched(&memory, image, front);
-	elf_touch(&memory, 0, front);
-	elf_touch(&memory, front + image->size, tail);
-	give_memory(image);
-	take_over(image, &memory);
-	image->size += front;
-	return 0;
-}
-
-int elf_image_append(struct elf_image *image, const void *data, size_t size)
-{
-	if (capacity(image) < image->size + size && elf_image_grow(image, 0, size))
-		return -1;
-	memcpy(image->data + image->size, data, size);
-	elf_touch(image, image->size, size);
-	image->size += size;
-	return 0;
-}
-
-/* Maps the file FD in COPY, with memory for SIZE bytes, and brings it to the bytes of IMAGE, which knows where
- * it differs from the file. */
-static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int fd, size_t size)
-{
-	struct stat st;
-	size_t shared;
-
-	if (fstat(fd, &st))
-		return diag_errno(image->path, "reading the file's size");
-	shared = (size_t)st.st_size < image->size ? (size_t)st.st_size : image->size;
-	if (take_memory(copy, size))
-		return -1;
-	copy->dirty = new_dirty(size);
-	copy->shared = true;
-	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-			   fd, 0) == MAP_FAILED)
-		return diag_errno(image->path, "mapping the file");
-	for (size_t at = 0; at < image->size; at += PAGE)
-		if (elf_touched(image, at)) {
-			memcpy(copy->data + at, image->data + at, page_part(at, image->size));
-			elf_touch(copy, at, page_part(at, image->size));
-		}
-	return 0;
-}
-
-static int copy_all(struct elf_image *copy, const struct elf_image *image, size_t size)
-{
-	if (take_memory(copy, size))
-		return -1;
-	copy_bytes(copy->data, image);
-	copy_touched(copy, image, 0);
-	return 0;
-}
-
-/* Gives IMAGE, which is a plain copy of OTHER, header tables of its own. */
-static void copy_headers(struct elf_image *image, const struct elf_image *other)
-{
-	image->phdr = xreallocarray(NULL, other->phnum + 1, sizeof *image->phdr);
-	image->shdr = xreallocarray(NULL, other->shnum + 1, sizeof *image->shdr);
-	if (other->phnum)
-		memcpy(image->phdr, other->phdr, other->phnum * sizeof *image->phdr);
-	if (other->shnum)
-		memcpy(image->shdr, other->shdr, other->shnum * sizeof *image->shdr);
-}
-
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room, bool share)
-{
-	struct elf_image memory = { .path = image->path };
-	bool all = (!share && image->size < ELF_IMAGE_VERY_LARGE) || fd < 0 || !image->dirty || image->origin;
-	size_t size = image->size + room + slack(image->size);
-
-	*copy = (struct elf_image){ .path = image->path };
-	if (all ? copy_all(&memory, image, size) : copy_dirty(&memory, image, fd, size)) {
-		give_memory(&memory);
-		return -1;
-	}
-	*copy = *image;
-	take_over(copy, &memory);
-	copy_headers(copy, image);
-	return 0;
-}
-
-void elf_image_view(struct elf_image *view, const struct elf_image *image)
-{
-	*view = *image;
-	view->borrowed = true;
-	copy_headers(view, image);
-}
-
-int elf_image_save(const struct elf_image *image, struct elf_saved *saved)
-{
-	struct elf_image memory = { .path = image->path };
-	size_t bytes = 0;
-
-	*saved = (struct elf_saved){ .size = image->size };
-	for (size_t at = 0; at < image->size; at += PAGE)
-		if (elf_touched(image, at))
-			bytes += page_part(at, image->size);
-	if (take_memory(&memory, bytes + 1))
-		return -1;
-	saved->pages = memory.data;
-	saved->mapped = memory.mapped;
-	saved->room = memory.room;
-	saved->dirty = new_dirty(image->size);
-	if (image->dirty)
-		memcpy(saved->dirty, image->dirty, image->size / PAGE / 8 + 1);
-	else
-		memset(saved->dirty, 0xff, image->size / PAGE / 8 + 1);
-	for (size_t at = 0, to = 0; at < image->size; at += PAGE)
-		if (elf_touched(image, at)) {
-			memcpy(saved->pages + to, image->data + at, page_part(at, image->size));
-			to += page_part(at, image->size);
-		}
-	return 0;
-}
-
-void elf_image_restore(struct elf_image *image, const struct elf_saved *saved,
-		       const struct elf_image *original, size_t front)
-{
-	const struct elf_image then = { .dirty = saved->dirty };
-	const unsigned char *from = saved->pages;
-
-	image->size = saved->size;
-	for (size_t at = 0; at < image->size; at += PAGE) {
-		size_t part = page_part(at, image->size);
-
-		if (elf_touched(&then, at)) {
-			memcpy(image->data + at, from, part);
-			from += part;
-		} else if (elf_touched(image, at)) { /* then it lies behind the front */
-			memcpy(image->data + at, original->data + (at - front), part);
-		}
-	}
-	if (image->dirty)
-		memcpy(image->dirty, saved->dirty, image->size / PAGE / 8 + 1);
-}
-
-void elf_saved_release(struct elf_saved *saved)
-{
-	struct elf_image memory = { .data = saved->pages, .mapped = saved->mapped, .room = saved->room,
-				    .dirty = saved->dirty };
-
-	give_memory(&memory);
-	*saved = (struct elf_saved){ 0 };
-}
-
-void elf_image_relax(const struct elf_image *image)
-{
-	relax(image, 0, image->size);
-}
-
-int elf_image_for_each(const struct elf_image *image, uint64_t from, uint64_t to, void *context,
-		       int (*each)(void *context, const unsigned char *data, size_t size))
-{
-	int result = 0;
-
-	for (uint64_t at = from, end; at < to && result == 0; at = end) {
-		end = piece_end(at, to);
-		result = each(context, image->data + at, end - at);
-		relax_piece(image, at, end);
-	}
-	return result;
-}
-
-bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size)
-{
-	if (size > a->size || size > b->size)
-		return false;
-	for (uint64_t at = 0, end; at < size; at = end) {
-		end = piece_end(at, size);
-		if (memcmp(a->data + at, b->data + at, end - at) != 0)
-			return false;
-		relax_piece(a, at, end);
-		relax_piece(b, at, end);
-	}
-	return true;
+	return elf_memory_decode(image, &memory, size) == ELF_IMAGE_OK ? 0 : -1;
 }
 
 void elf_image_release(struct elf_image *image)
 {
 	free(image->phdr);
 	free(image->shdr);
-	give_memory(image);
+	elf_memory_give(image);
 	*image = (struct elf_image){ .path = image->path };
 }
 

@@ -61,73 +61,9 @@ enum elf_image_status {
  * afterwards.  On anything but ELF_IMAGE_OK the image holds nothing to release. */
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path);
 
-/* The same, reading a file of at most MAX bytes (and not a very large one) into memory, which the thread that
- * opened it has to release (scratch.h): cheaper for a small file, and for who changes much of it. */
-enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max);
-
 /* The same as elf_image_open() for SIZE bytes at DATA, which the caller owns and keeps alive. */
 enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size,
 				     const char *path);
-
-/* Makes COPY the same bytes as IMAGE has now, with the same headers, and memory for ROOM bytes more after
- * them, which its size does not count and which hold anything.  FD is the file that IMAGE came from, or -1.
- * Where SHARE, and always where it is very large, pages that are the same in the file are shared with it: the
- * copy takes memory only for what differs, and is cheaper where little is going to be changed.  To be released
- * by the same thread.  0, or -1 after a message. */
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room, bool share);
-
-/* Puts FRONT zero bytes (a multiple of 4096) before IMAGE's contents, and makes room for TAIL more after
- * them, zeros that its size does not count yet.  Both count as touched.  The headers decoded in it stay as
- * they are.  0, or -1 after a message. */
-int elf_image_grow(struct elf_image *image, size_t front, size_t tail);
-
-/* Takes IMAGE's first FRONT bytes away.  The headers decoded in it stay as they are. */
-static inline void elf_image_drop_front(struct elf_image *image, size_t front)
-{
-	image->data += front;
-	image->size -= front;
-	image->origin += front;
-}
-
-/* Appends SIZE bytes of DATA to IMAGE, whose headers stay as they are.  0, or -1 after a message. */
-int elf_image_append(struct elf_image *image, const void *data, size_t size);
-
-/* Makes VIEW another image of the memory of IMAGE, who outlives it and whose bytes change with it: with the
- * same headers, but its own. */
-void elf_image_view(struct elf_image *view, const struct elf_image *image);
-
-/* What elf_image_save() keeps. */
-struct elf_saved {
-	unsigned char *dirty; /* as in struct elf_image; owned */
-	unsigned char *pages; /* the touched ones, one after the other; owned */
-	size_t mapped, room;  /* as in struct elf_image, of pages */
-	size_t size;          /* of the image */
-};
-
-/* Keeps in SAVED what was touched in IMAGE, to be released by the same thread.  0, or -1 after a message;
- * SAVED holds nothing then. */
-int elf_image_save(const struct elf_image *image, struct elf_saved *saved);
-
-/* Brings IMAGE back to the bytes and the size that it had when SAVED was made of it.  What was touched since
- * then, and not before, is taken from ORIGINAL, whose contents IMAGE had with FRONT bytes before them
- * (elf_image_grow()).  Trusts elf_touch().  The headers decoded in it stay as they are. */
-void elf_image_restore(struct elf_image *image, const struct elf_saved *saved,
-		       const struct elf_image *original, size_t front);
-void elf_saved_release(struct elf_saved *saved);
-
-/* True if the first SIZE bytes of A and B are the same.  All of them are compared. */
-bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size);
-
-/* Of images at least as large (bytes), who has gone through some bytes gives their pages back. */
-#define ELF_IMAGE_VERY_LARGE ((size_t)32 << 20)
-
-/* Gives back the memory of pages that are the file's; they are read again when somebody looks at them. */
-void elf_image_relax(const struct elf_image *image);
-
-/* Calls `each` for all of [from, to) in pieces, in ascending order, and gives back the pages of each piece
- * of a very large image afterwards.  Ends with the first result that is not 0, which is returned. */
-int elf_image_for_each(const struct elf_image *image, uint64_t from, uint64_t to, void *context,
-		       int (*each)(void *context, const unsigned char *data, size_t size));
 
 /* Decodes the headers again, after IMAGE's bytes have changed to become those of a file of SIZE bytes
  * (at most those mapped).  On failure IMAGE is released.  0, or -1 after a message. */
@@ -215,12 +151,12 @@ static inline void elf_touch(struct elf_image *image, uint64_t offset, uint64_t 
 {
 	offset += image->origin;
 	if (image->dirty && size)
-		for (uint64_t page = offset / 4096; page <= (offset + size - 1) / 4096; page++)
+		for (uint64_t page = offset / ELF_IMAGE_TOUCHED; page <= (offset + size - 1) / ELF_IMAGE_TOUCHED; page++)
 			image->dirty[page / 8] |= (unsigned char)(1u << page % 8);
 }
 static inline bool elf_touched(const struct elf_image *image, uint64_t offset)
 {
-	uint64_t page = (image->origin + offset) / 4096;
+	uint64_t page = (image->origin + offset) / ELF_IMAGE_TOUCHED;
 
 	return !image->dirty || image->dirty[page / 8] >> page % 8 & 1;
 }

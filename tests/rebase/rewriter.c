@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "elf_memory.h"
 #include "exec_room.h"
 #include "rewrite.h"
 
