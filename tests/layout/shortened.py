@@ -81,12 +81,13 @@ int openat64(int directory, const char *name, int flags, ...) __attribute__((ali
 """
 # As many pages of pointers to itself as take several kinds of reading.
 SOURCE = graph.SOURCE.replace("	.bss", "	.rept 4000\n	.{word} f{name}\n	.endr\n	.bss")
-# A file that is worked on in its mapping: smaller ones are read before anything is written (COPY_MAX of elf_image.c).
+# A file that is worked on in its mapping: undoing reads smaller ones first (SCRATCH_MAX).  Larger ones come before it.
 LARGE = SOURCE.replace("	.bss", "	.skip 34000000, 1\n	.bss")
+LARGER = SOURCE.replace("	.bss", "	.skip 34100000, 1\n	.bss")
 here = scratch()
 shim = compile_c(SHIM, os.path.join(here, "shim.so"), "-shared", "-fPIC", "-ldl", "-w")
 master = graph.Root(os.path.join(here, "master"))
-names = [master.library(name, source=LARGE if name == "h" else SOURCE) for name in "abcdefgh"]
+names = [master.library(name, source={"f": LARGER, "g": LARGER, "h": LARGE}.get(name, SOURCE)) for name in "abcdefgh"]
 names.append(master.program("prog", names))
 write(master.path + "/etc/many.yaml", "manifest: 1\napplication: many\nhosts:\n  - path: /usr/lib/t/*.so\n"
       "plugins:\n  - feature: some\n    path: /usr/lib/plugins/*.so\n")
