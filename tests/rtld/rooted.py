@@ -86,6 +86,14 @@ def lazy_slots(path, always, cache={}):
     return cache[path]
 
 
+def has_resolvers(path, cache={}):
+    """True if PATH, which ld.so binds lazily, has symbols of type STT_GNU_IFUNC: a resolver that is called early may keep
+    what it found out about the processor (libatomic's do)."""
+    if path not in cache:
+        cache[path] = " IFUNC " in run(["readelf", "-sDW", path]).stdout
+    return cache[path]
+
+
 def table_at(path, address, cache={}):
     """Name of the C++ virtual table or type information in PATH, a weak symbol, that ADDRESS lies in."""
     if path not in cache:
@@ -119,9 +127,10 @@ def compare_images(root, command, always_lazy=False, **environment):
     each object is the same after its relocation, and at the entry point.
 
     A lazy call's slot may hold its stub in one and the function in the other: then it has to be the function
-    that a third run, with LD_BIND_NOW, puts there.  ALWAYS_LAZY: so it may in objects linked with
-    -z now, too (glibc before 2.35 makes every call lazy where there is an audit module).  Returns (objects, pages,
-    such slots, words that differ in a copy of a C++ table of which ld.so says that another object's is used)."""
+    that a third run, with LD_BIND_NOW, puts there; so has what a resolver keeps in its own object.  ALWAYS_LAZY: so
+    it may in objects linked with -z now, too (glibc before 2.35 makes every call lazy where there is an audit module).
+    Returns (objects, pages, such slots, words that differ in a copy of a C++ table of which ld.so says that another
+    object's is used)."""
     active = Image(root, command, PRELINK_RTLD="on_", **environment)
     aside = Image(root, command, PRELINK_RTLD="off", **environment)
     now = None
@@ -150,7 +159,7 @@ def compare_images(root, command, always_lazy=False, **environment):
             if one[at:at + 8] == other[at:at + 8] or address + at == link_map:
                 continue
             seen, wanted = one[at:at + 8][::-1].hex(), other[at:at + 8][::-1].hex()
-            if address + at in slots and when == "relocated":
+            if when == "relocated" and (address + at in slots or (slots and has_resolvers(root + path))):
                 now = now or Image(root, command, PRELINK_RTLD="off", LD_BIND_NOW="1",
                                    **environment)
                 place = {l: k for k, l in enumerate(now.lines)}.get(line)
