@@ -100,12 +100,14 @@ static int fill_loader(void *context, const struct object *object, struct elf_im
 	return liblist_fill_loader(apply->bind, apply->table->object[object->index], image);
 }
 
-/* Says, in one line, that the program at PATH got PLAN, or WHY not; PLAN may be NULL then. */
-static void say_plan(const char *path, const struct plan *plan, const char *why)
+/* Says, in one line, that PROGRAM got PLAN, or why not; PLAN may be NULL then. */
+static void say_plan(const struct object *program, const struct plan *plan)
 {
 	flockfile(stdout); /* other threads have something to say, too */
-	diag_put(stdout, path);
-	printf(": %s%s", why ? "no plan: " : "plan", why ? why : "");
+	diag_put(stdout, program->path);
+	printf(": %s", program->no_plan ? "no plan: " : "plan");
+	if (program->no_plan)
+		diag_put(stdout, program->no_plan);
 	if (plan) {
 		printf(": ");
 		plan_print(plan, stdout);
@@ -126,6 +128,13 @@ static void say_list(const char *path, const struct liblist *list, const char *w
 	funlockfile(stdout);
 }
 
+static char *refusal_text(const struct plan_refusal *refusal)
+{
+	if (!refusal->why)
+		return NULL;
+	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) : xstrdup(refusal->why);
+}
+
 /* A plan, where the program is better off with one, and a list where ld.so takes one. */
 static enum object_skip attach(void *context, const struct object *object, struct elf_image *image,
 			       struct undo *undo, bool *changed)
@@ -133,24 +142,26 @@ static enum object_skip attach(void *context, const struct object *object, struc
 	struct apply *apply = context;
 	bool talk = apply->options->verbose && !apply->options->json;
 	enum object_skip skip = SKIP_NOT;
-	const char *why = NULL, *why_no_list = NULL;
+	struct plan_refusal refusal = { 0 };
+	const char *why_no_list = NULL;
 	struct object *program = apply->table->object[object->index];
-	struct plan *plan = apply->module ? plan_make(&apply->planner, program, &why) : NULL;
+	struct plan *plan = apply->module ? plan_make(&apply->planner, program, &refusal) : NULL;
 	struct liblist *list = liblist_make(&apply->planner, program, image, &why_no_list);
 
 	if (!apply->module)
-		why = "there is no run-time module";
+		refusal.why = "the run-time module is not installed";
 	else if (plan && !plan_pays(plan))
-		why = "the run-time module would cost more than it saves";
+		refusal.why = "the run-time module would cost more than it saves";
 	else if (plan)
-		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, liblist_guest(list), &why);
-	*changed = !why;
-	if (why && list && undo->front == 0) { /* the image is as it was */
+		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, liblist_guest(list), &refusal.why);
+	*changed = !refusal.why;
+	if (refusal.why && list && undo->front == 0) { /* the image is as it was */
 		skip = liblist_attach(list, image, undo, &why_no_list);
 		*changed = !why_no_list;
 	}
-	if (talk && (plan || why))
-		say_plan(object->path, plan, why);
+	program->no_plan = refusal_text(&refusal);
+	if (talk)
+		say_plan(program, plan);
 	if (talk && (list || why_no_list))
 		say_list(object->path, list, why_no_list);
 	liblist_free(list);

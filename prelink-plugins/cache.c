@@ -13,7 +13,7 @@
 #include "outfile.h"
 
 #define CACHE_MAGIC "prelink-plugins\n"
-#define CACHE_VERSION 1
+#define CACHE_VERSION 2
 #define CACHE_ORDER 0x01020304
 
 /* The file opens with this; objects, plugins, inputs, the pool and the strings follow without gaps. */
@@ -76,7 +76,7 @@ static bool object_is_sound(const struct cache *c, size_t i)
 {
 	const struct cache_object *o = &c->object[i];
 
-	return o->path < c->strings_size && o->machine < c->strings_size && o->kind <= OBJECT_LOADER &&
+	return o->path < c->strings_size && o->machine < c->strings_size && o->no_plan < c->strings_size && o->kind <= OBJECT_LOADER &&
 	       o->skip < SKIP_COUNT && o->start <= o->end && list_fits(o->scope, c->pool_count) &&
 	       list_fits(o->plugin, c->plugin_count) && cache_string(c, o->path)[0] == '/' &&
 	       (i == 0 || strcmp(cache_string(c, o[-1].path), cache_string(c, o->path)) < 0);
@@ -305,6 +305,16 @@ static bool is_itself_unchanged(const struct object *object, const struct cache_
 	       (!had_slot || (object->slot == entry->start && object->start == entry->start));
 }
 
+/* OBJECT is as the last run left it. */
+static void mark(const struct cache *cache, const struct cache_object *entry, struct object *object)
+{
+	const char *no_plan = cache_string(cache, entry->no_plan);
+
+	object->outcome = OUTCOME_UNCHANGED;
+	if (*no_plan && !object->no_plan)
+		object->no_plan = xstrdup(no_plan);
+}
+
 /* What cache_mark_unchanged() knows about each object of the table. */
 struct comparison {
 	const struct cache *cache;
@@ -355,7 +365,7 @@ void cache_mark_unchanged(const struct cache *cache, const struct object_table *
 	}
 	for (size_t i = 0; i < table->count; i++)
 		if ((programs || table->object[i]->kind == OBJECT_LIBRARY) && is_unchanged(&c, table->object[i]))
-			table->object[i]->outcome = OUTCOME_UNCHANGED;
+			mark(cache, &cache->object[c.entry[i]], table->object[i]);
 	free(c.entry);
 }
 
@@ -366,7 +376,7 @@ void cache_mark_left(const struct cache *cache, const struct object_table *table
 		const struct cache_object *entry = cache_find(cache, object->path);
 
 		if (entry && is_file_left(object, entry))
-			object->outcome = OUTCOME_UNCHANGED;
+			mark(cache, entry, object);
 	}
 }
 
@@ -505,6 +515,7 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 		.machine = add_string(b, object->arch ? object->arch->name : NULL),
 		.kind = object->kind,
 		.skip = object->skip,
+		.no_plan = add_string(b, object->no_plan),
 		.flags = (has_slot ? CACHE_HAS_SLOT : 0) |
 			 (prelinked ? CACHE_PRELINKED : 0) | (object->wanted ? CACHE_WANTED : 0),
 	};

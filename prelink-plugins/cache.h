@@ -37,6 +37,8 @@ struct cache_object {
 	uint32_t skip;            /* enum object_skip */
 	uint32_t flags;           /* CACHE_* */
 	uint32_t uses;            /* programs that have it in their start-up scope */
+	uint32_t no_plan;         /* string: of a program, why it has no plan; "" where it has one */
+	uint32_t padding;
 	struct cache_list scope;  /* objects, itself first */
 	struct cache_list plugin; /* records of the plugin table; not in the pool */
 };
@@ -96,12 +98,13 @@ void cache_recall_refusals(const struct cache *cache, const struct object_table 
 
 /* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would
  * be given what it has: the same slot, the same scope, and so on for every object of its scope and of its
- * plugins' scopes.  Bind, plan and rewrite pass over these.  After layout.  PROGRAMS: programs may be
+ * plugins' scopes.  Programs get `no_plan` again.  Bind, plan and rewrite pass over these.  After layout.  PROGRAMS: programs may be
  * unchanged, too (the run-time module that their plans are for is still the same, or still not there). */
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
 			  const struct options *options, bool programs);
 
-/* For --status and --report: marks, as OUTCOME_UNCHANGED, each object that is the file that the last run left. */
+/* For --status and --report: marks, as OUTCOME_UNCHANGED, each object that is the file that the last run left; sets
+ * its `no_plan`. */
 void cache_mark_left(const struct cache *cache, const struct object_table *table);
 
 /* True if PATH is among the inputs, and as it was. */

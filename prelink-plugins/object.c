@@ -143,6 +143,7 @@ void object_release(struct object *object)
 	free(object->scope.member);
 	free(object->plugin);
 	free(object->missing);
+	free(object->no_plan);
 	free(object);
 }
 

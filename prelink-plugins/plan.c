@@ -205,24 +205,15 @@ void plan_look(struct planner *planner, struct object *const *programs, size_t c
 	bind_index(planner->bind);
 }
 
-/* NULL, or why there can be no plan. */
-static const char *open_drafts(struct planner *planner, struct plan *plan)
+static struct plan_refusal refuse(const char *why, const struct object *about)
 {
-	for (size_t i = 0; i < plan->count; i++) {
-		struct draft *draft = &plan->draft[i];
-		draft->placed = plan_look_at(planner, draft->object);
-		if (!draft->placed)
-			return "a file of it could not be read";
-		if (i != PLAN_PROGRAM && !draft->placed->known)
-			return "a library of it has neither a slot nor a build-id";
-	}
-	return NULL;
+	return (struct plan_refusal){ why, about };
 }
 
-static const char *collect_startup(struct plan *plan, struct object *program)
+static struct plan_refusal collect_startup(struct plan *plan, struct object *program)
 {
 	if (!program->loader)
-		return "its ld.so is not there";
+		return refuse("its ld.so is not there", NULL);
 	add_object(plan, program);
 	add_object(plan, program->loader);
 	for (size_t i = 0; i < program->scope.count; i++)
@@ -232,15 +223,53 @@ static const char *collect_startup(struct plan *plan, struct object *program)
 	for (size_t i = 0; i < plan->startup; i++)
 		for (size_t j = 0; j < plan->draft[i].object->needed_count; j++)
 			if (plan->draft[i].object->needed[j].tag != DT_NEEDED)
-				return "DT_FILTER or DT_AUXILIARY in its start-up scope";
-	return NULL;
+				return refuse("it is a filter (DT_FILTER or DT_AUXILIARY), and loaded at start",
+					      plan->draft[i].object);
+	return refuse(NULL, NULL);
 }
 
-static void collect_plugins(struct plan *plan, const struct object *program)
+/* Why OBJECT, a library, cannot be in a plan; NULL where it can. */
+static const char *why_not(const struct placed *placed)
+{
+	if (!placed)
+		return "it could not be read, and is loaded at start";
+	return placed->known ? NULL : "it has neither a slot nor a build-id, and is loaded at start";
+}
+
+static struct plan_refusal open_startup(struct planner *planner, struct plan *plan)
+{
+	for (size_t i = 0; i < plan->startup; i++) {
+		struct draft *draft = &plan->draft[i];
+		draft->placed = plan_look_at(planner, draft->object);
+		const char *why = i == PLAN_PROGRAM && draft->placed ? NULL : why_not(draft->placed);
+		if (why)
+			return refuse(why, draft->object);
+	}
+	return refuse(NULL, NULL);
+}
+
+/* Adds PLUGIN and what comes with it; or nothing of that, where an object cannot be in a plan: ld.so alone then sees to
+ * all of them, whenever they are loaded. */
+static void add_plugin(struct planner *planner, struct plan *plan, const struct plugin_scope *plugin)
+{
+	for (size_t i = 0; i < plugin->scope.count; i++) {
+		struct object *object = plugin->scope.member[i];
+
+		if (index_of(plan, object) == NO_INDEX && why_not(plan_look_at(planner, object))) {
+			plan->estimate.left_out++;
+			return;
+		}
+	}
+	for (size_t i = 0; i < plugin->scope.count; i++)
+		add_object(plan, plugin->scope.member[i]);
+}
+
+static void collect_plugins(struct planner *planner, struct plan *plan, const struct object *program)
 {
 	for (size_t i = 0; i < program->plugin_count; i++)
-		for (size_t j = 0; j < program->plugin[i].scope.count; j++)
-			add_object(plan, program->plugin[i].scope.member[j]);
+		add_plugin(planner, plan, &program->plugin[i]);
+	for (size_t i = plan->startup; i < plan->count; i++)
+		plan->draft[i].placed = plan_look_at(planner, plan->draft[i].object);
 }
 
 /* Brings the plugin side into the format's order. */
@@ -538,27 +567,26 @@ static uint64_t static_tls(const struct plan *plan)
 	return bytes;
 }
 
-static const char *make(struct planner *planner, struct workbench *bench, struct plan *plan,
-			struct object *program)
+static struct plan_refusal make(struct planner *planner, struct workbench *bench, struct plan *plan,
+				struct object *program)
 {
 	struct universe universe;
-	const char *why = collect_startup(plan, program);
+	struct plan_refusal refusal = collect_startup(plan, program);
 
-	if (why)
-		return why;
-	collect_plugins(plan, program);
+	if (!refusal.why)
+		refusal = open_startup(planner, plan);
+	if (refusal.why)
+		return refusal;
+	collect_plugins(planner, plan, program);
 	if (plan->count > PLAN_OBJECTS_MAX)
-		return "more libraries and plugins than the run-time module has room for";
-	why = open_drafts(planner, plan);
-	if (why)
-		return why;
+		return refuse("more libraries and plugins than the run-time module has room for", NULL);
 	sort_plugins(plan);
 	if (universe_init(&universe, bench->bind, program))
-		return "its symbols could not be bound";
+		return refuse("its symbols could not be bound", NULL);
 	int result = decide_all(bench, plan, &universe);
 	universe_release(&universe);
 	if (result)
-		return "its symbols could not be bound";
+		return refuse("its symbols could not be bound", NULL);
 	for (size_t i = plan->startup; i < plan->count; i++)
 		enter_closure(plan, &plan->draft[i], closure_of(program, plan->draft[i].object));
 	collect_names(plan);
@@ -567,17 +595,17 @@ static const char *make(struct planner *planner, struct workbench *bench, struct
 	plan->estimate.size = plan_size(plan);
 	plan->estimate.static_tls = static_tls(plan);
 	plan->estimate.cost += NS_MODULE + (int64_t)plan->startup * NS_OBJECT;
-	return NULL;
+	return refuse(NULL, NULL);
 }
 
-struct plan *plan_make(struct planner *planner, struct object *program, const char **why)
+struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal)
 {
 	struct plan *plan = xcalloc(1, sizeof *plan);
 	struct workbench *bench = take_workbench(planner);
 
-	*why = make(planner, bench, plan, program);
+	*refusal = make(planner, bench, plan, program);
 	leave_workbench(planner, bench, plan);
-	if (!*why)
+	if (!refusal->why)
 		return plan;
 	plan_free(plan);
 	return NULL;
@@ -589,10 +617,14 @@ void plan_print(const struct plan *plan, FILE *out)
 
 	fprintf(out, "%lld us saved at start, %lld us spent, %lld us saved if all its plugins are loaded (%zu objects at "
 		"start, %zu for plugins; spares %zu relative relocations, %zu lookups, %zu pages; leaves %zu values, %zu "
-		"fixups, %zu relocations; %llu bytes)", (long long)estimate->saved / 1000,
+		"fixups, %zu relocations; %llu bytes", (long long)estimate->saved / 1000,
 		(long long)estimate->cost / 1000, (long long)estimate->plugins_saved / 1000, estimate->objects,
 		estimate->plugin_objects, estimate->relative, estimate->lookups, estimate->pages, estimate->values,
 		estimate->fixups, estimate->residual, (unsigned long long)estimate->size);
+	if (estimate->left_out)
+		fprintf(out, "; leaves out %zu plugins, which have no slot and no build-id, or need what has none",
+			estimate->left_out);
+	putc(')', out);
 }
 
 bool plan_pays(const struct plan *plan)

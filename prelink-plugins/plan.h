@@ -41,6 +41,7 @@ struct plan_estimate {
 	size_t lookups;                  /* symbols that it need not look up */
 	size_t pages;                    /* that are not written */
 	size_t values, fixups, residual; /* left to do: words written by the module, and by ld.so */
+	size_t left_out;                 /* plugins that cannot be in the plan, with what comes with them */
 	uint64_t static_tls;             /* bytes of the start-up libraries' thread-local storage */
 	uint64_t size;                   /* bytes of the plan */
 	int64_t saved, cost;             /* nanoseconds at start-up, by the constants of plan.c */
@@ -49,9 +50,15 @@ struct plan_estimate {
 
 struct plan; /* of one program */
 
-/* Makes the plan of PROGRAM.  NULL where it cannot have one: WHY (static) then says why, and a message was
- * printed only if something failed. */
-struct plan *plan_make(struct planner *planner, struct object *program, const char **why);
+/* Why a program has no plan. */
+struct plan_refusal {
+	const char *why;            /* static; NULL: it has one */
+	const struct object *about; /* whose fault it is, where it is another object's */
+};
+
+/* Makes the plan of PROGRAM.  NULL where it cannot have one: REFUSAL then says why, and a message was printed
+ * only if something failed. */
+struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal);
 void plan_free(struct plan *plan);
 const struct plan_estimate *plan_estimate(const struct plan *plan);
 

@@ -84,6 +84,8 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 	set(item, "end", placed ? json_address(o->end) : json_null());
 	set(item, "size", json_integer((json_int_t)(o->end - o->start)));
 	set(item, "skip", o->skip ? json_text(object_skip_text(o->skip)) : json_null());
+	if (is_program(o))
+		set(item, "no_plan", *cache_string(c, o->no_plan) ? json_text(cache_string(c, o->no_plan)) : json_null());
 	set(item, "prelinked", json_boolean(o->flags & CACHE_PRELINKED));
 	set(item, "uses", json_integer(o->uses));
 	set(item, "scope", paths(c, o->scope, (struct cache_list){ 0, 0 }, mark));
@@ -282,6 +284,13 @@ static void put_legend(const struct cache *c, const struct object_table *table)
 
 static void put_scope(const struct cache *c, const struct cache_object *program)
 {
+	const char *no_plan = cache_string(c, program->no_plan);
+
+	if (*no_plan) {
+		printf("    no plan: ");
+		diag_put(stdout, no_plan);
+		putchar('\n');
+	}
 	for (uint32_t i = 1; i < program->scope.count; i++) {
 		printf("    ");
 		put_path(c, &c->object[c->pool[program->scope.first + i]]);

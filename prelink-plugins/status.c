@@ -113,21 +113,30 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 		status->why = "a library that the plan was made for is no longer loaded at start";
 }
 
+/* Why a plugin, or what it needs, with FILE is not loaded as planned. */
+static const char *why_slow(const struct placed *file)
+{
+	return file && !file->known ? "has neither a slot nor a build-id, and so is in no plan" :
+				      "was not there, or was another file, when the plan was made";
+}
+
 /* Plugins: each with all that it brings. */
 static void check_plugins(struct program_status *status, struct placed_table *placed, const struct stored *stored,
 			  const struct object *program)
 {
 	for (size_t i = 0; i < program->plugin_count; i++) {
 		const struct object_list *scope = &program->plugin[i].scope;
-		const struct object *cause = NULL;
+		struct object *cause = NULL;
 		for (size_t k = 0; k < scope->count && !cause; k++)
 			if (!object_list_has(&program->scope, scope->member[k]) &&
 			    !plugin_is_planned(stored, placed_open(placed, scope->member[k])))
 				cause = scope->member[k];
 		status->plugins++;
 		status->planned += !cause;
-		if (cause && !status->cause)
+		if (cause && !status->cause) {
 			status->cause = cause;
+			status->why = why_slow(placed_open(placed, cause));
+		}
 	}
 }
 
@@ -137,14 +146,12 @@ struct program_status program_status(struct placed_table *placed, struct object 
 	struct placed *file = placed_open(placed, program);
 	struct stored stored;
 	struct stat st;
-	bool left = program->outcome == OUTCOME_UNCHANGED;
 
 	if (!file) {
 		status.why = "its file cannot be read";
 	} else if (!undo_present(&file->image)) {
 		status.why = program->skip ? object_skip_text(program->skip) :
-			     left ? "the last run left it without: one would not pay, or cannot be made; -v says which" :
-				    "it is not prelinked";
+			     program->no_plan ? program->no_plan : "it is not prelinked";
 	} else if (!read_plan(file, &stored)) {
 		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" : "its file holds none";
 	} else if (root_stat(placed->root, module, &st)) {
@@ -156,7 +163,6 @@ struct program_status program_status(struct placed_table *placed, struct object 
 		if (!status.why) {
 			check_plugins(&status, placed, &stored, program);
 			status.state = status.cause ? "partly" : "fast";
-			status.why = status.cause ? "was not there, or was another file, when the plan was made" : NULL;
 		}
 	}
 	return status;

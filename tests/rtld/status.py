@@ -7,7 +7,7 @@ import os
 
 import rooted
 import whole_root
-from harness import compile_c, expect, expect_equal, need, notegen, prelink, skip, write
+from harness import compile_c, expect, expect_equal, need, notegen, prelink, read, skip, write
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
@@ -81,6 +81,25 @@ check("a start-up library replaced", "slow: /opt/status/libs.so is not the file 
       ["relative only"], ["none"])
 prelink_again()
 check("prelinked once more", "fast: 3 libraries at start, 2 of 2 plugins", ["full"], ["full"])
+library("plugin3.so", "int plugin(void) { return 6; }", "-Wl,--build-id=none")
+write(f"{here}/plugin3.so", read(f"{here}/plugin3.so") + b"an appendix")
+prelink_again()
+check("a plugin that can be in no plan", "partly: 3 libraries at start, 2 of 3 plugins: /opt/status/plugin3.so has neither "
+      "a slot nor a build-id, and so is in no plan", ["full"], ["full"])
+os.unlink(f"{here}/plugin3.so")
+library("libs.so", "int s = 10; int start(void) { return s; }" + TABLE, "-Wl,--build-id=none")
+write(f"{here}/libs.so", read(f"{here}/libs.so") + b"an appendix")
+prelink_again()
+check("a library that can be in no plan", "no plan: /opt/status/libs.so: it has neither a slot nor a build-id, and is loaded "
+      "at start", [], [])
+row = json.loads(status("--json", "/opt/status/host", code=1))[0]
+expect_equal((row["state"], row["reason"]), ("no plan", "/opt/status/libs.so: it has neither a slot nor a build-id, and is "
+             "loaded at start"), "--status --json")
+listed = json.loads(prelink("--root", root, "-p", "--json").stdout)["objects"]
+expect_equal([o["no_plan"] for o in listed if o["path"] == "/opt/status/host"], [row["reason"]], "-p --json")
+library("libs.so", "int s = 10; int start(void) { return s; }" + TABLE)
+prelink_again()
+check("and without it", "fast: 3 libraries at start, 2 of 2 plugins", ["full"], ["full"])
 prelink("--root", root, "-u", "/opt/status/host")
 check("undone", "no plan: it is not prelinked", [], [])
 whole = status()
@@ -90,5 +109,5 @@ compile_c("int main(void) { return 0; }", f"{here}/small", *FLAGS)
 small = "/opt/status/small: no plan: "
 expect_equal(status("/opt/status/small", code=1), small + "it is not prelinked\n", "a program that prelink never saw")
 prelink_again()
-expect_equal(status("/opt/status/small", code=1), small + "the last run left it without: one would not pay, or cannot be "
-             "made; -v says which\n", "a program for which a plan does not pay")
+expect_equal(status("/opt/status/small", code=1), small + "the run-time module would cost more than it saves\n",
+             "a program for which a plan does not pay")
