@@ -15,6 +15,13 @@ const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image
 	return elf_image_string(image, dynamic->strtab.offset, dynamic->strtab.size, index);
 }
 
+struct dynamic_stamp dynamic_stamp(const struct dynamic *d)
+{
+	if (d->gnu_prelinked && d->checksum)
+		return (struct dynamic_stamp){ (uint32_t)d->checksum, (uint32_t)d->gnu_prelinked };
+	return (struct dynamic_stamp){ (uint32_t)d->null, (uint32_t)(d->null >> 32) };
+}
+
 static void decode_entry(struct dynamic *d, const GElf_Dyn *entry)
 {
 	if (entry->d_tag > DT_NULL && entry->d_tag < DT_NUM) {
@@ -176,6 +183,7 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 	for (i = 0; i < entries; i++) {
 		GElf_Dyn entry;
 		dynamic_entry(d, image, i, &entry);
+		d->null = entry.d_un.d_val;
 		if (entry.d_tag == DT_NULL)
 			break;
 		decode_entry(d, &entry);

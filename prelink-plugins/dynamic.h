@@ -29,6 +29,7 @@ struct dynamic {
 	uint64_t flags_1;      /* DT_FLAGS_1 */
 	uint64_t relacount;    /* DT_RELACOUNT or DT_RELCOUNT */
 	uint64_t gnu_prelinked, checksum; /* DT_GNU_PRELINKED, DT_CHECKSUM; 0 where absent */
+	uint64_t null;         /* d_un of the first DT_NULL, which means nothing but what rewrite.c says it does */
 	struct table strtab, rel, rela, jmprel, relr, init_array, fini_array, preinit_array;
 	bool jmprel_is_rela;   /* DT_PLTREL */
 	struct table symtab;   /* size from the hash table: what symbol_count() found */
@@ -43,6 +44,13 @@ int dynamic_init(struct dynamic *dynamic, const struct elf_image *image);
 
 /* The string at INDEX in DT_STRTAB, NULL (nothing printed) if it does not end inside the table. */
 const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index);
+
+/* The stamp of a rewritten library of ours: the checksum that undo.h speaks of, and seconds since 1970, as the tags say or,
+ * where there was no room for them, the two halves of `null`.  Both 0 where it has none. */
+struct dynamic_stamp {
+	uint32_t checksum, time;
+};
+struct dynamic_stamp dynamic_stamp(const struct dynamic *dynamic);
 
 /* Decodes entry INDEX (below count) of the dynamic section. */
 void dynamic_entry(const struct dynamic *dynamic, const struct elf_image *image, size_t index,

@@ -56,13 +56,15 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 		return -1;
 	}
 	placed->start = elf_image_first_address(&placed->image);
-	placed->slot = object->has_slot && placed->start == object->slot && placed->dynamic.gnu_prelinked &&
-		       placed->dynamic.checksum && undo_present(&placed->image);
+	struct dynamic_stamp stamp = dynamic_stamp(&placed->dynamic);
+
+	placed->slot = object->has_slot && placed->start == object->slot && stamp.checksum && stamp.time &&
+		       undo_present(&placed->image);
 	bool moved_loader = object->kind == OBJECT_LOADER && placed->dynamic.checksum && undo_present(&placed->image);
 
 	if (placed->slot || moved_loader) {
-		placed->identity[0] = (uint32_t)placed->dynamic.checksum;
-		placed->identity[1] = (uint32_t)placed->dynamic.gnu_prelinked;
+		placed->identity[0] = stamp.checksum;
+		placed->identity[1] = stamp.time;
 		placed->known = true;
 	} else {
 		placed->known = find_build_id(placed);

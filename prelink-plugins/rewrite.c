@@ -77,10 +77,11 @@ static uint64_t stamp_time(const struct object *object)
 }
 
 /* Puts DT_GNU_PRELINKED and DT_CHECKSUM (its value comes with the undo record) into IMAGE's dynamic
- * section: over the same tags, or into two spare entries after the last.  What a spare one holds but
- * for its tag means nothing.  Without room the object goes unstamped.  Only libraries are known by a
- * stamp. */
-static int stamp(struct elf_image *image, uint64_t time)
+ * section: over the same tags, or into two spare entries after the last.  What a DT_NULL entry holds but for
+ * its tag means nothing (gABI): where there is no room for the tags, as lld leaves none, both are in the
+ * first one of those, for our module to see.  It has room for them in ELFCLASS64; elsewhere the object goes
+ * unstamped.  Only libraries are known by a stamp. */
+static int stamp(struct elf_image *image, uint64_t time, struct undo *undo)
 {
 	const int64_t tags[2] = { DT_GNU_PRELINKED, DT_CHECKSUM };
 	const uint64_t values[2] = { time, 0 };
@@ -102,8 +103,12 @@ static int stamp(struct elf_image *image, uint64_t time)
 		}
 		next += place[i] == next;
 	}
-	if (next - dynamic.count > dynamic.spare)
+	if (next - dynamic.count > dynamic.spare) {
+		undo->stamped_null = image->is64 && dynamic.null == 0 && time <= UINT32_MAX;
+		if (undo->stamped_null)
+			elf_put64(image, dynamic.offset + dynamic.count * step + step / 2, time << 32);
 		return 0;
+	}
 	for (size_t i = 0; i < 2; i++) {
 		GElf_Dyn entry = { .d_tag = tags[i], .d_un.d_val = values[i] };
 
@@ -188,7 +193,7 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 	} else {
 		*changed = false;
 	}
-	if (!skip && object_moves(object) && stamp(out, stamp_time(object)))
+	if (!skip && object_moves(object) && stamp(out, stamp_time(object), &undo))
 		skip = SKIP_MALFORMED;
 	if (!skip && *changed)
 		skip = undo_append(out, original, &undo);

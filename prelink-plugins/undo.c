@@ -23,7 +23,7 @@ enum {
 	REC_STREAM_SIZE = 56,
 	REC_STREAM = 64,
 };
-enum { RECORD_VERSION = 1, FLAG_FILL = 1 };
+enum { RECORD_VERSION = 1, FLAG_FILL = 1, FLAG_STAMPED_NULL = 2 };
 
 /* The record, decoded.  Set by read_record(). */
 struct record {
@@ -236,22 +236,38 @@ static uint32_t crc_zeros(uint32_t crc, size_t size)
 	return crc_part(crc, zeros, size);
 }
 
-/* File offset of the value of DT_CHECKSUM, 0 where there is none. */
-static uint64_t checksum_value(const struct elf_image *image)
+/* Where the checksum of the stamp is in a file. */
+struct checksum {
+	uint64_t at; /* file offset; 0 where there is none */
+	size_t size; /* bytes: 4 or 8 */
+};
+
+static struct checksum find_checksum(const struct elf_image *image, bool stamped_null)
 {
 	const GElf_Phdr *p = elf_image_find_phdr(image, PT_DYNAMIC);
-	size_t step = elf_dyn_size(image);
+	size_t step = elf_dyn_size(image), word = elf_word_size(image);
 
 	for (uint64_t at = 0; p && at + step <= p->p_filesz; at += step) {
 		GElf_Dyn entry;
+		uint64_t value = p->p_offset + at + word;
 
 		elf_get_dyn(image, p->p_offset + at, &entry);
+		if (entry.d_tag == DT_NULL && stamped_null && image->is64)
+			return (struct checksum){ value + (image->big_endian ? 4 : 0), 4 };
 		if (entry.d_tag == DT_NULL)
 			break;
-		if (entry.d_tag == DT_CHECKSUM)
-			return p->p_offset + at + step / 2;
+		if (entry.d_tag == DT_CHECKSUM && !stamped_null)
+			return (struct checksum){ value, word };
 	}
-	return 0;
+	return (struct checksum){ 0 };
+}
+
+static void put_checksum(struct elf_image *image, struct checksum checksum, uint32_t value)
+{
+	if (checksum.size == 8)
+		elf_put64(image, checksum.at, value);
+	else if (checksum.size == 4)
+		elf_put32(image, checksum.at, value);
 }
 
 static int crc_piece(void *context, const unsigned char *data, size_t size)
@@ -269,18 +285,17 @@ static uint32_t crc_bytes(uint32_t crc, const struct elf_image *image, uint64_t 
 	return crc;
 }
 
-/* CRC-32 of IMAGE, a rewritten file, but for two fields.  RECORD is the file offset of .prelink.undo, which
- * lies after the dynamic section. */
-static uint32_t rewritten_crc(const struct elf_image *image, uint64_t record)
+/* CRC-32 of IMAGE, a rewritten file, but for two fields: CHECKSUM, and that in the record at file offset RECORD,
+ * which lies after the dynamic section. */
+static uint32_t rewritten_crc(const struct elf_image *image, struct checksum checksum, uint64_t record)
 {
-	uint64_t checksum = checksum_value(image), at = 0;
-	size_t word = elf_word_size(image);
+	uint64_t at = 0;
 	uint32_t crc = 0;
 
-	if (checksum && checksum + word <= record) {
-		crc = crc_bytes(crc, image, 0, checksum);
-		crc = crc_zeros(crc, word);
-		at = checksum + word;
+	if (checksum.at && checksum.at + checksum.size <= record) {
+		crc = crc_bytes(crc, image, 0, checksum.at);
+		crc = crc_zeros(crc, checksum.size);
+		at = checksum.at + checksum.size;
 	}
 	crc = crc_bytes(crc, image, at, record + REC_CRC);
 	crc = crc_zeros(crc, 4);
@@ -317,7 +332,7 @@ static unsigned char *make_record(const struct elf_image *original, const struct
 	elf_put32(&record, REC_VERSION, RECORD_VERSION);
 	elf_put64(&record, REC_SIZE, original->size);
 	elf_put32(&record, REC_ORIGINAL_CRC, crc_bytes(0, original, 0, original->size));
-	elf_put32(&record, REC_FLAGS, undo->fill ? FLAG_FILL : 0);
+	elf_put32(&record, REC_FLAGS, (undo->fill ? FLAG_FILL : 0) | (undo->stamped_null ? FLAG_STAMPED_NULL : 0));
 	elf_put64(&record, REC_DELTA, (uint64_t)undo->delta);
 	elf_put64(&record, REC_FRONT, undo->front);
 	elf_put64(&record, REC_WORDS, undo->words.count);
@@ -427,7 +442,9 @@ static const char *read_record(const struct elf_image *image, struct record *r)
 	    memcmp(image->data + o->sh_offset, magic, sizeof magic) != 0)
 		return "it does not start as one";
 	r->at = o->sh_offset;
-	if (elf_get32(image, r->at + REC_VERSION) != RECORD_VERSION)
+	uint32_t flags = elf_get32(image, r->at + REC_FLAGS);
+
+	if (elf_get32(image, r->at + REC_VERSION) != RECORD_VERSION || flags > (FLAG_FILL | FLAG_STAMPED_NULL))
 		return "it was written by a newer version of this program";
 	r->headers_at = h->sh_offset;
 	r->headers_size = h->sh_size;
@@ -435,7 +452,8 @@ static const char *read_record(const struct elf_image *image, struct record *r)
 	r->original_size = elf_get64(image, r->at + REC_SIZE);
 	r->original_crc = elf_get32(image, r->at + REC_ORIGINAL_CRC);
 	r->undo.arch = arch_find(image);
-	r->undo.fill = elf_get32(image, r->at + REC_FLAGS) & FLAG_FILL;
+	r->undo.fill = flags & FLAG_FILL;
+	r->undo.stamped_null = flags & FLAG_STAMPED_NULL;
 	r->undo.delta = (int64_t)elf_get64(image, r->at + REC_DELTA);
 	r->undo.front = elf_get64(image, r->at + REC_FRONT);
 	r->undo.words.count = elf_get64(image, r->at + REC_WORDS);
@@ -500,7 +518,7 @@ static int undo_by(struct elf_image *image, struct record *r)
 /* How the CRC of an image that we have just made was taken.  Set by set_crc(). */
 struct written {
 	uint64_t record;   /* file offset of .prelink.undo */
-	uint64_t checksum; /* as checksum_value() gave it */
+	uint64_t checksum; /* file offset */
 	uint32_t crc;
 };
 
@@ -511,12 +529,12 @@ enum { CRC_SMALL = 256 << 10 };
 /* True if IMAGE is still what was written, by its record R.  WRITTEN is NULL where it comes from a file. Else
  * its CRC was taken from the same bytes a moment ago, and it is enough that it would be taken in the same way
  * again. */
-static bool is_unchanged(const struct elf_image *image, const struct record *r, const struct written *written)
+static bool is_unchanged(const struct elf_image *image, const struct record *r, struct checksum checksum,
+			 const struct written *written)
 {
 	if (!written || image->size <= CRC_SMALL)
-		return rewritten_crc(image, r->at) == r->crc;
-	return r->at == written->record && r->crc == written->crc &&
-	       checksum_value(image) == written->checksum;
+		return rewritten_crc(image, checksum, r->at) == r->crc;
+	return r->at == written->record && r->crc == written->crc && checksum.at == written->checksum;
 }
 
 /* Undoes IMAGE, which comes from a file (WRITTEN is NULL) or is to become one: the caller then compares the
@@ -528,11 +546,12 @@ static int undo_record(struct elf_image *image, const struct written *written)
 
 	if (why)
 		return bad_record(image, why);
-	if (!is_unchanged(image, &r, written))
+	struct checksum checksum = find_checksum(image, r.undo.stamped_null);
+
+	if (!is_unchanged(image, &r, checksum, written))
 		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
 				  "strip, patchelf or the like; reinstall it from its package");
-	if (checksum_value(image)) /* as it was when the patches were made */
-		elf_put_word(image, checksum_value(image), 0);
+	put_checksum(image, checksum, 0); /* as it was when the patches were made */
 	int result = inflate_stream(image, &r);
 
 	result = result ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);
@@ -620,15 +639,14 @@ static bool is_proven(struct elf_image *file, const struct elf_image *original, 
 	return proven;
 }
 
-/* Ends FILE, in which all is in place but for the CRC in the record at file offset RECORD. */
-static struct written set_crc(struct elf_image *file, uint64_t record)
+/* Ends FILE, in which all is in place but for the CRC, as CHECKSUM and in the record at file offset RECORD. */
+static struct written set_crc(struct elf_image *file, struct checksum checksum, uint64_t record)
 {
-	struct written written = { .record = record, .checksum = checksum_value(file),
-				   .crc = rewritten_crc(file, record) };
+	struct written written = { .record = record, .checksum = checksum.at,
+				   .crc = rewritten_crc(file, checksum, record) };
 
 	elf_put32(file, record + REC_CRC, written.crc);
-	if (written.checksum)
-		elf_put_word(file, written.checksum, written.crc);
+	put_checksum(file, checksum, written.crc);
 	return written;
 }
 
@@ -670,7 +688,8 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 
 		skip = SKIP_MALFORMED;
 		if (append(moved, undo, headers, headers_size, record, record_size, &l) == 0) {
-			struct written written = set_crc(moved, base + l.record);
+			struct checksum checksum = find_checksum(moved, undo->stamped_null);
+			struct written written = set_crc(moved, checksum, base + l.record);
 
 			if (is_proven(moved, original, &written, undo->front))
 				skip = SKIP_NOT;

@@ -10,11 +10,12 @@
  *   .prelink.undo       ours; numbers in the byte order of the object:
  *       0  char[8]  "PRELUNDO"
  *       8  u32      1, the version of what follows
- *      12  u32      CRC-32 of the rewritten file, taken with this field and the value of DT_CHECKSUM
- *                   as zero; DT_CHECKSUM has the same value
+ *      12  u32      CRC-32 of the rewritten file, taken with this field and the checksum that the stamp
+ *                   holds as zero; that has the same value
  *      16  u64      size of the original in bytes
  *      24  u32      CRC-32 of the original
- *      28  u32      flags; bit 0: the words of RELATIVE relocations were filled in
+ *      28  u32      flags; bit 0: the words of RELATIVE relocations were filled in; bit 1: the stamp is in the
+ *                   first DT_NULL: its checksum the lower half of d_un, the time the upper
  *      32  i64      delta: bytes by which the object moved
  *      40  u64      bytes that were put in front of the original's first
  *      48  u64      number of RELATIVE relocations with an addend (rebase_words)
@@ -50,6 +51,7 @@ struct undo {
 	int64_t delta;
 	uint64_t front;             /* bytes put in front; a multiple of the page size */
 	bool fill;                  /* RELATIVE words were filled in */
+	bool stamped_null;          /* the stamp is in the first DT_NULL, for want of room for DT_CHECKSUM */
 	struct rebase_words words;  /* as rebase_image() gave them */
 	struct undo_section section[4]; /* to be added to the section header table */
 	size_t section_count;
@@ -63,7 +65,7 @@ int64_t undo_delta(const struct elf_image *image);
 
 /* Ends the rewriting of MOVED, which has become from ORIGINAL what UNDO says (and had any of its words
  * changed since): appends the record and what comes with it, points its ELF header there, and sets
- * DT_CHECKSUM where the dynamic section has the tag.  MOVED's bytes are then those of the new file; what its
+ * the stamp's checksum where there is a stamp.  MOVED's bytes are then those of the new file; what its
  * headers were decoded to is not.  They have been undone in memory and compared with ORIGINAL.  SKIP_NOT, or
  * why not (after a message only where something failed). */
 enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo);

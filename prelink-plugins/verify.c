@@ -20,8 +20,8 @@ static int redo_and_compare(const struct rewrite *rewrite, const struct object *
 	bool changed;
 
 	/* The stamp is the file's, whatever has touched it since. */
-	if (dynamic_init(&dynamic, present) == 0 && dynamic.gnu_prelinked)
-		there.st.st_mtim.tv_sec = (time_t)dynamic.gnu_prelinked;
+	if (dynamic_init(&dynamic, present) == 0 && dynamic_stamp(&dynamic).time)
+		there.st.st_mtim.tv_sec = (time_t)dynamic_stamp(&dynamic).time;
 	there.slot = object->original_start + (GElf_Addr)undo_delta(present);
 	there.has_slot = true;
 	enum object_skip skip = rewrite_image(rewrite, &there, original, fd, &redone, &changed, &why);

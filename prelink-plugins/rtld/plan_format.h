@@ -72,7 +72,7 @@ enum plan_flag {
 
 struct plan_object {
 	ElfW(Addr) dynamic;        /* address of its dynamic section; 0 for the program */
-	uint32_t identity[2];      /* DT_CHECKSUM and DT_GNU_PRELINKED; of an object without slot, the first
+	uint32_t identity[2];      /* its stamp (dynamic.h): checksum and time; of an object without slot, the first
 				      8 bytes of its build-id */
 	uint16_t way;              /* enum plan_way */
 	uint16_t flags;            /* enum plan_flag, or-ed */

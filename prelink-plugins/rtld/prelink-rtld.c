@@ -71,7 +71,7 @@ struct object {
  * ld.so.  Set by read_dynamic(). */
 struct tags {
 	ElfW(Dyn) *strtab, *symtab, *rela, *relasz, *relacount, *pltrelsz, *relrsz, *soname;
-	uint32_t identity[2]; /* DT_CHECKSUM, DT_GNU_PRELINKED; 0 where absent */
+	uint32_t identity[2]; /* DT_CHECKSUM and DT_GNU_PRELINKED, or both in DT_NULL (undo.h); 0 where absent */
 };
 
 static ElfW(Dyn) zero;     /* an entry that says 0: no relocations of that kind */
@@ -181,6 +181,10 @@ static void read_dynamic(ElfW(Dyn) *dyn, struct tags *tags)
 		case DT_CHECKSUM: tags->identity[0] = (uint32_t)dyn->d_un.d_val; break;
 		case DT_GNU_PRELINKED: tags->identity[1] = (uint32_t)dyn->d_un.d_val; break;
 		}
+	if (!tags->identity[0] && !tags->identity[1]) {
+		tags->identity[0] = (uint32_t)dyn->d_un.d_val;
+		tags->identity[1] = (uint32_t)(dyn->d_un.d_val >> 32);
+	}
 }
 
 /* True if l_info of MAP is where we take it to be: the pointers that we may replace, and two that every

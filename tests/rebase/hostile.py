@@ -31,19 +31,22 @@ def mend_crc(data, places):
     plain = bytearray(data)
     plain[record + 12:record + 16] = bytes(4)
     word = 8 if wide else 4
+    in_null = data[record + 28] & 2
     checksum = None
     for at in range(dynamic, dynamic + size, 2 * word):
         tag = int.from_bytes(data[at:at + word], "little")
-        if tag == 0:
-            break
-        if tag == 0x6ffffdf8:
-            checksum = at + word
-            plain[checksum:checksum + word] = bytes(word)
+        if tag == 0 and in_null and wide:
+            checksum = slice(at + word, at + word + 4)
+        elif tag == 0x6ffffdf8 and not in_null:
+            checksum = slice(at + word, at + 2 * word)
+        if checksum:
+            plain[checksum] = bytes(checksum.stop - checksum.start)
+        if tag == 0 or checksum:
             break
     crc = zlib.crc32(plain)
     struct.pack_into("<I", data, record + 12, crc)
     if checksum:
-        struct.pack_into("<Q" if wide else "<I", data, checksum, crc)
+        data[checksum] = crc.to_bytes(checksum.stop - checksum.start, "little")
 
 
 INTERESTING = [0, 1, 7, 8, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000,
@@ -122,7 +125,7 @@ for turn in range(rounds):
     if source.endswith((".moved", ".grown")) and rng.random() < 0.8:
         try:
             mend_crc(data, sections(original))
-        except struct.error:
+        except (struct.error, IndexError):
             pass  # cut off before the record
     write(hostile, bytes(data))
     for path in (out, back):

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """prelink --status tells of each reason for which a program leaves the fast path, names the file, and is what the
 run-time module then does."""
+import hashlib
 import json
 import os
 
 import rooted
 import whole_root
-from harness import compile_c, expect, expect_equal, need, notegen, prelink, read, skip, write
+from harness import compile_c, expect, expect_equal, need, notegen, prelink, read, run, skip, write
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
@@ -25,7 +26,9 @@ def library(name, source, *flags):
 
 TABLE = " static int f(void) { return 1; } int (*table[40000])(void) = { [0 ... 39999] = f };"
 library("libs.so", "int s = 1; int start(void) { return s; }" + TABLE)
-library("libdep.so", "int dep(void) { return 2; }" + TABLE)
+# lld leaves no room for DT_CHECKSUM: the stamp is in DT_NULL.
+need("ld.lld")
+library("libdep.so", "int dep(void) { return 2; }" + TABLE, "-fuse-ld=lld")
 library("plugin.so", "int dep(void); int plugin(void) { return dep(); }", f"{here}/libdep.so")
 HOST = ('#include <dlfcn.h>\n#include <stdio.h>\nint start(void);\nint main(void) { void *h = dlopen("/opt/status/plugin.so", '
         'RTLD_NOW); int (*f)(void) = h ? dlsym(h, "plugin") : 0; printf("%d %d\\n", start(), f ? f() : -1); return 0; }\n')
@@ -59,8 +62,13 @@ def prelink_again():
 
 
 check("never prelinked", "no plan: it is not prelinked", [], [])
+unstamped = read(f"{here}/libdep.so")
 prelink_again()
 check("prelinked", "fast: 3 libraries at start, 1 of 1 plugins", ["full"], ["full"])
+tags = run(["readelf", "-dW", f"{here}/libdep.so"]).stdout
+expect("CHECKSUM" not in tags, f"lld has left room: nothing tests a stamp in DT_NULL\n{tags}")
+expect_equal((full("libdep.so"), prelink("--root", root, "-y", "--sha", "/opt/status/libdep.so").stdout.split()[0]),
+             (["full"], hashlib.sha1(unstamped).hexdigest()), "a library stamped in DT_NULL")
 row = json.loads(status("--json", "/opt/status/host"))[0]
 expect_equal((row["state"], row["reason"], row["plugins"]), ("fast", None, 1), "--status --json")
 os.rename(module, module + ".away")
