@@ -482,7 +482,26 @@ static void find_libc(struct bind *bind, struct plan *plan)
 	}
 }
 
-static int decide_all(struct workbench *bench, struct plan *plan, struct universe *universe)
+/* Notes whose thread variables have to be in static TLS.  Start-up first: beside an audit module the others' are in
+ * dynamic TLS once they are used, and a plugin that then needs them at a fixed offset cannot be loaded. */
+static struct plan_refusal note_static_tls(struct plan *plan, const struct draft *draft,
+					   const struct decision_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct object *object = list->item[i].static_tls;
+		uint32_t index = object ? index_of(plan, object) : NO_INDEX;
+
+		if (index == PLAN_PROGRAM || index >= plan->startup || plan->draft[index].static_tls)
+			continue;
+		if (!list->startup)
+			return refuse("it needs thread variables of a library at a fixed offset, where an audit module "
+				      "has no room for them", draft->object);
+		plan->draft[index].static_tls = true;
+	}
+	return refuse(NULL, NULL);
+}
+
+static struct plan_refusal decide_all(struct workbench *bench, struct plan *plan, struct universe *universe)
 {
 	struct decision_list *list = &bench->decisions;
 
@@ -496,7 +515,10 @@ static int decide_all(struct workbench *bench, struct plan *plan, struct univers
 			continue;
 		}
 		if (universe_decide(universe, draft->object, list))
-			return -1;
+			return refuse("its symbols could not be bound", draft->object);
+		struct plan_refusal refusal = note_static_tls(plan, draft, list);
+		if (refusal.why)
+			return refusal;
 		draft->by = list->object;
 		if (i == PLAN_PROGRAM && draft->object->kind == OBJECT_PIE)
 			draft->moved = -undo_delta(&draft->by->image);
@@ -504,7 +526,7 @@ static int decide_all(struct workbench *bench, struct plan *plan, struct univers
 		enter_all(plan, draft, list);
 		count_savings(plan, draft, list);
 	}
-	return 0;
+	return refuse(NULL, NULL);
 }
 
 /* The closure of OBJECT when dlopen is asked for it: as the program's notes lead to it, else its own. */
@@ -554,14 +576,14 @@ static void collect_names(struct plan *plan)
 		qsort(plan->name.item, plan->name.count, sizeof(uint32_t), by_number);
 }
 
-/* Bytes of static TLS that the start-up libraries take, as _dl_determine_tlsoffset() packs them at worst. */
+/* Bytes of static TLS that the start-up libraries need, as _dl_try_allocate_static_tls() packs them at worst. */
 static uint64_t static_tls(const struct plan *plan)
 {
 	uint64_t bytes = 0;
 
 	for (size_t i = PLAN_LOADER; i < plan->startup; i++) {
 		const GElf_Phdr *tls = elf_image_find_phdr(&plan->draft[i].placed->image, PT_TLS);
-		if (tls)
+		if (tls && plan->draft[i].static_tls)
 			bytes += tls->p_memsz + (tls->p_align ? tls->p_align - 1 : 0);
 	}
 	return bytes;
@@ -583,10 +605,10 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 	sort_plugins(plan);
 	if (universe_init(&universe, bench->bind, program))
 		return refuse("its symbols could not be bound", NULL);
-	int result = decide_all(bench, plan, &universe);
+	refusal = decide_all(bench, plan, &universe);
 	universe_release(&universe);
-	if (result)
-		return refuse("its symbols could not be bound", NULL);
+	if (refusal.why)
+		return refusal;
 	for (size_t i = plan->startup; i < plan->count; i++)
 		enter_closure(plan, &plan->draft[i], closure_of(program, plan->draft[i].object));
 	collect_names(plan);

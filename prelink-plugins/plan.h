@@ -42,7 +42,7 @@ struct plan_estimate {
 	size_t pages;                    /* that are not written */
 	size_t values, fixups, residual; /* left to do: words written by the module, and by ld.so */
 	size_t left_out;                 /* plugins that cannot be in the plan, with what comes with them */
-	uint64_t static_tls;             /* bytes of the start-up libraries' thread-local storage */
+	uint64_t static_tls;             /* bytes of static TLS that the start-up libraries need */
 	uint64_t size;                   /* bytes of the plan */
 	int64_t saved, cost;             /* nanoseconds at start-up, by the constants of plan.c */
 	int64_t plugins_saved;           /* nanoseconds, by loading each plugin once */

@@ -20,6 +20,7 @@ struct draft {
 	int64_t moved;                     /* bytes: from universe.h's addresses of it to those in the plan */
 	enum plan_way way;
 	unsigned flags;                    /* enum plan_flag */
+	bool static_tls;                   /* its thread variables have to be in static TLS */
 	struct records closure;            /* uint32_t */
 	struct records value, fixup, residual; /* as in plan_format.h; addresses of a PIE as in the original */
 	struct records ungrown;            /* the residual records that come last there */

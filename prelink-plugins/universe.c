@@ -490,6 +490,16 @@ static void settle(struct universe *u, struct bind_object *by, const struct bind
 		decision->kind = DECISION_UNSEEN;
 }
 
+/* An offset from the thread pointer needs its object in static TLS (CHECK_STATIC_TLS); a descriptor gets it there if
+ * there is room (TRY_STATIC_TLS). */
+static const struct object *needs_static_tls(const struct binding *binding)
+{
+	bool needed = binding->kind == RELOC_TLS_TP || binding->kind == RELOC_TLSDESC;
+	bool found = binding->result == BINDING_SELF || binding->result == BINDING_FOUND;
+
+	return needed && found ? binding->provider->object : NULL;
+}
+
 int universe_decide(struct universe *u, struct object *object, struct decision_list *list)
 {
 	struct bind_object *by = bind_open(u->bind, object);
@@ -510,12 +520,14 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 		bool lazy = binding->plt && binding->kind == RELOC_JUMP_SLOT && !by->bind_now;
 		if (!ours) {
 			leave(decision, REASON_SLOT);
+			decision->static_tls = needs_static_tls(binding);
 			continue;
 		}
 		if (startup)
 			decide_startup(u, by, binding, decision);
 		else
 			decide_plugin_side(u, by, binding, decision, &list->deepbind_differs);
+		decision->static_tls = needs_static_tls(binding);
 		settle(u, by, binding, filled_with(by, &fill, decision), decision);
 		if (lazy && decision->kind != DECISION_DONE) {
 			decision->then = decision->kind;

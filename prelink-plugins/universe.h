@@ -75,6 +75,7 @@ struct decision {
 	GElf_Addr address;          /* r_offset */
 	GElf_Addr value;
 	const struct object *base;  /* FIXUP, and IFUNC of an object without slot; else NULL */
+	const struct object *static_tls; /* whose thread variables it needs at a fixed offset; NULL, or not known */
 	int64_t addend;             /* r_addend, r_info: as in the object's own relocation */
 	uint32_t type, symbol;
 	enum reloc_kind reloc;

@@ -259,6 +259,26 @@ library("libbigtls.so", TABLE % "big" + '__thread char space[2048] __attribute__
         " int first(void) { return space[0]; }")
 compile_c("int first(void); int main(void) { return first() - 1; }", os.path.join(here, "big-tls"), *COMMON,
           os.path.join(here, "libbigtls.so"))
+# Thread variables that nobody needs at a fixed offset take no static TLS.
+library("libgdtls.so", TABLE % "gd" + "__thread char space[3072] = { 1 }; int first(void) { return space[0]; }")
+compile_c("int first(void); int main(void) { return first() - 1; }", os.path.join(here, "gd-tls"), *COMMON,
+          os.path.join(here, "libgdtls.so"))
+# Nor do those that only a plugin needs there: it could not be loaded.
+library("liblatetls.so", TABLE % "late" + "__thread int late = 5; int *where(void) { return &late; }")
+library("latetls.so", 'extern __thread int late __attribute__((tls_model("initial-exec"))); int get(void) { return late; }',
+        os.path.join(here, "liblatetls.so"))
+compile_c(r"""
+#include <dlfcn.h>
+#include <stdio.h>
+int *where(void);
+int main(void)
+{
+	*where() = 6;
+	void *handle = dlopen("%s/latetls.so", RTLD_NOW);
+	printf("%%d\n", handle ? ((int (*)(void))dlsym(handle, "get"))() : -1);
+	return 0;
+}
+""" % DIRECTORY, os.path.join(here, "late-tls"), *COMMON, os.path.join(here, "liblatetls.so"))
 compile_c(r"""
 #include <stdio.h>
 __thread int mine = 42; __thread char pad[100]; __thread long last __attribute__((aligned(64))) = 7;
@@ -268,8 +288,8 @@ int main(void) { printf("%d %ld offsets %ld %ld\n", mine, last, (long)&mine - th
     os.path.join(here, "liblib.so"))
 manifest = os.path.join(here, "cases.yaml")
 write(manifest, "manifest: 1\napplication: cases\nhosts:\n" +
-      "".join(f"  - path: {DIRECTORY}/{name}\n" for name in [*hosts, "cxx-host"]) +
-      "plugins:\n" + "".join(f"  - feature: {name}\n    path: {DIRECTORY}/{name}.so\n" for name in [*PLUGINS, *CXX]))
+      "".join(f"  - path: {DIRECTORY}/{name}\n" for name in [*hosts, "cxx-host", "late-tls"]) +
+      "plugins:\n" + "".join(f"  - feature: {name}\n    path: {DIRECTORY}/{name}.so\n" for name in [*PLUGINS, *CXX, "latetls"]))
 
 # What everything prints before anything is changed.
 random.seed(5)
@@ -287,7 +307,7 @@ cxx_scripts = [[a + x, b + y] for x, y in itertools.permutations(CXX, 2) for a i
 runs = [([f"{DIRECTORY}/{host}", *script]) for i, script in enumerate(scripts)
         for host in (list(hosts) if os.environ.get("LONG") else [list(hosts)[i % 4]])]
 runs += [[f"{DIRECTORY}/cxx-host", *script] for script in cxx_scripts]
-runs += [[f"{DIRECTORY}/own-tls"], [f"{DIRECTORY}/big-tls"]]
+runs += [[f"{DIRECTORY}/{kind}-tls"] for kind in ("own", "big", "gd", "late")]
 
 
 def outcome(command, **environment):
@@ -300,6 +320,8 @@ notegen("add", "--root", root, "--manifest", manifest)
 listing = prelink("--root", root, "--with-plugins", "-a", "-v").stdout
 expect(f"{DIRECTORY}/big-tls: no plan: its libraries need more static" in listing,
        f"big-tls was not left alone for want of static TLS:\n{listing[-2000:]}")
+expect(f"{DIRECTORY}/late-tls: no plan: {DIRECTORY}/latetls.so: it needs thread variables" in listing,
+       f"late-tls was not left alone for its plugin's sake:\n{listing[-2000:]}")
 full = relative = 0
 for command, wanted in zip(runs, before):
     expect_equal(outcome(command, PRELINK_RTLD="off"), wanted, f"{command}, the module standing aside")
@@ -334,6 +356,8 @@ for name in hosts:
                          f"{command} {environment}")
             expect(outcome(command, **environment)[0] == 0, f"{command} {environment} fails")
 expect_equal(level_of("libbase.so", host, "lone", **preload), "relative only", "level with LD_PRELOAD")
+expect_equal(level_of("libgdtls.so", f"{DIRECTORY}/gd-tls"), "full", "level beside thread variables in dynamic TLS")
+expect_equal(outcome([f"{DIRECTORY}/gd-tls"], **preload)[0], 0, "the same with a preloaded malloc")
 
 # A changed dependency: its users lose their plans, not their lives.
 library("liblib.so", LIBRARY.replace("lib_counter = 11", "lib_counter = 12"), "-Wl,-z,now")
