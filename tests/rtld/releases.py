@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The module under other releases' ld.so: glibc 2.31 (Debian 11) and 2.41 (Debian 13), for real, in scratch roots.
+"""The module under other releases' ld.so: glibc 2.31 (Debian 11) and 2.41 (Debian 13), for real, in scratch roots; with
+LONG=1 also whatever is in sid.
 
 2.31 knows no DT_AUDIT and maps a PIE's libraries at random: there LD_AUDIT and LD_USE_LOAD_BIAS=1 stand in."""
 import os
@@ -18,15 +19,18 @@ COMMANDS = [["openssl", "version"],
             ["python3", "-c", "import lxml.etree, ssl, sqlite3, decimal, ctypes; print(lxml.etree.LXML_VERSION[0] > 0)"],
             ["perl", "-e", "use XML::LibXML; use POSIX; print XML::LibXML->new ? 1 : 0"]]
 if os.environ.get("LONG"):
-    SETS += ["xine-ui", "libxine2-all-plugins", "libxine2-bin", "python3-numpy"]
-    COMMANDS += [["xine-list-1.2", "-p"], ["python3", "-c", "import numpy; print(numpy.ones(3).sum())"]]
+    SETS += ["xine-ui", "libxine2-all-plugins", "libxine2-bin", "python3-numpy", "kate"]
+    COMMANDS += [["xine-list-1.2", "-p"], ["kate", "--version"], ["python3", "-c", "import numpy; print(numpy.ones(3).sum())"]]
 
-for suite, version, environment in (
-        ("trixie", "2.41", {}),
-        ("bullseye", "2.31", {"LD_AUDIT": rooted.module_path(), "LD_USE_LOAD_BIAS": "1"})):
+RELEASES = [("trixie", "2.41", {}),
+            ("bullseye", "2.31", {"LD_AUDIT": rooted.module_path(), "LD_USE_LOAD_BIAS": "1"})]
+if os.environ.get("LONG"):
+    RELEASES.append(("sid", "2.", {}))
+for suite, version, environment in RELEASES:
     root = whole_root.root_of(*SETS, suite=suite)
     seen = rooted.start(root, ["ldd", "--version"]).stdout
     expect(f" {version}" in seen.split("\n")[0], f"{suite} has not glibc {version}: {seen}")
+    version = seen.split("\n")[0].split()[-1]
     rooted.install_module(root)
     before = [rooted.start(root, command).stdout for command in COMMANDS]
     whole_root.add_notes(root)
