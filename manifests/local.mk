@@ -9,6 +9,7 @@ dist_manifests_DATA = \
 	manifests/gtk.yaml \
 	manifests/imagemagick.yaml \
 	manifests/kde-frameworks.yaml \
+	manifests/kde-frameworks-6.yaml \
 	manifests/libreoffice.yaml \
 	manifests/nginx.yaml \
 	manifests/nss.yaml \
@@ -23,6 +24,7 @@ dist_manifests_DATA = \
 	manifests/qt6.yaml \
 	manifests/r.yaml \
 	manifests/ruby.yaml \
+	manifests/sdl.yaml \
 	manifests/sound.yaml \
 	manifests/tcl.yaml \
 	manifests/vlc.yaml \
