@@ -128,6 +128,8 @@ static void say_list(const char *path, const struct liblist *list, const char *w
 	funlockfile(stdout);
 }
 
+static const char no_module[] = "the run-time module is not installed";
+
 static char *refusal_text(const struct plan_refusal *refusal)
 {
 	if (!refusal->why)
@@ -149,7 +151,7 @@ static enum object_skip attach(void *context, const struct object *object, struc
 	struct liblist *list = liblist_make(&apply->planner, program, image, &why_no_list);
 
 	if (!apply->module)
-		refusal.why = "the run-time module is not installed";
+		refusal.why = no_module;
 	else if (plan && !plan_pays(plan))
 		refusal.why = "the run-time module would cost more than it saves";
 	else if (plan)
@@ -159,6 +161,7 @@ static enum object_skip attach(void *context, const struct object *object, struc
 		skip = liblist_attach(list, image, undo, &why_no_list);
 		*changed = !why_no_list;
 	}
+	free(program->no_plan);
 	program->no_plan = refusal_text(&refusal);
 	if (talk)
 		say_plan(program, plan);
@@ -278,6 +281,8 @@ void apply_programs(struct apply *apply)
 
 	apply->module = wanted && has_module(apply);
 	if (wanted && !apply->module) {
+		for (size_t i = 0; i < list.count; i++)
+			list.member[i]->no_plan = xstrdup(no_module);
 		free(list.member);
 		list = select_objects(apply, is_program_for_list);
 	}

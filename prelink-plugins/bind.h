@@ -26,6 +26,7 @@
 #define BIND_H
 
 #include "object.h"
+#include "searchlist.h"
 #include "shadowed.h"
 #include "symbols.h"
 
@@ -67,28 +68,6 @@ void bind_index(struct bind *bind);
 /* OBJECT's tables, mapped on the first call and owned by BIND.  NULL after a message where they cannot be
  * read, or are not what gather saw (object->st, where that is set); said once for each object. */
 struct bind_object *bind_open(struct bind *bind, struct object *object);
-
-/* Objects that are searched one after the other: glibc's struct r_scope_elem, with a memory.  Zeroed before
- * the first searchlist_set(). */
-struct searchlist {
-	struct bind_object **member; /* in the order of the object_list */
-	size_t count;
-	const struct object *executable; /* the program, whose own copies COPY relocations skip; or NULL */
-	struct memo *memo;           /* what was found, by number and class; see bind.c */
-	size_t memo_size;            /* numbers that it has room for */
-	uint32_t serial;             /* of the last searchlist_set(); marks what is older */
-	struct place *place;         /* by object->index, where in the list it is; see bind.c */
-	size_t place_count;
-	uint32_t *unindexed;         /* members that bind_index() does not cover, ascending */
-	size_t unindexed_count;
-};
-
-/* Makes LIST the objects of OBJECTS, and forgets all answers.  EXECUTABLE is the program
- * that is being started, NULL for a list that is not a program's start-up scope.  -1 after a message if a
- * member cannot be read (it is left out, as ld.so leaves out what it cannot find when tracing). */
-int searchlist_set(struct searchlist *list, struct bind *bind, const struct object_list *objects,
-		   const struct object *executable);
-void searchlist_release(struct searchlist *list);
 
 /* Searchlist WHICH (0 or 1) of those that live as long as BIND: what they need for a whole system's symbols is
  * not taken and given back for each program. */
@@ -163,51 +142,12 @@ void binding_list_release(struct binding_list *list);
 const char *binding_name(const struct bind_object *by, const struct binding *binding,
 			 const char **version);
 
-/* For who wants to know more than what ld.so would take: every definition in a list, one after the other. */
-struct definition {
-	struct bind_object *object; /* NULL before the first, and after the last */
-	uint32_t symbol;            /* index in its symbol table */
-	size_t next;                /* member of the list to look at next */
-};
-
 /* Number and class of what the BINDING_OPEN relocation BINDING, of BY, asks for. */
 uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct binding *binding);
 enum symbol_class binding_class(const struct binding *binding);
 
-/* The next object of LIST that defines NUMBER; start with a zeroed DEFINITION.  False after the last.  The
- * first one is remembered, as in lookups. */
-bool searchlist_next(const struct bind *bind, struct searchlist *list, uint32_t number,
-		     enum symbol_class class, struct definition *definition);
-
-/* The definition of NUMBER in OBJECT itself; false where it has none. */
-bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t number,
-		   enum symbol_class class, struct definition *definition);
-
 /* Notes in BINDING that it resolves to DEFINITION. */
 void binding_set(struct binding *binding, enum binding_result result, const struct definition *definition);
-
-/* What a resolved relocation writes. */
-enum target_kind {
-	TARGET_VALUE,    /* the word `value` */
-	TARGET_RELATIVE, /* `value` + the load bias of `base`, which has no slot */
-	TARGET_IFUNC,    /* what the resolver at `value` (+ the load bias of `base` unless NULL) returns */
-	TARGET_TLS, TARGET_COPY, TARGET_UNDEFINED, TARGET_TYPE, /* not ours to say, and why */
-};
-
-struct target {
-	enum target_kind kind;
-	GElf_Addr value;
-	const struct object *base;
-};
-
-/* What BINDING, of BY, writes once every object with a slot is there. */
-struct target binding_target(const struct bind_object *by, const struct binding *binding);
-
-/* True if OBJECT will be at a known address: at its slot, or linked to one (ET_EXEC). */
-bool bind_placed(const struct object *object);
-
-/* ADDRESS of OBJECT's file, once OBJECT is where it will be; as it is where OBJECT is not placed. */
-GElf_Addr bind_place(const struct object *object, GElf_Addr address);
 
 /* The values that go into the file of a library itself: the words that are right in its natural scope and
  * that ld.so never reads.  Not lazy JUMP_SLOTs (their word is their stub; before glibc 2.35, an audit module makes

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Guessing what IFUNC resolvers choose; see ifunc.h. */
 #include "ifunc.h"
+#include "target.h"
 
 #include <link.h>
 #include <pthread.h>

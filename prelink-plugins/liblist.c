@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "target.h"
 
 #define LIBLIST_SECTION ".gnu.liblist"
 #define CONFLICT_SECTION ".gnu.conflict"

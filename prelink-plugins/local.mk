@@ -29,6 +29,9 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/symbols.c prelink-plugins/symbols.h \
 	prelink-plugins/wanted.c prelink-plugins/wanted.h \
 	prelink-plugins/definers.c prelink-plugins/definers.h \
+	prelink-plugins/searchlist.c prelink-plugins/searchlist.h \
+	prelink-plugins/lookup.c prelink-plugins/bind_tables.h \
+	prelink-plugins/target.c prelink-plugins/target.h \
 	prelink-plugins/bind.c prelink-plugins/bind.h \
 	prelink-plugins/bindings.c prelink-plugins/bindings.h \
 	prelink-plugins/shadowed.c prelink-plugins/shadowed.h \

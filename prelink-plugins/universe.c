@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "diag.h"
+#include "target.h"
 
 /* A STB_GNU_UNIQUE definition that a start-up relocation, left to ld.so, enters into its table. */
 struct unique_entry {

@@ -13,6 +13,7 @@ from harness import SOURCE, expect, fail, need, read, run, scratch, write
 TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.version_r", ".gnu.version_d", ".rela.dyn",
           ".rela.plt", ".rel.dyn", ".rel.plt", ".relr.dyn", ".dynamic", ".data.rel.ro", ".got"}
 PARTS = ["prelink-plugins/symbols.c", "prelink-plugins/bind.c", "prelink-plugins/definers.c", "prelink-plugins/wanted.c",
+         "prelink-plugins/searchlist.c", "prelink-plugins/lookup.c", "prelink-plugins/target.c",
          "prelink-plugins/ifunc.c", "prelink-plugins/universe.c",
          "prelink-plugins/shadowed.c", "prelink-plugins/resident.c",
          "prelink-plugins/dynamic.c", "prelink-plugins/object.c", "prelink-plugins/arch/arch.c",

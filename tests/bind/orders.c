@@ -16,6 +16,7 @@
 #include "diag.h"
 #include "gather.h"
 #include "scope.h"
+#include "target.h"
 #include "universe.h"
 
 struct play {

@@ -60,7 +60,9 @@ expect_equal(item["/usr/bin/prog"]["plugins"],
              "plugins in JSON")
 expect_equal({key for o in document["objects"] for key in o},
              {"path", "machine", "kind", "slot", "start", "end", "size", "skip", "prelinked", "uses", "scope",
-              "plugins"}, "keys of an object in JSON")
+              "plugins", "no_plan"}, "keys of an object in JSON")
+expect_equal((item["/usr/bin/prog"]["no_plan"], "no_plan" in item[own]), ("the run-time module is not installed", False),
+             "no_plan in JSON")
 for options in (["-an"], ["-a"], ["-av"], ["-anR"]):
     json.loads(prelink(*at, *options, "--json").stdout)
 seed = json.loads(prelink(*at, "-anRf", "--json").stdout)
