@@ -313,6 +313,8 @@ static void classify(struct plan *plan, struct draft *draft, const struct decisi
 		draft->way = PLAN_JMPREL;
 	else /* a lazy one needs its DT_JMPREL, and DT_RELA cannot hold both */
 		draft->way = dynamic->relacount == 0 ? PLAN_RELA : PLAN_LEAVE;
+	if (draft == &plan->draft[PLAN_PROGRAM] && !now && draft->object->kind == OBJECT_PIE)
+		draft->flags |= PLAN_KEEP_PLT; /* the addresses of its stubs move with it */
 	if (!draft->placed->slot && draft != &plan->draft[PLAN_PROGRAM])
 		draft->flags |= PLAN_UNPLACED;
 }

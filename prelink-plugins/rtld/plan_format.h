@@ -66,7 +66,8 @@ enum plan_flag {
 	PLAN_SYMBOLIC = 1, /* DT_SYMBOLIC: ld.so puts the object itself first in its scope */
 	PLAN_LAZY = 2,     /* at start-up, its JUMP_SLOTs are left to lazy binding */
 	PLAN_UNPLACED = 4, /* has no slot */
-	PLAN_KEEP_PLT = 8, /* with RTLD_NOW dlopen may have to fail on its lazy calls: DT_JMPREL stays with ld.so */
+	PLAN_KEEP_PLT = 8, /* DT_JMPREL stays with ld.so: with RTLD_NOW dlopen may have to fail on its lazy calls, or it
+			      is a position-independent program's, and lazy */
 	PLAN_NOT_DEEPBIND = 16, /* with RTLD_DEEPBIND it would bind otherwise */
 };
 

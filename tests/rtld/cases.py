@@ -251,7 +251,9 @@ for name, source in CXX.items():
     library(name + ".so", source, "-std=c++17", compiler="g++")
 os.unlink(os.path.join(here, "libgone.so"))
 hosts = {"host-pie-now": ["-Wl,-z,now"], "host-pie-lazy": ["-Wl,-z,lazy"], "host-exec-now": ["-no-pie", "-Wl,-z,now"],
-         "host-exec-lazy": ["-no-pie", "-Wl,-z,lazy"]}
+         "host-exec-lazy": ["-no-pie", "-Wl,-z,lazy"],
+         "host-relr-now": ["-Wl,-z,now", "-Wl,-z,pack-relative-relocs"],
+         "host-relr-lazy": ["-Wl,-z,lazy", "-Wl,-z,pack-relative-relocs"]}  # its DT_RELA has no RELATIVE
 for name, flags in hosts.items():
     compile_c(HOST, os.path.join(here, name), *COMMON, "-rdynamic", *flags, os.path.join(here, "libbase.so"))
 compile_c(CXX_HOST, os.path.join(here, "cxx-host"), *COMMON, "-rdynamic", "-std=c++17", compiler="g++")
@@ -305,7 +307,7 @@ for _ in range(60 if os.environ.get("LONG") else 12):
     scripts.append(steps)
 cxx_scripts = [[a + x, b + y] for x, y in itertools.permutations(CXX, 2) for a in "lgd" for b in "lgd"]
 runs = [([f"{DIRECTORY}/{host}", *script]) for i, script in enumerate(scripts)
-        for host in (list(hosts) if os.environ.get("LONG") else [list(hosts)[i % 4]])]
+        for host in (list(hosts) if os.environ.get("LONG") else [list(hosts)[i % len(hosts)]])]
 runs += [[f"{DIRECTORY}/cxx-host", *script] for script in cxx_scripts]
 runs += [[f"{DIRECTORY}/{kind}-tls"] for kind in ("own", "big", "gd", "late")]
 
