@@ -48,7 +48,7 @@ void object_close(struct elf_image *image, int fd)
 
 int original_init(struct elf_image *original, const struct elf_image *present, int fd)
 {
-	if (elf_image_clone(original, present, fd, 0, false))
+	if (elf_image_clone(original, present, fd, 0, 0, false))
 		return -1;
 	if (undo_present(present) && undo_image(original)) {
 		elf_image_release(original);
@@ -148,11 +148,14 @@ static enum object_skip move_library(const struct rewrite *rewrite, const struct
 	return SKIP_NOT;
 }
 
-/* Makes COPY what ORIGINAL, mapped from FD, is, with ROOM bytes of zeros behind it. */
+/* Bytes of memory before a program's copy, which the room for its plan seldom exceeds (elf_image_grow()). */
+enum { FRONT = 1 << 20 };
+
+/* Makes COPY what ORIGINAL, the file FD, is, with ROOM bytes of zeros behind it. */
 static int clone_with_room(struct elf_image *copy, const struct elf_image *original, int fd, uint64_t room,
-			   bool share)
+			   bool program)
 {
-	if (elf_image_clone(copy, original, fd, room, share))
+	if (elf_image_clone(copy, original, fd, program ? FRONT : 0, room, program && original->shared))
 		return -1;
 	memset(copy->data + copy->size, 0, room);
 	elf_touch(copy, copy->size, room);
@@ -181,8 +184,7 @@ enum object_skip rewrite_image(const struct rewrite *rewrite, const struct objec
 	}
 	if (object->kind == OBJECT_LIBRARY)
 		page_end_find(original, &end);
-	/* A program is copied once more when it grows, if it does. */
-	if (clone_with_room(out, original, fd, end.room, !object_moves(object) && original->shared))
+	if (clone_with_room(out, original, fd, end.room, !object_moves(object)))
 		return SKIP_MALFORMED;
 	if (object_moves(object)) {
 		skip = move_library(rewrite, object, out, &undo, why);

@@ -36,6 +36,8 @@ struct elf_image {
 	size_t room;         /* bytes of the buffer of scratch.h at data, 0 where it is none; data is the
 				caller's where both are 0 */
 	size_t origin;       /* bytes of that memory which lie before data; see elf_image_drop_front() */
+	int64_t file_at;     /* file offset of data in the file that it came from; negative where something
+				was put before (elf_image_grow()) */
 	bool borrowed;       /* the memory is another image's: see elf_image_view() */
 	bool shared;         /* data is a mapping of the file: what was not touched is the file's own */
 	unsigned char *dirty; /* a bit for each 4096 bytes of the memory that may differ from the file's;

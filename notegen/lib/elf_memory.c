@@ -77,6 +77,7 @@ static void take_over(struct elf_image *image, const struct elf_image *memory)
 	image->mapped = memory->mapped;
 	image->room = memory->room;
 	image->origin = memory->origin;
+	image->file_at = memory->file_at;
 	image->borrowed = memory->borrowed;
 	image->shared = memory->shared;
 	image->dirty = memory->dirty;
@@ -189,40 +190,64 @@ static size_t slack(size_t size)
 	return size / 16 + (64 << 10);
 }
 
-/* Bytes of the memory that IMAGE has from its data on. */
-static size_t capacity(const struct elf_image *image)
+/* Bytes of the memory that IMAGE has. */
+static size_t memory_size(const struct elf_image *image)
 {
-	return image->mapped + image->room - image->origin; /* one of the first two is 0 */
+	return image->mapped + image->room; /* one of them is 0 */
 }
 
-/* Notes in COPY, which has none of it noted yet, what was touched in IMAGE, whose bytes it has with FRONT before
- * them. */
-static void copy_touched(struct elf_image *copy, const struct elf_image *image, size_t front)
+/* Bytes of it from its data on. */
+static size_t capacity(const struct elf_image *image)
+{
+	return memory_size(image) - image->origin;
+}
+
+/* Leaves FRONT bytes of MEMORY, which is new, before its data. */
+static void reserve(struct elf_image *memory, size_t front)
+{
+	memory->data += front;
+	memory->origin = front;
+}
+
+/* Notes in COPY, which has the bytes of IMAGE and none of it noted yet, what was touched in IMAGE. */
+static void copy_touched(struct elf_image *copy, const struct elf_image *image)
 {
 	if (!image->dirty)
 		return;
-	copy->dirty = elf_memory_dirty(capacity(copy));
+	copy->dirty = elf_memory_dirty(memory_size(copy));
 	for (size_t at = 0; at < image->size; at += PAGE)
 		if (elf_touched(image, at))
-			elf_touch(copy, front + at, page_part(at, image->size));
+			elf_touch(copy, at, page_part(at, image->size));
 }
 
-int elf_image_grow(struct elf_image *image, size_t front, size_t tail)
+/* Moves IMAGE to memory that has FRONT bytes before it and TAIL after it. */
+static int move_memory(struct elf_image *image, size_t front, size_t tail)
 {
-	struct elf_image memory = { .path = image->path };
+	struct elf_image memory = { .path = image->path, .file_at = image->file_at };
 	size_t size = front + image->size + tail;
 
 	if (take_memory(&memory, size + slack(size)))
 		return -1;
-	memset(memory.data, 0, front);
-	copy_bytes(memory.data + front, image);
-	memset(memory.data + front + image->size, 0, tail);
-	copy_touched(&memory, image, front);
-	elf_touch(&memory, 0, front);
-	elf_touch(&memory, front + image->size, tail);
+	reserve(&memory, front);
+	copy_bytes(memory.data, image);
+	copy_touched(&memory, image);
 	elf_memory_give(image);
 	take_over(image, &memory);
+	return 0;
+}
+
+int elf_image_grow(struct elf_image *image, size_t front, size_t tail)
+{
+	if ((image->origin < front || capacity(image) < image->size + tail) && move_memory(image, front, tail))
+		return -1;
+	image->data -= front;
 	image->size += front;
+	image->origin -= front;
+	image->file_at -= (int64_t)front;
+	memset(image->data, 0, front);
+	memset(image->data + image->size, 0, tail);
+	elf_touch(image, 0, front);
+	elf_touch(image, image->size, tail);
 	return 0;
 }
 
@@ -236,22 +261,26 @@ int elf_image_append(struct elf_image *image, const void *data, size_t size)
 	return 0;
 }
 
-/* Maps the file FD in COPY, with memory for SIZE bytes, and brings it to the bytes of IMAGE, which knows where
- * it differs from the file. */
-static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int fd, size_t size)
+/* Maps the file FD in COPY, with memory for SIZE bytes of which FRONT come before, and brings it to the bytes of
+ * IMAGE, which knows where it differs from the file. */
+static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t size)
 {
 	struct stat st;
-	size_t shared;
+	size_t shared = 0;
 
 	if (fstat(fd, &st))
 		return diag_errno(image->path, "reading the file's size");
-	shared = (size_t)st.st_size < image->size ? (size_t)st.st_size : image->size;
+	if (st.st_size > image->file_at)
+		shared = (size_t)(st.st_size - image->file_at);
+	if (shared > image->size)
+		shared = image->size;
 	if (map_memory(copy, size)) /* what is kept for other files must not be a mapping of this one */
 		return -1;
+	reserve(copy, front);
 	copy->dirty = elf_memory_dirty(size);
 	copy->shared = true;
 	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-			   fd, 0) == MAP_FAILED)
+			   fd, (off_t)image->file_at) == MAP_FAILED)
 		return diag_errno(image->path, "mapping the file");
 	for (size_t at = 0; at < image->size; at += PAGE)
 		if (elf_touched(image, at)) {
@@ -261,12 +290,13 @@ static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int
 	return 0;
 }
 
-static int copy_all(struct elf_image *copy, const struct elf_image *image, size_t size)
+static int copy_all(struct elf_image *copy, const struct elf_image *image, size_t front, size_t size)
 {
 	if (take_memory(copy, size))
 		return -1;
+	reserve(copy, front);
 	copy_bytes(copy->data, image);
-	copy_touched(copy, image, 0);
+	copy_touched(copy, image);
 	return 0;
 }
 
@@ -281,14 +311,25 @@ static void copy_headers(struct elf_image *image, const struct elf_image *other)
 		memcpy(image->shdr, other->shdr, other->shnum * sizeof *image->shdr);
 }
 
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room, bool share)
+/* True where IMAGE's bytes can be a mapping of the file they came from. */
+static bool can_share(const struct elf_image *image)
 {
-	struct elf_image memory = { .path = image->path };
-	bool all = (!share && !is_very_large(image)) || fd < 0 || !image->dirty || image->origin;
-	size_t size = image->size + room + slack(image->size);
+	return image->dirty && image->file_at >= 0 && image->file_at % sysconf(_SC_PAGESIZE) == 0;
+}
+
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t room,
+		    bool share)
+{
+	struct elf_image memory = { .path = image->path, .file_at = image->file_at };
+	size_t size = front + image->size + room + slack(image->size);
+	int result;
 
 	*copy = (struct elf_image){ .path = image->path };
-	if (all ? copy_all(&memory, image, size) : copy_dirty(&memory, image, fd, size)) {
+	if (fd >= 0 && (share || is_very_large(image)) && can_share(image))
+		result = copy_dirty(&memory, image, fd, front, size);
+	else
+		result = copy_all(&memory, image, front, size);
+	if (result) {
 		elf_memory_give(&memory);
 		return -1;
 	}
@@ -305,12 +346,18 @@ void elf_image_view(struct elf_image *view, const struct elf_image *image)
 	copy_headers(view, image);
 }
 
+/* Bytes of what elf_memory_dirty() gave for the memory that SAVED was in. */
+static size_t dirty_bytes(const struct elf_saved *saved)
+{
+	return (saved->origin + saved->size) / PAGE / 8 + 1;
+}
+
 int elf_image_save(const struct elf_image *image, struct elf_saved *saved)
 {
 	struct elf_image memory = { .path = image->path };
 	size_t bytes = 0;
 
-	*saved = (struct elf_saved){ .size = image->size };
+	*saved = (struct elf_saved){ .size = image->size, .origin = image->origin };
 	for (size_t at = 0; at < image->size; at += PAGE)
 		if (elf_touched(image, at))
 			bytes += page_part(at, image->size);
@@ -319,11 +366,11 @@ int elf_image_save(const struct elf_image *image, struct elf_saved *saved)
 	saved->pages = memory.data;
 	saved->mapped = memory.mapped;
 	saved->room = memory.room;
-	saved->dirty = elf_memory_dirty(image->size);
+	saved->dirty = elf_memory_dirty(saved->origin + saved->size);
 	if (image->dirty)
-		memcpy(saved->dirty, image->dirty, image->size / PAGE / 8 + 1);
+		memcpy(saved->dirty, image->dirty, dirty_bytes(saved));
 	else
-		memset(saved->dirty, 0xff, image->size / PAGE / 8 + 1);
+		memset(saved->dirty, 0xff, dirty_bytes(saved));
 	for (size_t at = 0, to = 0; at < image->size; at += PAGE)
 		if (elf_touched(image, at)) {
 			memcpy(saved->pages + to, image->data + at, page_part(at, image->size));
@@ -335,7 +382,7 @@ int elf_image_save(const struct elf_image *image, struct elf_saved *saved)
 void elf_image_restore(struct elf_image *image, const struct elf_saved *saved,
 		       const struct elf_image *original, size_t front)
 {
-	const struct elf_image then = { .dirty = saved->dirty };
+	const struct elf_image then = { .dirty = saved->dirty, .origin = saved->origin };
 	const unsigned char *from = saved->pages;
 
 	image->size = saved->size;
@@ -350,7 +397,7 @@ void elf_image_restore(struct elf_image *image, const struct elf_saved *saved,
 		}
 	}
 	if (image->dirty)
-		memcpy(image->dirty, saved->dirty, image->size / PAGE / 8 + 1);
+		memcpy(image->dirty, saved->dirty, dirty_bytes(saved));
 }
 
 void elf_saved_release(struct elf_saved *saved)

@@ -21,16 +21,18 @@ enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char
 
 /* ---- Copies, and changes ---- */
 
-/* Makes COPY the same bytes as IMAGE has now, with the same headers, and memory for ROOM bytes more after
- * them, which its size does not count and which hold anything.  FD is the file that IMAGE came from, or -1.
+/* Makes COPY the same bytes as IMAGE has now, with the same headers, and memory for FRONT bytes more before
+ * them (a multiple of 4096) and ROOM after them, which its size does not count and which hold anything.  FD is
+ * the file that IMAGE came from, or -1.
  * Where SHARE, and always where it is very large, pages that are the same in the file are shared with it: the
  * copy takes memory only for what differs, and is cheaper where little is going to be changed.  To be released
  * by the same thread.  0, or -1 after a message. */
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t room, bool share);
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t room,
+		    bool share);
 
 /* Puts FRONT zero bytes (a multiple of 4096) before IMAGE's contents, and makes room for TAIL more after
  * them, zeros that its size does not count yet.  Both count as touched.  The headers decoded in it stay as
- * they are.  0, or -1 after a message. */
+ * they are.  Copies it once more where its memory has no room for that.  0, or -1 after a message. */
 int elf_image_grow(struct elf_image *image, size_t front, size_t tail);
 
 /* Takes IMAGE's first FRONT bytes away.  The headers decoded in it stay as they are. */
@@ -39,6 +41,7 @@ static inline void elf_image_drop_front(struct elf_image *image, size_t front)
 	image->data += front;
 	image->size -= front;
 	image->origin += front;
+	image->file_at += (int64_t)front;
 }
 
 /* Appends SIZE bytes of DATA to IMAGE, whose headers stay as they are.  0, or -1 after a message. */
@@ -53,7 +56,7 @@ struct elf_saved {
 	unsigned char *dirty; /* as in struct elf_image; owned */
 	unsigned char *pages; /* the touched ones, one after the other; owned */
 	size_t mapped, room;  /* as in struct elf_image, of pages */
-	size_t size;          /* of the image */
+	size_t size, origin;  /* of the image */
 };
 
 /* Keeps in SAVED what was touched in IMAGE (whose front was never dropped), to be released by the same thread.
