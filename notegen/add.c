@@ -54,29 +54,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	struct add *add = state->input;
 
 	switch (key) {
-	case OPTION_MANIFEST:
-		append(&add->manifest, &add->manifest_count, argument);
-		return 0;
-	case OPTION_DIRECTORY:
-		append(&add->directory, &add->directory_count, argument);
-		return 0;
-	case OPTION_ROOT:
-		add->root_path = argument;
-		return 0;
-	case OPTION_STRICT:
-		add->strict = true;
-		return 0;
-	case 'n':
-		add->dry_run = true;
-		return 0;
-	case 'v':
-		add->verbose = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		append(&add->elf, &add->elf_count, argument);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
+	case OPTION_MANIFEST: append(&add->manifest, &add->manifest_count, argument); return 0;
+	case OPTION_DIRECTORY: append(&add->directory, &add->directory_count, argument); return 0;
+	case OPTION_ROOT: add->root_path = argument; return 0;
+	case OPTION_STRICT: add->strict = true; return 0;
+	case 'n': add->dry_run = true; return 0;
+	case 'v': add->verbose = true; return 0;
+	case ARGP_KEY_ARG: append(&add->elf, &add->elf_count, argument); return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -147,8 +132,8 @@ static const char *objection(const struct add *add, const struct host *host, con
 {
 	char *copy = xstrdup(host->path), capability[64];
 	struct stat directory;
-	bool writable =
-	    root_stat(&add->root, dirname(copy), &directory) == 0 && (directory.st_mode & S_IWOTH);
+	bool writable = root_stat(&add->root, dirname(copy), &directory) == 0 &&
+			(directory.st_mode & S_IWOTH);
 
 	free(copy);
 	if (host->st.st_mode & (S_ISUID | S_ISGID))

@@ -27,21 +27,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	struct check *check = state->input;
 
 	switch (key) {
-	case OPTION_ROOT:
-		check->root_path = argument;
-		return 0;
-	case OPTION_STRICT:
-		check->strict = true;
-		return 0;
+	case OPTION_ROOT: check->root_path = argument; return 0;
+	case OPTION_STRICT: check->strict = true; return 0;
 	case ARGP_KEY_ARGS:
 		check->manifest = state->argv + state->next;
 		check->manifest_count = (size_t)(state->argc - state->next);
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
+	case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -63,8 +56,7 @@ static int run(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.args_doc = "MANIFEST...",
-		.doc =
-		    "Says whether each manifest is well-formed, and how many hosts and plugins it matches.",
+		.doc = "Says whether each manifest is well-formed, and how many hosts and plugins it matches.",
 	};
 	struct check check = { 0 };
 	struct manifest_list manifests = { 0 };

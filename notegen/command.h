@@ -8,7 +8,7 @@
 
 struct command {
 	const char *name;
-	const char *summary;             /* one line, for --help */
+	const char *summary;               /* one line, for --help */
 	int (*run)(int argc, char **argv); /* argv[0] is "notegen NAME"; returns the exit status */
 };
 

@@ -39,13 +39,9 @@ int edit_open(const struct root *root, const char *path, const char *outside, st
 	if (fd < 0)
 		return -1;
 	switch (elf_image_open(image, fd, outside)) {
-	case ELF_IMAGE_OK:
-		return fd;
-	case ELF_IMAGE_NOT_ELF:
-		diag_error(outside, "it is not an ELF file; nothing to do with it");
-		break;
-	case ELF_IMAGE_BAD:
-		break;
+	case ELF_IMAGE_OK: return fd;
+	case ELF_IMAGE_NOT_ELF: diag_error(outside, "it is not an ELF file; nothing to do with it"); break;
+	case ELF_IMAGE_BAD: break;
 	}
 	close(fd);
 	return -1;
@@ -192,18 +188,18 @@ static int set_note(struct editor *editor, const char *path, const struct stat *
 	if (result == 0 && list) {
 		content = note_section_content(image, list, &size);
 		if (list->count > PLUGIN_LIST_MAX || size > YAML_TEXT_MAX)
-			result =
-			    diag_error(image->path, "adding its note: %zu entries are more than a note holds",
-				       list->count);
+			result = diag_error(image->path,
+					    "adding its note: %zu entries are more than a note holds",
+					    list->count);
 	}
 	if (result == 0 && (index ? content && same_content(image, index, content, size) : !content)) {
 		said = xasprintf("%s: %s", image->path, index ? "has this note already" : "has no note");
 		say(editor, said);
 	} else if (result == 0) {
 		said = xasprintf("%s: %s%s", image->path, editor->dry_run ? "would be changed: " : "",
-				 !content ? "note removed"
-				 : index  ? "note replaced"
-					  : "note added");
+				 !content ? "note removed" :
+				 index    ? "note replaced" :
+					    "note added");
 		result = check_image(image) ? -1 : build_change(image, index, content, size, &change);
 		if (result == 0 && editor->dry_run)
 			say(editor, said);

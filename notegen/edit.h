@@ -17,16 +17,22 @@
 
 #define EDITOR_GROUP 32
 
+/* One file, whatever its names. */
+struct file_id {
+	dev_t device;
+	ino_t inode;
+};
+
 struct editor {
 	const struct root *root;
-	bool dry_run;  /* say what would be done, and change nothing */
-	bool verbose;  /* say on standard output what is done */
+	bool dry_run; /* say what would be done, and change nothing */
+	bool verbose; /* say on standard output what is done */
 
 	/* Set by edit.c. */
 	struct outfile out[EDITOR_GROUP];
 	char *said[EDITOR_GROUP]; /* what to say of it; owned */
 	size_t count;
-	struct { dev_t device; ino_t inode; } *seen; /* files that had their turn */
+	struct file_id *seen; /* files that had their turn */
 	size_t seen_count;
 };
 

@@ -66,7 +66,8 @@ bool found_is_object_name(const char *name)
 {
 	const char *at = strstr(name, ".so");
 
-	if (!at || !isalnum((unsigned char)name[0]) || strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.", 3) == 0)
+	if (!at || !isalnum((unsigned char)name[0]) || strncmp(name, "ld-", 3) == 0 ||
+	    strncmp(name, "ld.", 3) == 0)
 		return false;
 	for (const char *letter = name; *letter; letter++)
 		if (!isalnum((unsigned char)*letter) && !strchr("_+-.", *letter))
@@ -106,7 +107,8 @@ static char *generalise(const char *directory, const char *path)
 	} else if (!found_is_library_directory(directory) && found_count_objects(directory) > 1) {
 		size_t length = strlen(name);
 
-		pattern = xasprintf(length > 3 && strcmp(name + length - 3, ".so") == 0 ? "%s/*.so" : "%s/*.so*",
+		pattern = xasprintf(length > 3 && strcmp(name + length - 3, ".so") == 0 ? "%s/*.so" :
+											  "%s/*.so*",
 				    quoted);
 	}
 	free(quoted);
@@ -156,7 +158,8 @@ static bool is_same(const struct plugin_entry *a, const struct plugin_entry *b)
 static bool is_known(const struct manifest_list *known, const char *host, const struct plugin_entry *entry)
 {
 	for (size_t i = 0; known && i < known->count; i++)
-		for (size_t j = 0; says_host(&known->manifest[i], host) && j < known->manifest[i].plugins.count; j++)
+		for (size_t j = 0;
+		     says_host(&known->manifest[i], host) && j < known->manifest[i].plugins.count; j++)
 			if (is_same(entry, &known->manifest[i].plugins.entry[j]))
 				return true;
 	return false;

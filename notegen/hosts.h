@@ -9,10 +9,10 @@
 
 /* An object that gets a note. */
 struct host {
-	char *path;     /* real path inside the tree; owned */
+	char *path; /* real path inside the tree; owned */
 	struct stat st;
 	struct plugin_list plugins;
-	bool named;     /* on the command line; set by hosts_select() */
+	bool named; /* on the command line; set by hosts_select() */
 };
 
 struct host_table {

@@ -10,11 +10,11 @@
 #include "note.h"
 
 static const struct command *const commands[] = {
-	&add_command,    /* manifests -> notes */
-	&show_command,   /* notes -> text, JSON */
-	&remove_command, /* takes notes out again */
-	&check_command,  /* manifests -> what they match */
-	&record_command, /* a running program -> manifests */
+	&add_command,     /* manifests -> notes */
+	&show_command,    /* notes -> text, JSON */
+	&remove_command,  /* takes notes out again */
+	&check_command,   /* manifests -> what they match */
+	&record_command,  /* a running program -> manifests */
 	&suggest_command, /* a file -> a guessed manifest */
 };
 
@@ -48,10 +48,9 @@ static char *help(int key, const char *text, void *input)
 	fputs("Commands:\n", out);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fputs(
-	    "\n`notegen COMMAND --help' says more.  Exit status: 0 done, 1 something was refused or failed, "
-	    "2 usage.",
-	    out);
+	fputs("\n`notegen COMMAND --help' says more.  Exit status: 0 done, 1 something was refused or failed, "
+	      "2 usage.",
+	      out);
 	fclose(out);
 	return list;
 }
@@ -76,11 +75,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		call->argv = state->argv + state->next - 1;
 		state->next = state->argc;
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
+	case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 

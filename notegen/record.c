@@ -27,11 +27,14 @@ struct record {
 	struct found_list found;
 };
 
+/* What was given to dlopen, and by whom: as ld.so knows them; owned. */
+struct asked {
+	char *name, *caller;
+};
+
 /* One log: what a process asked for, and what came in. */
 struct log_state {
-	struct asked {
-		char *name, *caller; /* as ld.so knows them; owned */
-	} *asked;
+	struct asked *asked;
 	size_t asked_count;
 	struct path_list came; /* names of the objects whose initialisers were called */
 };
@@ -50,15 +53,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	struct record *record = state->input;
 
 	switch (key) {
-	case 'o':
-		record->output = argument;
-		return 0;
-	case OPTION_APPEND:
-		record->append = true;
-		return 0;
-	case OPTION_EXACT:
-		record->exact = true;
-		return 0;
+	case 'o': record->output = argument; return 0;
+	case OPTION_APPEND: record->append = true; return 0;
+	case OPTION_EXACT: record->exact = true; return 0;
 	case ARGP_KEY_ARG:
 		record->command = state->argv + state->next - 1;
 		state->next = state->argc;
@@ -69,8 +66,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		if (record->append && !record->output)
 			argp_error(state, "--append needs -o FILE");
 		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -117,7 +113,7 @@ static bool starts_like_elf(const char *path)
 	char magic[4] = "";
 	FILE *file = fopen(path, "re");
 	bool result = file && fread(magic, 1, sizeof magic, file) == sizeof magic &&
-		memcmp(magic, "\177ELF", sizeof magic) == 0;
+		      memcmp(magic, "\177ELF", sizeof magic) == 0;
 
 	if (file)
 		fclose(file);
@@ -149,7 +145,8 @@ static void evaluate(struct record *record, const struct log_state *log)
 		host = asked->caller[0] == '/' ? settle(asked->caller) : find_program(asked->caller);
 		plugin = came[0] == '/' ? settle(came) : realpath(came, NULL);
 		if (!host || !starts_like_elf(host))
-			diag_warn(asked->name, "loaded by %s, whose file cannot be found; left out", asked->caller);
+			diag_warn(asked->name, "loaded by %s, whose file cannot be found; left out",
+				  asked->caller);
 		else if (!strchr(asked->name, '/'))
 			found_add_soname(&record->found, host, asked->name);
 		else if (!plugin)
@@ -270,7 +267,8 @@ static int run_command(char **command, const char *directory)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return diag_error(command[0], "it did not run (exit status 127)");
 	if (WIFSIGNALED(status))
-		diag_warn(command[0], "ended by signal %d; what it had loaded by then counts", WTERMSIG(status));
+		diag_warn(command[0], "ended by signal %d; what it had loaded by then counts",
+			  WTERMSIG(status));
 	else if (WEXITSTATUS(status))
 		diag_warn(command[0], "ended with exit status %d", WEXITSTATUS(status));
 	return 0;
@@ -309,7 +307,8 @@ static int write_file(const char *file, const char *old, const char *text)
 	char *path = root_inside(&root, file);
 
 	if (outfile_begin(&out, &root, path, NULL) == 0) {
-		if (outfile_write(&out, old, strlen(old)) == 0 && outfile_write(&out, text, strlen(text)) == 0)
+		if (outfile_write(&out, old, strlen(old)) == 0 &&
+		    outfile_write(&out, text, strlen(text)) == 0)
 			result = outfile_commit(&out);
 		else
 			outfile_abandon(&out);
@@ -331,8 +330,10 @@ static void write_found(const struct record *record)
 
 		fclose(out);
 		if (printed == 0)
-			diag_warn(NULL, record->found.count ? "nothing that %s does not say already" :
-				  "the command dlopened nothing%s", record->found.count ? record->output : "");
+			diag_warn(NULL,
+				  record->found.count ? "nothing that %s does not say already" :
+							"the command dlopened nothing%s",
+				  record->found.count ? record->output : "");
 		else if (record->output)
 			write_file(record->output, old, text);
 		else
@@ -365,7 +366,8 @@ static int run(int argc, char **argv)
 		size_t logs = read_logs(&record, directory);
 
 		if (!failed && logs == 0)
-			diag_error(record.command[0], "ld.so wrote nothing: it is static, set-id, or no ELF program; "
+			diag_error(record.command[0],
+				   "ld.so wrote nothing: it is static, set-id, or no ELF program; "
 				   "record what it starts instead");
 		else if (!failed)
 			write_found(&record);

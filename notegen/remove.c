@@ -21,11 +21,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		remove->elf = state->argv + state->next;
 		remove->elf_count = (size_t)(state->argc - state->next);
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
+	case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 

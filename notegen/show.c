@@ -25,19 +25,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	struct show *show = state->input;
 
 	switch (key) {
-	case 'j':
-		show->json = true;
-		return 0;
+	case 'j': show->json = true; return 0;
 	case ARGP_KEY_ARGS:
 		show->elf = state->argv + state->next;
 		show->elf_count = (size_t)(state->argc - state->next);
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		(void)argument;
-		return ARGP_ERR_UNKNOWN;
+	case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
+	default: (void)argument; return ARGP_ERR_UNKNOWN;
 	}
 }
 

@@ -34,11 +34,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		suggest->elf = state->argv + state->next;
 		suggest->elf_count = (size_t)(state->argc - state->next);
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
+	case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -46,9 +43,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static bool is_loader(const char *symbol)
 {
 	static const char *const names[] = {
-		"dlopen", "dlmopen", "__libc_dlopen_mode", "lt_dlopen", "lt_dlopenext", "lt_dlopenadvise",
-		"g_module_open", "g_module_open_full", "apr_dso_load", "osl_loadModule", "snd_dlopen", "SDL_LoadObject",
-		"Tcl_LoadFile",
+		"dlopen",          "dlmopen",        "__libc_dlopen_mode", "lt_dlopen",    "lt_dlopenext",
+		"lt_dlopenadvise", "g_module_open",  "g_module_open_full", "apr_dso_load", "osl_loadModule",
+		"snd_dlopen",      "SDL_LoadObject", "Tcl_LoadFile",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -72,7 +69,9 @@ static const char *find_loader(const struct elf_image *image)
 		for (uint64_t at = 0; at + elf_sym_size(image) <= table->sh_size; at += elf_sym_size(image)) {
 			elf_get_sym(image, table->sh_offset + at, &symbol);
 			const char *name = names->sh_type == SHT_STRTAB && symbol.st_shndx == SHN_UNDEF ?
-				elf_image_string(image, names->sh_offset, names->sh_size, symbol.st_name) : NULL;
+						   elf_image_string(image, names->sh_offset, names->sh_size,
+								    symbol.st_name) :
+						   NULL;
 
 			if (name && is_loader(name))
 				return name;
@@ -113,7 +112,8 @@ static void add_directories(struct found_list *found, const char *host, const ch
 	glob_t names = { 0 };
 
 	/* What is there itself, or is no deep path, says nothing. */
-	if (stat(text, &st) && strlen(text) > 8 && strchr(text + 5, '/') && glob(pattern, 0, NULL, &names) == 0)
+	if (stat(text, &st) && strlen(text) > 8 && strchr(text + 5, '/') &&
+	    glob(pattern, 0, NULL, &names) == 0)
 		for (size_t i = 0; i < names.gl_pathc; i++)
 			if (holds_plugins(names.gl_pathv[i]))
 				add_directory(found, host, names.gl_pathv[i]);
@@ -125,8 +125,11 @@ static void add_directories(struct found_list *found, const char *host, const ch
 static void add_soname(struct found_list *found, const char *host, const char *soname)
 {
 	char feature[] = "libraries", why[] = "a guess: a string in the file", *name = xstrdup(soname);
-	struct plugin_entry entry = { .feature = feature, .description = why, .priority = PLUGIN_SUGGESTED,
-				      .soname = &name, .soname_count = 1 };
+	struct plugin_entry entry = { .feature = feature,
+				      .description = why,
+				      .priority = PLUGIN_SUGGESTED,
+				      .soname = &name,
+				      .soname_count = 1 };
 
 	plugin_list_add(found_host(found, host), &entry);
 	free(name);
@@ -224,7 +227,8 @@ static void suggest_file(struct found_list *found, const struct manifest_list *i
 			look_at_strings(found, real, &image);
 			look_beside(found, real);
 		} else if (noted.count == 0) {
-			diag_warn(argument, "it calls nothing that loads plugins; look at the libraries that it links");
+			diag_warn(argument,
+				  "it calls nothing that loads plugins; look at the libraries that it links");
 		}
 		elf_image_release(&image);
 		close(fd);
@@ -239,8 +243,8 @@ static int run(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "ELF...",
-		.doc = "Proposes a manifest for each file, from what it looks like.  The entries are guesses: check them "
-		       "before you use them.  No file is changed.",
+		.doc = "Proposes a manifest for each file, from what it looks like.  The entries are guesses: "
+		       "check them before you use them.  No file is changed.",
 	};
 	struct suggest suggest = { 0 };
 	struct manifest_list installed = { 0 };

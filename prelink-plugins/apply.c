@@ -134,7 +134,8 @@ static char *refusal_text(const struct plan_refusal *refusal)
 {
 	if (!refusal->why)
 		return NULL;
-	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) : xstrdup(refusal->why);
+	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) :
+				xstrdup(refusal->why);
 }
 
 /* A plan, where the program is better off with one, and a list where ld.so takes one. */
@@ -191,8 +192,11 @@ static enum object_skip replay(void *context, const struct object *object, struc
 
 static struct rewrite rewrite_of(struct apply *apply)
 {
-	return (struct rewrite){ .root = apply->root, .dry_run = apply->options->dry_run,
-				 .jobs = apply->options->jobs, .context = apply, .fill = fill,
+	return (struct rewrite){ .root = apply->root,
+				 .dry_run = apply->options->dry_run,
+				 .jobs = apply->options->jobs,
+				 .context = apply,
+				 .fill = fill,
 				 .progress = show_progress };
 }
 
@@ -307,7 +311,8 @@ void apply_move(struct apply *apply)
 		if (object->kind != OBJECT_LIBRARY)
 			diag_error(object->path, "moving: only libraries can be moved");
 		else if (object->skip)
-			diag_error(object->path, "moving: it is left alone: %s", object_skip_text(object->skip));
+			diag_error(object->path, "moving: it is left alone: %s",
+				   object_skip_text(object->skip));
 		else if (apply->options->reloc_address % object->align)
 			diag_error(object->path, "moving: its address has to be a multiple of 0x%llx",
 				   (unsigned long long)object->align);

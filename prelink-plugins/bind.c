@@ -80,8 +80,8 @@ void bind_free(struct bind *bind)
 	free(bind);
 }
 
-/* Of ALL objects, or those that were used since the last time.  Other threads may be reading: what they read comes back
- * from the file. */
+/* Of ALL objects, or those that were used since the last time.  Other threads may be reading: what they read
+ * comes back from the file. */
 static void rest(struct tables *tables, bool all)
 {
 	for (size_t i = 0; i < tables->object_count; i++) {
@@ -133,7 +133,7 @@ static int map_object(const struct root *root, struct bind_object *object)
 	    (object->object->st.st_ino && !same_file(&st, &object->object->st))) {
 		close(fd);
 		return diag_error(path, "binding its symbols: the file has changed since it was looked at; "
-				  "run again");
+					"run again");
 	}
 	status = elf_image_open(&object->image, fd, path);
 	close(fd);
@@ -144,7 +144,7 @@ static int map_object(const struct root *root, struct bind_object *object)
 	int dynamic = dynamic_init(&object->dynamic, &object->image);
 	if (dynamic > 0)
 		diag_error(path, "binding its symbols: it has no dynamic section; link it dynamically, or "
-			   "leave it out");
+				 "leave it out");
 	if (dynamic == 0 && symbols_load(&object->symbols, &object->image, &object->dynamic) == 0)
 		return 0;
 	elf_image_release(&object->image);
@@ -251,12 +251,9 @@ static enum symbol_class class_of(enum reloc_kind kind)
 	case RELOC_TLS_MODULE:
 	case RELOC_TLS_OFFSET:
 	case RELOC_TLS_TP:
-	case RELOC_TLSDESC:
-		return SYMBOL_PLT;
-	case RELOC_COPY:
-		return SYMBOL_COPY;
-	default:
-		return SYMBOL_ANY;
+	case RELOC_TLSDESC: return SYMBOL_PLT;
+	case RELOC_COPY: return SYMBOL_COPY;
+	default: return SYMBOL_ANY;
 	}
 }
 
@@ -358,7 +355,7 @@ int bind_relocs(struct bind *bind, struct object *object, struct binding_list *l
 		return -1;
 	if (!object->arch)
 		return diag_error(object->path, "binding its symbols: no table for its machine; leave it "
-				  "out");
+						"out");
 	read_table(by, &by->dynamic.rel, false, false, list);
 	read_table(by, &by->dynamic.rela, true, false, list);
 	read_table(by, &by->dynamic.jmprel, by->dynamic.jmprel_is_rela, true, list);
@@ -427,11 +424,12 @@ static void collect_fill(struct bind_object *by, const struct binding_list *list
 		struct target target = binding_target(by, binding);
 		if (target.kind == TARGET_IFUNC && (target.value = ifunc_target(by, binding)) != 0)
 			target.kind = TARGET_VALUE;
-		if (target.kind != TARGET_VALUE || (binding->plt && stubs && binding->kind != RELOC_IRELATIVE) ||
+		if (target.kind != TARGET_VALUE ||
+		    (binding->plt && stubs && binding->kind != RELOC_IRELATIVE) ||
 		    (!binding->rela && (binding->kind == RELOC_WORD || binding->kind == RELOC_IRELATIVE)))
 			continue;
-		by->fill[by->fill_count++] =
-			(struct fill){ bind_place(by->object, binding->address), target.value };
+		by->fill[by->fill_count++] = (struct fill){ bind_place(by->object, binding->address),
+							    target.value };
 	}
 	by->fill = xreallocarray(by->fill, by->fill_count + 1, sizeof *by->fill);
 }
@@ -484,7 +482,8 @@ long bind_fill(const struct bind *bind, const struct object *object, struct elf_
 		return 0;
 	for (size_t i = 0; i < by->fill_count; i++) {
 		if (!elf_image_offset(image, by->fill[i].address, elf_word_size(image), &offset))
-			return diag_error(object->path, "filling in bound values: the relocation at 0x%llx is "
+			return diag_error(object->path,
+					  "filling in bound values: the relocation at 0x%llx is "
 					  "outside the file; the file is damaged",
 					  (unsigned long long)by->fill[i].address);
 		elf_put_word(image, offset, by->fill[i].value);

@@ -33,18 +33,18 @@
 /* An object as bind sees it. */
 struct bind_object {
 	struct object *object;
-	struct elf_image image;   /* of object->path, as it is now */
+	struct elf_image image; /* of object->path, as it is now */
 	struct dynamic dynamic;
 	struct symbols symbols;
-	bool symbolic;            /* DT_SYMBOLIC or DF_SYMBOLIC */
-	bool used;                /* since its pages were last given back; bind.c's */
-	bool bind_now;            /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */
-	uint32_t *name;           /* number of what a reference to symbol i asks for; 0: not known yet */
+	bool symbolic;  /* DT_SYMBOLIC or DF_SYMBOLIC */
+	bool used;      /* since its pages were last given back; bind.c's */
+	bool bind_now;  /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */
+	uint32_t *name; /* number of what a reference to symbol i asks for; 0: not known yet */
 	/* Whether bind_natural() has set what follows. */
 	enum { NATURAL_NONE = 0, NATURAL_BUSY, NATURAL_DONE } natural;
 	struct fill *fill;
 	size_t fill_count;
-	struct shadows shadows;   /* shadowed.c's */
+	struct shadows shadows; /* shadowed.c's */
 };
 
 struct bind;
@@ -57,8 +57,8 @@ void bind_free(struct bind *bind);
  * about objects and names.  Freed before BIND is. */
 struct bind *bind_share(struct bind *bind);
 
-/* Lets go of the memory that the tables take, which are read again when they are needed: of ALL objects, or of those that
- * bind_open() was called for since the last time. */
+/* Lets go of the memory that the tables take, which are read again when they are needed: of ALL objects, or
+ * of those that bind_open() was called for since the last time. */
 void bind_rest(struct bind *bind, bool all);
 
 /* Makes lookups quicker from now on, in what is open now.  While no other thread looks anything up;
@@ -69,8 +69,8 @@ void bind_index(struct bind *bind);
  * read, or are not what gather saw (object->st, where that is set); said once for each object. */
 struct bind_object *bind_open(struct bind *bind, struct object *object);
 
-/* Searchlist WHICH (0 or 1) of those that live as long as BIND: what they need for a whole system's symbols is
- * not taken and given back for each program. */
+/* Searchlist WHICH (0 or 1) of those that live as long as BIND: what they need for a whole system's symbols
+ * is not taken and given back for each program. */
 struct searchlist *bind_searchlist(struct bind *bind, unsigned which);
 
 /* The STB_GNU_UNIQUE symbols that a process was bound to so far: ld.so's _ns_unique_sym_table.  Zeroed at
@@ -86,10 +86,10 @@ void unique_table_release(struct unique_table *table);
 
 /* Where an object's references are looked for: glibc's l_scope. */
 struct bind_scope {
-	struct searchlist *global; /* the program's start-up scope; NULL for a library's natural scope */
-	struct searchlist *local;  /* of what dlopen was asked for, and came with it: its closure; NULL for
+	struct searchlist *global;   /* the program's start-up scope; NULL for a library's natural scope */
+	struct searchlist *local;    /* of what dlopen was asked for, and came with it: its closure; NULL for
 				      objects that are there from the start */
-	bool deepbind;             /* RTLD_DEEPBIND: local first, and no heed to DT_SYMBOLIC */
+	bool deepbind;               /* RTLD_DEEPBIND: local first, and no heed to DT_SYMBOLIC */
 	struct unique_table *unique; /* of the process; NULL: each lookup is the first one */
 };
 
@@ -104,29 +104,29 @@ enum binding_result {
 
 /* One dynamic relocation and what it resolves to. */
 struct binding {
-	GElf_Addr address;       /* r_offset */
-	int64_t addend;          /* r_addend; of a REL word, what lies in place; of other REL, 0 */
-	uint32_t type;           /* R_* of the machine */
-	uint32_t symbol;         /* index in the object's own symbol table; 0 for none */
+	GElf_Addr address; /* r_offset */
+	int64_t addend;    /* r_addend; of a REL word, what lies in place; of other REL, 0 */
+	uint32_t type;     /* R_* of the machine */
+	uint32_t symbol;   /* index in the object's own symbol table; 0 for none */
 	enum reloc_kind kind;
 	enum binding_result result;
-	bool rela;               /* it carries its addend */
-	bool plt;                /* from DT_JMPREL: lazy unless the object says otherwise */
-	bool weak, protected;    /* of the reference: STB_WEAK, STV_PROTECTED */
+	bool rela;            /* it carries its addend */
+	bool plt;             /* from DT_JMPREL: lazy unless the object says otherwise */
+	bool weak, protected; /* of the reference: STB_WEAK, STV_PROTECTED */
 	/* Of BINDING_SELF and BINDING_FOUND: */
-	bool absolute;           /* SHN_ABS: st_value is no address and does not move with the provider */
-	bool undefined;          /* SHN_UNDEF: an executable's PLT entry that stands for a function */
-	unsigned char sym_type;  /* STT_* of the definition */
-	unsigned char sym_bind;  /* STB_* of it */
+	bool absolute;          /* SHN_ABS: st_value is no address and does not move with the provider */
+	bool undefined;         /* SHN_UNDEF: an executable's PLT entry that stands for a function */
+	unsigned char sym_type; /* STT_* of the definition */
+	unsigned char sym_bind; /* STB_* of it */
 	struct bind_object *provider;
-	uint32_t definition;     /* index in the provider's symbol table */
-	GElf_Addr value;         /* st_value */
+	uint32_t definition; /* index in the provider's symbol table */
+	GElf_Addr value;     /* st_value */
 };
 
 struct binding_list {
-	struct binding *item;    /* owned; reused from object to object */
+	struct binding *item; /* owned; reused from object to object */
 	size_t count, room;
-	size_t relative;         /* RELATIVE relocations, which are not in the list; nor are R_*_NONE */
+	size_t relative; /* RELATIVE relocations, which are not in the list; nor are R_*_NONE */
 };
 
 /* Reads all relocations of OBJECT, DT_REL and DT_RELA first, then DT_JMPREL, each in the order of the file,
@@ -139,8 +139,7 @@ int bind_object(struct bind *bind, struct object *object, const struct bind_scop
 void binding_list_release(struct binding_list *list);
 
 /* Name and version that BINDING, of the object BY, asks for; VERSION becomes NULL where it asks for none. */
-const char *binding_name(const struct bind_object *by, const struct binding *binding,
-			 const char **version);
+const char *binding_name(const struct bind_object *by, const struct binding *binding, const char **version);
 
 /* Number and class of what the BINDING_OPEN relocation BINDING, of BY, asks for. */
 uint32_t binding_number(struct bind *bind, struct bind_object *by, const struct binding *binding);
@@ -150,8 +149,8 @@ enum symbol_class binding_class(const struct binding *binding);
 void binding_set(struct binding *binding, enum binding_result result, const struct definition *definition);
 
 /* The values that go into the file of a library itself: the words that are right in its natural scope and
- * that ld.so never reads.  Not lazy JUMP_SLOTs (their word is their stub; before glibc 2.35, an audit module makes
- * -z now ones lazy as well), not words with an addend in place. */
+ * that ld.so never reads.  Not lazy JUMP_SLOTs (their word is their stub; before glibc 2.35, an audit module
+ * makes -z now ones lazy as well), not words with an addend in place. */
 struct fill {
 	GElf_Addr address; /* of the word, in the object at its slot */
 	GElf_Addr value;

@@ -9,13 +9,13 @@
 #include "definers.h"
 #include "wanted.h"
 
-/* What all handles share, read and changed under the lock but for what never changes while several threads look:
- * root, wanted, definers and indexed. */
+/* What all handles share, read and changed under the lock but for what never changes while several threads
+ * look: root, wanted, definers and indexed. */
 struct tables {
 	const struct root *root;
 	pthread_mutex_t lock;
 	pthread_cond_t bound;        /* some object's `binding` became BOUND */
-	struct bind_object **object; /* by object->index; NULL where not met, `unusable` (bind.c) where not readable */
+	struct bind_object **object; /* by object->index; NULL: not met; `unusable` (bind.c): not readable */
 	size_t object_count;
 	uint64_t mapped;             /* bytes of files mapped since it was last asked what they take */
 	struct wanted_table *wanted; /* what all relocations ask for; its numbers */
@@ -42,6 +42,7 @@ struct memo {
 struct bind_object *bind_opened(const struct bind *bind, size_t index);
 
 /* Looks in SCOPE for what BINDING, of BY, refers to, and notes what ld.so would find. */
-void bind_lookup(struct bind *bind, struct bind_object *by, const struct bind_scope *scope, struct binding *binding);
+void bind_lookup(struct bind *bind, struct bind_object *by, const struct bind_scope *scope,
+		 struct binding *binding);
 
 #endif

@@ -83,7 +83,8 @@ int bindings_print(struct bind *bind, const struct object_table *table, bool jso
 			continue;
 		json_t *rows = json ? json_array() : NULL;
 		const struct bind_scope scope = { .global = library ? NULL : &list,
-						  .local = library ? &list : NULL, .unique = &unique };
+						  .local = library ? &list : NULL,
+						  .unique = &unique };
 		unique_table_forget(&unique);
 		if (searchlist_set(&list, bind, &program->scope, library ? NULL : program))
 			result = -1;

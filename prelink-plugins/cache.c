@@ -76,9 +76,10 @@ static bool object_is_sound(const struct cache *c, size_t i)
 {
 	const struct cache_object *o = &c->object[i];
 
-	return o->path < c->strings_size && o->machine < c->strings_size && o->no_plan < c->strings_size && o->kind <= OBJECT_LOADER &&
-	       o->skip < SKIP_COUNT && o->start <= o->end && list_fits(o->scope, c->pool_count) &&
-	       list_fits(o->plugin, c->plugin_count) && cache_string(c, o->path)[0] == '/' &&
+	return o->path < c->strings_size && o->machine < c->strings_size && o->no_plan < c->strings_size &&
+	       o->kind <= OBJECT_LOADER && o->skip < SKIP_COUNT && o->start <= o->end &&
+	       list_fits(o->scope, c->pool_count) && list_fits(o->plugin, c->plugin_count) &&
+	       cache_string(c, o->path)[0] == '/' &&
 	       (i == 0 || strcmp(cache_string(c, o[-1].path), cache_string(c, o->path)) < 0);
 }
 
@@ -255,7 +256,8 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 		if (!is_as_recorded(root, cache_string(cache, cache->input[i].path), &cache->input[i].stamp))
 			return false;
 	for (size_t i = 0; i < cache->object_count; i++)
-		if (!is_as_recorded(root, cache_string(cache, cache->object[i].path), &cache->object[i].stamp))
+		if (!is_as_recorded(root, cache_string(cache, cache->object[i].path),
+				    &cache->object[i].stamp))
 			return false;
 	return true;
 }
@@ -290,7 +292,8 @@ void cache_recall_refusals(const struct cache *cache, const struct object_table 
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);
 
-		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) && is_file_left(object, entry))
+		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) &&
+		    is_file_left(object, entry))
 			object->skip = (enum object_skip)entry->skip;
 	}
 }
@@ -364,7 +367,8 @@ void cache_mark_unchanged(const struct cache *cache, const struct object_table *
 		c.entry[i] = same ? (uint32_t)(entry - cache->object) : UINT32_MAX;
 	}
 	for (size_t i = 0; i < table->count; i++)
-		if ((programs || table->object[i]->kind == OBJECT_LIBRARY) && is_unchanged(&c, table->object[i]))
+		if ((programs || table->object[i]->kind == OBJECT_LIBRARY) &&
+		    is_unchanged(&c, table->object[i]))
 			mark(cache, &cache->object[c.entry[i]], table->object[i]);
 	free(c.entry);
 }
@@ -390,8 +394,8 @@ struct growing {
 
 struct builder {
 	struct growing object, plugin, input, pool, strings;
-	uint32_t *index;    /* by index in the table: index among the cache's objects */
-	uint32_t *bucket;   /* hash table of the lists in the pool: index into `list` + 1, 0 empty */
+	uint32_t *index;  /* by index in the table: index among the cache's objects */
+	uint32_t *bucket; /* hash table of the lists in the pool: index into `list` + 1, 0 empty */
 	struct cache_list *list;
 	size_t list_count, bucket_count; /* bucket_count: a power of two */
 };
@@ -454,7 +458,8 @@ static struct cache_list add_list(struct builder *b, const struct object_list *l
 	for (; b->bucket[at &= b->bucket_count - 1]; at++) {
 		struct cache_list old = b->list[b->bucket[at] - 1];
 
-		if (old.count == new.count && memcmp((uint32_t *)b->pool.data + old.first, member, size) == 0) {
+		if (old.count == new.count &&
+		    memcmp((uint32_t *)b->pool.data + old.first, member, size) == 0) {
 			b->pool.count = new.first;
 			return old;
 		}
@@ -516,8 +521,8 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 		.kind = object->kind,
 		.skip = object->skip,
 		.no_plan = add_string(b, object->no_plan),
-		.flags = (has_slot ? CACHE_HAS_SLOT : 0) |
-			 (prelinked ? CACHE_PRELINKED : 0) | (object->wanted ? CACHE_WANTED : 0),
+		.flags = (has_slot ? CACHE_HAS_SLOT : 0) | (prelinked ? CACHE_PRELINKED : 0) |
+			 (object->wanted ? CACHE_WANTED : 0),
 	};
 	if (has_slot) {
 		record.start = object->slot;
@@ -591,7 +596,9 @@ static void *append(void *to, const struct growing *g, size_t size)
 /* Puts the tables together into the file's bytes. */
 static void assemble(struct cache *cache, const struct builder *b, const struct options *options)
 {
-	struct header h = { .magic = CACHE_MAGIC, .version = CACHE_VERSION, .order = CACHE_ORDER,
+	struct header h = { .magic = CACHE_MAGIC,
+			    .version = CACHE_VERSION,
+			    .order = CACHE_ORDER,
 			    .options = options_fingerprint(options),
 			    .object_count = (uint32_t)b->object.count,
 			    .plugin_count = (uint32_t)b->plugin.count,

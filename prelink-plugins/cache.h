@@ -64,7 +64,7 @@ struct cache_input {
 };
 
 struct cache {
-	unsigned char *data;     /* the file's bytes; owned; NULL: an empty cache */
+	unsigned char *data; /* the file's bytes; owned; NULL: an empty cache */
 	size_t size;
 	const struct cache_object *object; /* sorted by path */
 	const struct cache_plugin *plugin;
@@ -96,15 +96,16 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
 			   const struct options *options);
 
-/* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would
- * be given what it has: the same slot, the same scope, and so on for every object of its scope and of its
- * plugins' scopes.  Programs get `no_plan` again.  Bind, plan and rewrite pass over these.  After layout.  PROGRAMS: programs may be
- * unchanged, too (the run-time module that their plans are for is still the same, or still not there). */
+/* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would be
+ * given what it has: the same slot, the same scope, and so on for every object of its scope and of its
+ * plugins' scopes.  Programs get `no_plan` again.  Bind, plan and rewrite pass over these.  After layout.
+ * PROGRAMS: programs may be unchanged, too (the run-time module that their plans are for is still the same,
+ * or still not there). */
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
 			  const struct options *options, bool programs);
 
-/* For --status and --report: marks, as OUTCOME_UNCHANGED, each object that is the file that the last run left; sets
- * its `no_plan`. */
+/* For --status and --report: marks, as OUTCOME_UNCHANGED, each object that is the file that the last run
+ * left; sets its `no_plan`. */
 void cache_mark_left(const struct cache *cache, const struct object_table *table);
 
 /* True if PATH is among the inputs, and as it was. */

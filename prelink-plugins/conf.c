@@ -22,7 +22,7 @@ struct reader {
 	const struct root *root;
 	const char *path; /* of the file, inside the root */
 	unsigned line;
-	unsigned depth;   /* of inclusion */
+	unsigned depth; /* of inclusion */
 };
 
 static int read_file(struct conf *conf, const struct root *root, const char *path, unsigned depth);

@@ -30,9 +30,9 @@ struct conf_entry {
 struct conf {
 	struct conf_entry *entry; /* in the order of the file; owned array */
 	size_t count;
-	char **blacklist;         /* patterns, of the file and of the command line; owned */
+	char **blacklist; /* patterns, of the file and of the command line; owned */
 	size_t blacklist_count;
-	char **file;              /* the files that were read, inside the root; owned */
+	char **file; /* the files that were read, inside the root; owned */
 	size_t file_count;
 };
 

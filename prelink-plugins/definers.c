@@ -9,9 +9,9 @@
 struct definers {
 	struct definer *entry; /* as they come, and sorted: bucket by bucket */
 	uint32_t count, room;  /* entries */
-	uint32_t *start;       /* by bucket: index of its first entry; one more at the end.  NULL before definers_sort() */
-	unsigned bits;         /* 1 << bits buckets */
-	bool *covered;         /* by number of the object */
+	uint32_t *start; /* by bucket: index of its first entry, and the end; NULL before definers_sort() */
+	unsigned bits;   /* 1 << bits buckets */
+	bool *covered;   /* by number of the object */
 	size_t covered_count;
 };
 
@@ -41,10 +41,12 @@ static void cover(struct definers *definers, size_t number)
 	definers->covered[number] = true;
 }
 
-/* In chains of a malformed table, lookups meet no symbol that is not met here: all lie between the first and the last. */
+/* In chains of a malformed table, lookups meet no symbol that is not met here: all lie between the first and
+ * the last. */
 void definers_add(struct definers *definers, size_t number, const struct symbols *symbols)
 {
-	if (definers->start || !symbols->gnu || number > UINT32_MAX || symbols->hashed > UINT32_MAX / 4 - definers->count)
+	if (definers->start || !symbols->gnu || number > UINT32_MAX ||
+	    symbols->hashed > UINT32_MAX / 4 - definers->count)
 		return;
 	cover(definers, number);
 	while (definers->room < definers->count + symbols->hashed) {

@@ -7,11 +7,11 @@
  *     span = definers_of(definers, symbol_gnu_hash("free"), &length);
  *     for (i = 0; i < length; i++)
  *             if (span[i].hash == definers_hash(symbol_gnu_hash("free")))
- *                     ... object number span[i].object may define it, and no other one that definers_cover() ...
+ *                     ... object number span[i].object may define it, and no other that definers_cover() ...
  *
- * ld.so asks one object after the other, and so do a hundred programs with a hundred libraries each, for each symbol of
- * each.  Nearly all say no.  The hashes of all that they define lie in their DT_GNU_HASH, and need only be collected to
- * leave the few that may say yes.
+ * ld.so asks one object after the other, and so do a hundred programs with a hundred libraries each, for each
+ * symbol of each.  Nearly all say no.  The hashes of all that they define lie in their DT_GNU_HASH, and need
+ * only be collected to leave the few that may say yes.
  *
  * Never changes after definers_sort(): any thread may read it then. */
 #ifndef DEFINERS_H
@@ -35,7 +35,8 @@ void definers_free(struct definers *definers);
 void definers_add(struct definers *definers, size_t number, const struct symbols *symbols);
 void definers_sort(struct definers *definers);
 
-/* True if what the object with that NUMBER defines is in the sorted table: it was added, and has a DT_GNU_HASH. */
+/* True if what the object with that NUMBER defines is in the sorted table: it was added, and has a
+ * DT_GNU_HASH. */
 bool definers_cover(const struct definers *definers, size_t number);
 
 /* What DT_GNU_HASH keeps of a hash: its last bit marks the end of a chain. */
@@ -44,8 +45,8 @@ static inline uint32_t definers_hash(uint32_t gnu_hash)
 	return gnu_hash >> 1;
 }
 
-/* Entries among which are all those with the hash of GNU_HASH, LENGTH of them, in no order.  Only of a table that covers
- * something. */
+/* Entries among which are all those with the hash of GNU_HASH, LENGTH of them, in no order.  Only of a table
+ * that covers something. */
 const struct definer *definers_of(const struct definers *definers, uint32_t gnu_hash, size_t *length);
 
 #endif

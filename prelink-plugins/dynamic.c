@@ -30,59 +30,43 @@ static void decode_entry(struct dynamic *d, const GElf_Dyn *entry)
 		return;
 	}
 	switch (entry->d_tag) {
-	case DT_FLAGS_1:
-		d->flags_1 = entry->d_un.d_val;
-		break;
+	case DT_FLAGS_1: d->flags_1 = entry->d_un.d_val; break;
 	case DT_RELACOUNT:
-	case DT_RELCOUNT:
-		d->relacount = entry->d_un.d_val;
-		break;
-	case DT_GNU_PRELINKED:
-		d->gnu_prelinked = entry->d_un.d_val;
-		break;
-	case DT_CHECKSUM:
-		d->checksum = entry->d_un.d_val;
-		break;
-	case DT_GNU_HASH:
-		d->gnu_hash = entry->d_un.d_ptr;
-		break;
-	case DT_VERSYM:
-		d->versym = entry->d_un.d_ptr;
-		break;
-	case DT_VERDEF:
-		d->verdef = entry->d_un.d_ptr;
-		break;
-	case DT_VERDEFNUM:
-		d->verdefnum = entry->d_un.d_val;
-		break;
-	case DT_VERNEED:
-		d->verneed = entry->d_un.d_ptr;
-		break;
-	case DT_VERNEEDNUM:
-		d->verneednum = entry->d_un.d_val;
-		break;
+	case DT_RELCOUNT: d->relacount = entry->d_un.d_val; break;
+	case DT_GNU_PRELINKED: d->gnu_prelinked = entry->d_un.d_val; break;
+	case DT_CHECKSUM: d->checksum = entry->d_un.d_val; break;
+	case DT_GNU_HASH: d->gnu_hash = entry->d_un.d_ptr; break;
+	case DT_VERSYM: d->versym = entry->d_un.d_ptr; break;
+	case DT_VERDEF: d->verdef = entry->d_un.d_ptr; break;
+	case DT_VERDEFNUM: d->verdefnum = entry->d_un.d_val; break;
+	case DT_VERNEED: d->verneed = entry->d_un.d_ptr; break;
+	case DT_VERNEEDNUM: d->verneednum = entry->d_un.d_val; break;
 	}
 }
 
 /* Fills TABLE from the tags that give its address and size.  Absent tables are fine. */
-static int find_table(const struct dynamic *d, const struct elf_image *image, const char *what,
-		      int64_t tag, int64_t size_tag, struct table *table)
+static int find_table(const struct dynamic *d, const struct elf_image *image, const char *what, int64_t tag,
+		      int64_t size_tag, struct table *table)
 {
 	if (!d->has[tag] || !d->has[size_tag] || d->value[size_tag] == 0)
 		return 0;
 	table->address = d->value[tag];
 	table->size = d->value[size_tag];
 	if (!elf_image_offset(image, table->address, table->size, &table->offset))
-		return diag_error(image->path, "reading the dynamic section: %s lies outside the segments; "
-				  "the file is damaged", what);
+		return diag_error(image->path,
+				  "reading the dynamic section: %s lies outside the segments; "
+				  "the file is damaged",
+				  what);
 	return 0;
 }
 
 static int check_entry_size(const struct dynamic *d, const struct elf_image *image, int64_t tag, size_t size)
 {
 	if (d->has[tag] && d->value[tag] != size)
-		return diag_error(image->path, "reading the dynamic section: tag %ld is %lu, not %zu; the file "
-				  "is damaged", (long)tag, (unsigned long)d->value[tag], size);
+		return diag_error(image->path,
+				  "reading the dynamic section: tag %ld is %lu, not %zu; the file "
+				  "is damaged",
+				  (long)tag, (unsigned long)d->value[tag], size);
 	return 0;
 }
 
@@ -158,8 +142,10 @@ static int find_symbols(struct dynamic *d, const struct elf_image *image)
 	d->symtab.address = d->value[DT_SYMTAB];
 	if (count > image->size / elf_sym_size(image) ||
 	    !elf_image_offset(image, d->symtab.address, count * elf_sym_size(image), &d->symtab.offset))
-		return diag_error(image->path, "reading the dynamic section: %zu dynamic symbols do not fit "
-				  "their segment; the file is damaged", count);
+		return diag_error(image->path,
+				  "reading the dynamic section: %zu dynamic symbols do not fit "
+				  "their segment; the file is damaged",
+				  count);
 	d->symtab.size = count * elf_sym_size(image);
 	d->symbol_count = count;
 	return 0;
@@ -177,7 +163,8 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 	/* ld.so reads memory, not the file: where the two differ, the file is damaged. */
 	if (!elf_image_offset(image, segment->p_vaddr, segment->p_filesz, &d->offset) ||
 	    d->offset != segment->p_offset)
-		return diag_error(image->path, "reading the dynamic section: it lies outside the loaded "
+		return diag_error(image->path,
+				  "reading the dynamic section: it lies outside the loaded "
 				  "segments; the file is damaged, or only has debugging information");
 	entries = segment->p_filesz / elf_dyn_size(image);
 	for (i = 0; i < entries; i++) {
@@ -189,7 +176,8 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 		decode_entry(d, &entry);
 	}
 	if (i == entries)
-		return diag_error(image->path, "reading the dynamic section: it has no end (DT_NULL); the file "
+		return diag_error(image->path,
+				  "reading the dynamic section: it has no end (DT_NULL); the file "
 				  "is damaged");
 	d->count = i;
 	for (i++; i < entries; i++) {
@@ -214,8 +202,7 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 	    find_table(d, image, "DT_RELR", DT_RELR, DT_RELRSZ, &d->relr) ||
 	    find_table(d, image, "DT_INIT_ARRAY", DT_INIT_ARRAY, DT_INIT_ARRAYSZ, &d->init_array) ||
 	    find_table(d, image, "DT_FINI_ARRAY", DT_FINI_ARRAY, DT_FINI_ARRAYSZ, &d->fini_array) ||
-	    find_table(d, image, "DT_PREINIT_ARRAY", DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ,
-		       &d->preinit_array))
+	    find_table(d, image, "DT_PREINIT_ARRAY", DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, &d->preinit_array))
 		return -1;
 	return find_symbols(d, image);
 }

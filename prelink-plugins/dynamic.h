@@ -20,20 +20,20 @@ struct table {
 /* The standard tags whose value or address we look at directly are indexed by tag, as in glibc's
  * l_info; the others have a field each. */
 struct dynamic {
-	uint64_t offset;       /* of the dynamic section in the file */
-	GElf_Addr address;     /* its address */
-	size_t count;          /* entries before the first DT_NULL */
-	size_t spare;          /* DT_NULL entries after the terminating one, inside PT_DYNAMIC */
-	uint64_t value[DT_NUM]; /* d_un of the last entry with that tag */
-	bool has[DT_NUM];      /* the tag is there */
-	uint64_t flags_1;      /* DT_FLAGS_1 */
-	uint64_t relacount;    /* DT_RELACOUNT or DT_RELCOUNT */
+	uint64_t offset;                  /* of the dynamic section in the file */
+	GElf_Addr address;                /* its address */
+	size_t count;                     /* entries before the first DT_NULL */
+	size_t spare;                     /* DT_NULL entries after the terminating one, inside PT_DYNAMIC */
+	uint64_t value[DT_NUM];           /* d_un of the last entry with that tag */
+	bool has[DT_NUM];                 /* the tag is there */
+	uint64_t flags_1;                 /* DT_FLAGS_1 */
+	uint64_t relacount;               /* DT_RELACOUNT or DT_RELCOUNT */
 	uint64_t gnu_prelinked, checksum; /* DT_GNU_PRELINKED, DT_CHECKSUM; 0 where absent */
-	uint64_t null;         /* d_un of the first DT_NULL, which means nothing but what rewrite.c says it does */
+	uint64_t null; /* d_un of the first DT_NULL, which means nothing but what rewrite.c says it does */
 	struct table strtab, rel, rela, jmprel, relr, init_array, fini_array, preinit_array;
-	bool jmprel_is_rela;   /* DT_PLTREL */
-	struct table symtab;   /* size from the hash table: what symbol_count() found */
-	size_t symbol_count;   /* entries of symtab that any hash table or relocation can name */
+	bool jmprel_is_rela; /* DT_PLTREL */
+	struct table symtab; /* size from the hash table: what symbol_count() found */
+	size_t symbol_count; /* entries of symtab that any hash table or relocation can name */
 	GElf_Addr hash, gnu_hash, pltgot, versym, verdef, verneed; /* addresses, 0 where absent */
 	uint64_t verdefnum, verneednum;
 };
@@ -45,8 +45,8 @@ int dynamic_init(struct dynamic *dynamic, const struct elf_image *image);
 /* The string at INDEX in DT_STRTAB, NULL (nothing printed) if it does not end inside the table. */
 const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index);
 
-/* The stamp of a rewritten library of ours: the checksum that undo.h speaks of, and seconds since 1970, as the tags say or,
- * where there was no room for them, the two halves of `null`.  Both 0 where it has none. */
+/* The stamp of a rewritten library of ours: the checksum that undo.h speaks of, and seconds since 1970, as
+ * the tags say or, where there was no room for them, the two halves of `null`.  Both 0 where it has none. */
 struct dynamic_stamp {
 	uint32_t checksum, time;
 };

@@ -8,11 +8,11 @@
 #include "elf_memory.h"
 
 enum {
-	PAGE_LIMIT = 65536,   /* alignments above this are not kept */
-	LOWEST = 65536,       /* where the kernel lets nobody map anything (vm.mmap_min_addr) */
+	PAGE_LIMIT = 65536, /* alignments above this are not kept */
+	LOWEST = 65536,     /* where the kernel lets nobody map anything (vm.mmap_min_addr) */
 	TLS_ALIGN = 4096,
-	NOTES_LIMIT = 1024,   /* bytes of notes that are moved to the front */
-	MORE_SEGMENTS = 2,    /* PT_TLS, and a PT_LOAD for a moved dynamic section */
+	NOTES_LIMIT = 1024, /* bytes of notes that are moved to the front */
+	MORE_SEGMENTS = 2,  /* PT_TLS, and a PT_LOAD for a moved dynamic section */
 };
 
 static uint64_t align_up(uint64_t value, uint64_t alignment)
@@ -131,8 +131,11 @@ static void add_tls(struct exec_room *room)
 {
 	struct elf_image *image = room->image;
 
-	image->phdr[image->phnum++] = (GElf_Phdr){ .p_type = PT_TLS, .p_flags = PF_R, .p_vaddr = room->base,
-						   .p_paddr = room->base, .p_memsz = 1,
+	image->phdr[image->phnum++] = (GElf_Phdr){ .p_type = PT_TLS,
+						   .p_flags = PF_R,
+						   .p_vaddr = room->base,
+						   .p_paddr = room->base,
+						   .p_memsz = 1,
 						   .p_align = TLS_ALIGN };
 }
 
@@ -186,8 +189,8 @@ static void move_note_segment(struct exec_room *room, GElf_Phdr *notes)
 	for (size_t i = 0; i < image->phnum; i++) {
 		GElf_Phdr *p = &image->phdr[i];
 
-		if (p != notes && (p->p_type != PT_GNU_PROPERTY || p->p_offset < start ||
-				   p->p_offset + p->p_filesz > end))
+		if (p != notes &&
+		    (p->p_type != PT_GNU_PROPERTY || p->p_offset < start || p->p_offset + p->p_filesz > end))
 			continue;
 		p->p_offset += by;
 		p->p_vaddr += by_address;
@@ -360,8 +363,14 @@ static void move_dynamic(struct exec_room *room, const struct dynamic *dynamic, 
 			last = i;
 	GElf_Addr end = image->phdr[last].p_vaddr + image->phdr[last].p_memsz;
 	GElf_Addr address = align_up(end, page) + (at & (page - 1));
-	GElf_Phdr segment = { .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = at, .p_vaddr = address,
-			      .p_paddr = address, .p_filesz = size, .p_memsz = size, .p_align = page };
+	GElf_Phdr segment = { .p_type = PT_LOAD,
+			      .p_flags = PF_R | PF_W,
+			      .p_offset = at,
+			      .p_vaddr = address,
+			      .p_paddr = address,
+			      .p_filesz = size,
+			      .p_memsz = size,
+			      .p_align = page };
 
 	memcpy(image->data + at, image->data + room->dynamic_at, dynamic->count * step);
 	image->size = at + size;
@@ -377,8 +386,8 @@ static void move_dynstr(struct exec_room *room, const struct table *old, size_t 
 {
 	struct elf_image *image = room->image;
 
-	room->dynstr = (struct table){ .address = room->base + room->next, .offset = room->next,
-				       .size = old->size };
+	room->dynstr =
+		(struct table){ .address = room->base + room->next, .offset = room->next, .size = old->size };
 	room->dynstr_room = old->size + more;
 	memcpy(image->data + room->next, image->data + room->front + old->offset, old->size);
 	for (size_t i = 1; i < image->shnum; i++) {
@@ -499,8 +508,12 @@ GElf_Addr exec_room_section(struct exec_room *room, const char *name, uint32_t t
 	memcpy(room->image->data + at, content, size);
 	undo->section[undo->section_count++] = (struct undo_section){
 		.name = name,
-		.shdr = { .sh_type = type, .sh_flags = SHF_ALLOC, .sh_addr = room->base + at, .sh_offset = at,
-			  .sh_size = size, .sh_addralign = align },
+		.shdr = { .sh_type = type,
+			  .sh_flags = SHF_ALLOC,
+			  .sh_addr = room->base + at,
+			  .sh_offset = at,
+			  .sh_size = size,
+			  .sh_addralign = align },
 	};
 	room->next = at + size;
 	return room->base + at;

@@ -36,9 +36,9 @@ void gather_release(struct gather *gather)
 /* A file that is being read. */
 struct file {
 	int fd;
-	const char *path;     /* real, inside the root */
+	const char *path; /* real, inside the root */
 	struct stat st;
-	bool immutable;       /* or append-only */
+	bool immutable; /* or append-only */
 	mode_t directory_mode;
 };
 
@@ -50,9 +50,15 @@ static int read_status(struct file *file)
 	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x))
 		return -1;
 	file->st = (struct stat){
-		.st_dev = makedev(x.stx_dev_major, x.stx_dev_minor), .st_ino = x.stx_ino,
-		.st_mode = x.stx_mode, .st_nlink = x.stx_nlink, .st_uid = x.stx_uid, .st_gid = x.stx_gid,
-		.st_size = (off_t)x.stx_size, .st_blksize = x.stx_blksize, .st_blocks = (blkcnt_t)x.stx_blocks,
+		.st_dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+		.st_ino = x.stx_ino,
+		.st_mode = x.stx_mode,
+		.st_nlink = x.stx_nlink,
+		.st_uid = x.stx_uid,
+		.st_gid = x.stx_gid,
+		.st_size = (off_t)x.stx_size,
+		.st_blksize = x.stx_blksize,
+		.st_blocks = (blkcnt_t)x.stx_blocks,
 		.st_rdev = makedev(x.stx_rdev_major, x.stx_rdev_minor),
 		.st_atim = { x.stx_atime.tv_sec, x.stx_atime.tv_nsec },
 		.st_mtim = { x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec },
@@ -69,8 +75,8 @@ static bool starts_like_object(int fd)
 
 	if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, ELFMAG, SELFMAG) != 0)
 		return false;
-	unsigned type = head[EI_DATA] == ELFDATA2MSB ? head[EI_NIDENT] << 8 | head[EI_NIDENT + 1]
-						     : head[EI_NIDENT + 1] << 8 | head[EI_NIDENT];
+	unsigned type = head[EI_DATA] == ELFDATA2MSB ? head[EI_NIDENT] << 8 | head[EI_NIDENT + 1] :
+						       head[EI_NIDENT + 1] << 8 | head[EI_NIDENT];
 	return type == ET_DYN || type == ET_EXEC;
 }
 
@@ -104,8 +110,8 @@ static void read_needed(struct object *object, const struct dynamic *dynamic, co
 			object->needed = xreallocarray(object->needed,
 						       object->needed_count ? 2 * object->needed_count : 1,
 						       sizeof *object->needed);
-		object->needed[object->needed_count++] =
-			(struct needed){ .name = xstrdup(name), .tag = entry.d_tag };
+		object->needed[object->needed_count++] = (struct needed){ .name = xstrdup(name),
+									  .tag = entry.d_tag };
 	}
 }
 
@@ -224,7 +230,8 @@ static struct object *decode(const struct gather *gather, const struct file *fil
 	}
 	read_interp(object, image, &bad);
 	object->kind = kind_of(object, &dynamic, image);
-	if (status == 0 && object->kind == OBJECT_LIBRARY && (object->flags_1 & DF_1_PIE) && !object->interp) {
+	if (status == 0 && object->kind == OBJECT_LIBRARY && (object->flags_1 & DF_1_PIE) &&
+	    !object->interp) {
 		object_release(object);
 		return NULL;
 	}
@@ -232,7 +239,8 @@ static struct object *decode(const struct gather *gather, const struct file *fil
 	object->original_start = object->start - (GElf_Addr)(object->prelinked ? undo_delta(image) : 0);
 	object->skip = skip_of(gather, object, file, image);
 	if (bad)
-		diag_error(file->path, "reading the dynamic section: a name lies outside the string table; the "
+		diag_error(file->path,
+			   "reading the dynamic section: a name lies outside the string table; the "
 			   "file is damaged");
 	if (bad || status < 0)
 		object->skip = SKIP_MALFORMED;
@@ -327,8 +335,8 @@ struct walk {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct visit *stack;
-	size_t reading;   /* threads that may still push */
-	void *visited;    /* tree of struct visited */
+	size_t reading; /* threads that may still push */
+	void *visited;  /* tree of struct visited */
 	bool failed;
 };
 
@@ -350,7 +358,8 @@ static bool visit_first(struct walk *walk, const struct visit *visit, const stru
 {
 	struct visited *key = xmalloc(sizeof *key);
 
-	*key = (struct visited){ .device = st->st_dev, .inode = st->st_ino,
+	*key = (struct visited){ .device = st->st_dev,
+				 .inode = st->st_ino,
 				 .one_file_system = visit->entry->one_file_system,
 				 .dereference = visit->entry->dereference };
 	pthread_mutex_lock(&walk->lock);
@@ -441,8 +450,9 @@ static void read_file(struct walk *walk, int directory, mode_t mode, const char 
 static void fail_named(struct walk *walk, const char *path)
 {
 	if (!walk->gather->options->all || (errno != ENOENT && errno != ENOEXEC))
-		fail(walk, path, errno == ENOEXEC ? "not a dynamic ELF program or library" :
-						    "looking at what is to be prelinked");
+		fail(walk, path,
+		     errno == ENOEXEC ? "not a dynamic ELF program or library" :
+					"looking at what is to be prelinked");
 }
 
 /* The symbolic link PATH, met while links are to be followed, or a path that was named. */
@@ -562,7 +572,8 @@ static bool start(struct walk *walk, pthread_t *thread)
 
 int gather_all(struct gather *gather)
 {
-	struct walk walk = { .gather = gather, .lock = PTHREAD_MUTEX_INITIALIZER,
+	struct walk walk = { .gather = gather,
+			     .lock = PTHREAD_MUTEX_INITIALIZER,
 			     .changed = PTHREAD_COND_INITIALIZER };
 	unsigned jobs = gather->options->jobs ? gather->options->jobs : 1, started = 0;
 	pthread_t *thread = xcalloc(jobs, sizeof *thread);

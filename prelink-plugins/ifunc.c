@@ -8,12 +8,13 @@
 
 /* The C library of this process. */
 static struct {
-	uintptr_t start, end;             /* its mapping */
-	unsigned char id[64];             /* its build-id */
-	size_t id_size;                   /* bytes; 0: not found */
+	uintptr_t start, end; /* its mapping */
+	unsigned char id[64]; /* its build-id */
+	size_t id_size;       /* bytes; 0: not found */
 } own;
 
-/* The descriptor of the build-id in the SIZE bytes of notes at NOTES, which are of this machine's byte order. */
+/* The descriptor of the build-id in the SIZE bytes of notes at NOTES, which are of this machine's byte
+ * order. */
 static const unsigned char *find_build_id(const unsigned char *notes, size_t size, size_t *id_size)
 {
 	for (size_t at = 0; size >= 12 && at <= size - 12;) {
@@ -67,13 +68,15 @@ static void look(void)
 
 static bool is_own(const struct elf_image *image)
 {
-	if (image->is64 != (sizeof(void *) == 8) || image->big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
+	if (image->is64 != (sizeof(void *) == 8) ||
+	    image->big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
 		return false;
 	for (size_t i = 0; i < image->phnum; i++) {
 		size_t size = 0;
 		const unsigned char *id = NULL;
 		if (image->phdr[i].p_type == PT_NOTE)
-			id = find_build_id(image->data + image->phdr[i].p_offset, image->phdr[i].p_filesz, &size);
+			id = find_build_id(image->data + image->phdr[i].p_offset, image->phdr[i].p_filesz,
+					   &size);
 		if (id)
 			return size == own.id_size && memcmp(id, own.id, size) == 0;
 	}
@@ -93,7 +96,7 @@ GElf_Addr ifunc_guess(const struct bind_object *provider, GElf_Addr resolver)
 	uintptr_t there = own.start + (resolver - base);
 	if (resolver < base || there >= own.end)
 		return 0;
-	uintptr_t chosen = ((uintptr_t (*)(void))there)();
+	uintptr_t chosen = ((uintptr_t(*)(void))there)();
 	return chosen >= own.start && chosen < own.end ? base + (chosen - own.start) : 0;
 }
 

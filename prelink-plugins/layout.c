@@ -44,15 +44,15 @@ struct want {
 struct space {
 	const struct arch *arch;
 	const struct object_table *table;
-	uint64_t page;         /* slots are multiples of it, bytes */
-	GElf_Addr origin;      /* where handing out begins */
+	uint64_t page;          /* slots are multiples of it, bytes */
+	GElf_Addr origin;       /* where handing out begins */
 	struct object **member; /* by bit */
-	size_t *bit_of;        /* by index in the table; NOBODY for objects of other machines */
-	struct want *want;     /* by bit, until it is sorted */
+	size_t *bit_of;         /* by index in the table; NOBODY for objects of other machines */
+	struct want *want;      /* by bit, until it is sorted */
 	size_t count;
-	size_t words;          /* of a row of bits */
-	uint64_t *meets;       /* count rows; NULL: all meet all */
-	struct place *place;   /* sorted by start */
+	size_t words;        /* of a row of bits */
+	uint64_t *meets;     /* count rows; NULL: all meet all */
+	struct place *place; /* sorted by start */
 	size_t place_count;
 };
 
@@ -85,10 +85,10 @@ static bool wants_slot(const struct object *object)
 
 /* One program's (or library's) objects that can be in a process together. */
 struct universe {
-	uint64_t *all;           /* row of bits */
-	size_t *group_of;        /* by bit: 0 none, else index into `group` + 1; where `all` has the bit */
-	const char **group;      /* names of exclusive groups */
-	uint64_t **row;          /* of each group: who is in the program as its member only */
+	uint64_t *all;      /* row of bits */
+	size_t *group_of;   /* by bit: 0 none, else index into `group` + 1; where `all` has the bit */
+	const char **group; /* names of exclusive groups */
+	uint64_t **row;     /* of each group: who is in the program as its member only */
 	size_t group_count;
 };
 
@@ -355,8 +355,10 @@ static void report_full(const struct space *s, const struct want *w)
 
 	w->object->skip = SKIP_LAYOUT_FULL;
 	diag_warn(w->object->path,
-		  "no room for its %" PRIu64 " bytes among the addresses of %s (needed by %s%s); it stays as it is; "
-		  "%s", w->need, s->arch->name, user ? user : "no program", programs > 1 ? " and others" : "",
+		  "no room for its %" PRIu64
+		  " bytes among the addresses of %s (needed by %s%s); it stays as it is; "
+		  "%s",
+		  w->need, s->arch->name, user ? user : "no program", programs > 1 ? " and others" : "",
 		  s->meets ? "leave other objects out with -b" : "try -m, which shares addresses");
 }
 
@@ -407,7 +409,9 @@ static void space_init(struct space *s, const struct object_table *table, const 
 		if (arch->huge_page && size + extra >= arch->huge_page)
 			extra += arch->huge_page;
 
-		s->want[s->count] = (struct want){ .object = object, .bit = s->count, .first_user = SIZE_MAX,
+		s->want[s->count] = (struct want){ .object = object,
+						   .bit = s->count,
+						   .first_user = SIZE_MAX,
 						   .unit = align > s->page ? align : s->page,
 						   .need = round_up(size + extra, s->page) };
 		s->member[s->count++] = object;

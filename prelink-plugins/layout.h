@@ -24,9 +24,9 @@
 #include "options.h"
 
 /* Gives each library of the table that is wanted its slot (has_slot, slot), and keeps those of the others.
- * Where the addresses of a machine run out, the objects least used go without (SKIP_LAYOUT_FULL), which is reported with the
- * program that needed them.  OLD is the cache of the last run, whose slots are kept; OPTIONS->force forgets
- * all earlier slots.  Never fails. */
+ * Where the addresses of a machine run out, the objects least used go without (SKIP_LAYOUT_FULL), which is
+ * reported with the program that needed them.  OLD is the cache of the last run, whose slots are kept;
+ * OPTIONS->force forgets all earlier slots.  Never fails. */
 void layout(struct object_table *table, const struct cache *old, const struct options *options);
 
 #endif

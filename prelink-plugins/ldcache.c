@@ -20,19 +20,19 @@
 
 /* Sizes and field offsets in bytes. */
 enum {
-	OLD_HEADER = 16,       /* magic, a byte of padding, nlibs */
+	OLD_HEADER = 16, /* magic, a byte of padding, nlibs */
 	OLD_NLIBS = 12,
 	OLD_ENTRY = 12,
 	NEW_HEADER = 48,
 	NEW_NLIBS = 20,
 	NEW_FLAGS = 28,
-	NEW_EXTENSION = 32,    /* extension_offset */
+	NEW_EXTENSION = 32, /* extension_offset */
 	NEW_ENTRY = 24,
 	ENTRY_FLAGS = 0,
 	ENTRY_KEY = 4,
 	ENTRY_VALUE = 8,
-	ENTRY_HWCAP = 16,      /* of a new entry */
-	EXTENSION_HEADER = 8,  /* magic, count */
+	ENTRY_HWCAP = 16,       /* of a new entry */
+	EXTENSION_HEADER = 8,   /* magic, count */
 	EXTENSION_SECTION = 16, /* tag, flags, offset, size */
 };
 

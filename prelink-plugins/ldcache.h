@@ -15,15 +15,15 @@
 #include "root.h"
 
 struct ldcache {
-	unsigned char *data;    /* the file and a NUL; NULL where there is none; owned */
-	size_t size;            /* bytes, without that NUL */
+	unsigned char *data; /* the file and a NUL; NULL where there is none; owned */
+	size_t size;         /* bytes, without that NUL */
 	bool big_endian;
-	bool present;           /* the file is there, whatever is in it */
-	size_t table;           /* file offset of the first entry */
-	size_t entry_size;      /* bytes: 12 in the old format, 24 in the new one */
-	uint32_t count;         /* entries; 0 where nothing can be used */
-	size_t strings;         /* file offset that string indices count from */
-	size_t hwcaps;          /* file offset of the array of names of glibc-hwcaps subdirectories */
+	bool present;      /* the file is there, whatever is in it */
+	size_t table;      /* file offset of the first entry */
+	size_t entry_size; /* bytes: 12 in the old format, 24 in the new one */
+	uint32_t count;    /* entries; 0 where nothing can be used */
+	size_t strings;    /* file offset that string indices count from */
+	size_t hwcaps;     /* file offset of the array of names of glibc-hwcaps subdirectories */
 	uint32_t hwcap_count;
 };
 
@@ -31,12 +31,12 @@ struct ldcache {
 
 /* Which entries are for whom; ldso.h fills it. */
 struct ldcache_key {
-	uint32_t flags;              /* of the machine's entries (arch.h) */
-	const char *const *named;    /* glibc-hwcaps subdirectories that the processor can use, best first */
+	uint32_t flags;           /* of the machine's entries (arch.h) */
+	const char *const *named; /* glibc-hwcaps subdirectories that the processor can use, best first */
 	size_t named_count;
-	uint64_t hwcap;              /* bits of the old capabilities that it has, platform's not included, and
+	uint64_t hwcap;    /* bits of the old capabilities that it has, platform's not included, and
 					LDCACHE_TLS; 0 for a glibc that no longer knows them */
-	uint64_t platform;           /* its one bit among platform_mask, or 0 */
+	uint64_t platform; /* its one bit among platform_mask, or 0 */
 	uint64_t platform_mask;
 };
 

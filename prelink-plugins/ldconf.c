@@ -29,8 +29,9 @@ static int read_conf(struct reading *reading, const char *path);
 static int read_included(struct reading *reading, const char *path, const char *pattern)
 {
 	struct path_list files = { 0 };
-	char *absolute = pattern[0] == '/' ? xstrdup(pattern)
-		       : xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, pattern);
+	char *absolute = pattern[0] == '/' ?
+				 xstrdup(pattern) :
+				 xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, pattern);
 	int status = pattern_expand(reading->root, absolute, &files);
 
 	for (size_t i = 0; i < files.count; i++)
@@ -99,8 +100,10 @@ static int read_conf(struct reading *reading, const char *path)
 	if (was_read(reading, path))
 		return 0;
 	if (reading->files.count == FILES_MAX)
-		return diag_error(path, "reading the directories of libraries: more than %d files are included; "
-				  "merge some", FILES_MAX);
+		return diag_error(path,
+				  "reading the directories of libraries: more than %d files are included; "
+				  "merge some",
+				  FILES_MAX);
 	path_list_add(&reading->files, path);
 
 	int fd = root_open(reading->root, path, O_RDONLY | O_NONBLOCK), status = 0;

@@ -79,7 +79,8 @@ static unsigned find_version(const char *data, size_t size)
 	unsigned version = 0;
 
 	if (at)
-		for (at += sizeof banner - 1; at < data + size && isdigit((unsigned char)*at) && version < 1000; at++)
+		for (at += sizeof banner - 1;
+		     at < data + size && isdigit((unsigned char)*at) && version < 1000; at++)
 			version = version * 10 + (unsigned)(*at - '0');
 	return version;
 }
@@ -87,7 +88,8 @@ static unsigned find_version(const char *data, size_t size)
 /* Where there is no file to look into: what Debian's and Fedora's have. */
 static void default_dirs(struct ldso *ldso)
 {
-	const char *name[] = { "lib", ldso->arch->lib, "lib" }, *multiarch[] = { ldso->arch->multiarch, "", "" };
+	const char *name[] = { "lib", ldso->arch->lib, "lib" },
+		   *multiarch[] = { ldso->arch->multiarch, "", "" };
 
 	for (size_t i = 0; i < 3; i++) {
 		char *path = xasprintf("/usr/%s/%s%s", name[i], multiarch[i], *multiarch[i] ? "/" : "");
@@ -171,7 +173,8 @@ static void examine(struct ldso *ldso, const char *data, size_t size, const char
 		add_old(ldso, cpu);
 	/* What it says with LD_DEBUG=libs; gone since 2.36.  From 2.33 on nobody has tried what we do. */
 	ldso->audit_lazy = version < 35;
-	ldso->liblist = version == 0 && memmem(data, size, "prelink checking: ", strlen("prelink checking: "));
+	ldso->liblist = version == 0 &&
+			memmem(data, size, "prelink checking: ", strlen("prelink checking: "));
 }
 
 int ldso_init(struct ldso *ldso, const struct root *root, const struct arch *arch, bool big_endian,
@@ -179,8 +182,11 @@ int ldso_init(struct ldso *ldso, const struct root *root, const struct arch *arc
 {
 	int status = 0;
 
-	*ldso = (struct ldso){ .arch = arch, .big_endian = big_endian, .object = object,
-			       .platform = arch->platform, .key = { .flags = arch->cache_flags } };
+	*ldso = (struct ldso){ .arch = arch,
+			       .big_endian = big_endian,
+			       .object = object,
+			       .platform = arch->platform,
+			       .key = { .flags = arch->cache_flags } };
 	if (object) {
 		struct elf_image image;
 		char *path = root_outside(root, object->path);

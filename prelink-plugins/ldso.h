@@ -15,16 +15,16 @@
 struct ldso {
 	const struct arch *arch;
 	bool big_endian;
-	struct object *object;      /* its file; NULL where it is not in the tree: then the machine's defaults */
-	struct path_list system;    /* directories, in order, each with a slash at its end */
-	char *lib;                  /* $LIB; owned */
-	const char *platform;       /* $PLATFORM */
-	struct path_list subdir;    /* to try in each directory, in order: "glibc-hwcaps/x86-64-v3/" ...; the
+	struct object *object;   /* its file; NULL where it is not in the tree: then the machine's defaults */
+	struct path_list system; /* directories, in order, each with a slash at its end */
+	char *lib;               /* $LIB; owned */
+	const char *platform;    /* $PLATFORM */
+	struct path_list subdir; /* to try in each directory, in order: "glibc-hwcaps/x86-64-v3/" ...; the
 				       last is "", the directory itself */
-	const char **named;         /* names below glibc-hwcaps, best first; owned array */
+	const char **named;      /* names below glibc-hwcaps, best first; owned array */
 	struct ldcache_key key;
-	bool liblist;               /* it compares .gnu.liblist, in a way that liblist.h knows */
-	bool audit_lazy;            /* with an audit module it makes every call lazy, -z now or not */
+	bool liblist;    /* it compares .gnu.liblist, in a way that liblist.h knows */
+	bool audit_lazy; /* with an audit module it makes every call lazy, -z now or not */
 };
 
 /* Fills LDSO for the machine of ARCH from the file of OBJECT (or NULL) in the tree ROOT.  CPU is the

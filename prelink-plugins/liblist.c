@@ -63,7 +63,8 @@ static const char *bind_loader(struct bind *bind, struct object *loader, struct 
 		else if (image && !elf_image_offset(image, address, elf_word_size(image), &offset))
 			why = "a relocation of it is outside the file";
 		else if (image)
-			elf_put_word(image, offset, target.base ? loader_place(loader, target.value) : target.value);
+			elf_put_word(image, offset,
+				     target.base ? loader_place(loader, target.value) : target.value);
 	}
 	searchlist_release(&global);
 	return why;
@@ -118,15 +119,15 @@ struct liblist {
 	struct exec_guest guest;
 	const struct arch *arch;
 	Elf64_Lib *lib;
-	char **name;            /* of each; owned */
+	char **name; /* of each; owned */
 	size_t lib_count;
 	struct conflicts words, resolvers;
 	struct copy *copy;
 	size_t copy_count;
 	const struct object_list *scope;
-	const GElf_Phdr **tls;  /* by index in the scope; points into the files; NULL where it has none */
-	bool unique;            /* it binds to STB_GNU_UNIQUE symbols */
-	bool torn;              /* a copy begins or ends inside a word that is not right in the file */
+	const GElf_Phdr **tls; /* by index in the scope; points into the files; NULL where it has none */
+	bool unique;           /* it binds to STB_GNU_UNIQUE symbols */
+	bool torn;             /* a copy begins or ends inside a word that is not right in the file */
 };
 
 /* What conflicts of one object go by. */
@@ -146,15 +147,19 @@ static struct conflict *add_conflict(struct liblist *list, GElf_Addr address, ui
 		to->room = to->room ? 2 * to->room : 256;
 		to->item = xreallocarray(to->item, to->room, sizeof *to->item);
 	}
-	to->item[to->count] = (struct conflict){ { .r_offset = address, .r_info = ELF64_R_INFO(0ull, type),
-						   .r_addend = (int64_t)addend }, TLS_NOTHING, 0 };
+	to->item[to->count] = (struct conflict){
+		{ .r_offset = address, .r_info = ELF64_R_INFO(0ull, type), .r_addend = (int64_t)addend },
+		TLS_NOTHING,
+		0
+	};
 	return &to->item[to->count++];
 }
 
 /* True if COPY has something of BY's word at ADDRESS. */
 static bool overlaps(const struct copy *copy, const struct bind_object *by, GElf_Addr address)
 {
-	return copy->provider == by && address + sizeof(uint64_t) > copy->from && address < copy->from + copy->size;
+	return copy->provider == by && address + sizeof(uint64_t) > copy->from &&
+	       address < copy->from + copy->size;
 }
 
 /* The same for the word of BY at ADDRESS, and for the copy that the program has of it. */
@@ -262,17 +267,11 @@ static const char *add_binding(const struct maker *maker, const struct binding *
 		if (word_in_file(maker->image, address) != target.value)
 			add_word(maker, address, arch->r_word, target.value);
 		return NULL;
-	case TARGET_IFUNC:
-		add_word(maker, address, arch->r_irelative, target.value);
-		return NULL;
-	case TARGET_TLS:
-		return add_tls(maker, binding);
-	case TARGET_COPY:
-		return NULL; /* add_copies() */
-	case TARGET_UNDEFINED:
-		return "a symbol that nobody defines";
-	case TARGET_TYPE:
-		break;
+	case TARGET_IFUNC: add_word(maker, address, arch->r_irelative, target.value); return NULL;
+	case TARGET_TLS: return add_tls(maker, binding);
+	case TARGET_COPY: return NULL; /* add_copies() */
+	case TARGET_UNDEFINED: return "a symbol that nobody defines";
+	case TARGET_TYPE: break;
 	}
 	return "a type of relocation that cannot be had ahead of time";
 }
@@ -294,9 +293,10 @@ static const char *add_object(struct maker *maker, struct object *object, const 
 
 /* ---- Copies ---- */
 
-/* What the copy in PROGRAM gets from the file IMAGE.  What relocations change of that follows with the provider's own. */
-static const char *add_copied_bytes(struct liblist *list, const struct copy *copy, const struct elf_image *image,
-				    const struct elf_image *program)
+/* What the copy in PROGRAM gets from the file IMAGE.  What relocations change of that follows with the
+ * provider's own. */
+static const char *add_copied_bytes(struct liblist *list, const struct copy *copy,
+				    const struct elf_image *image, const struct elf_image *program)
 {
 	uint64_t at = 0, size, value;
 
@@ -304,7 +304,8 @@ static const char *add_copied_bytes(struct liblist *list, const struct copy *cop
 		size = size >= 8 ? 8 : 4;
 		value = bytes_in_file(image, copy->from + at, size);
 		if (value != bytes_in_file(program, copy->to + at, size))
-			add_conflict(list, copy->to + at, size == 8 ? list->arch->r_word : list->arch->r_word32, value);
+			add_conflict(list, copy->to + at,
+				     size == 8 ? list->arch->r_word : list->arch->r_word32, value);
 	}
 	if (bytes_in_file(image, copy->from + at, size) == bytes_in_file(program, copy->to + at, size))
 		return NULL;
@@ -462,13 +463,14 @@ static const char *add_libs(struct planner *planner, struct liblist *list, struc
 		if (!tls_sound(list->tls[i]))
 			return "PT_TLS is malformed";
 		if (object != program)
-			why = is_stamped(object, placed) ? add_lib(list, program, object, placed) : NOT_STAMPED;
+			why = is_stamped(object, placed) ? add_lib(list, program, object, placed) :
+							   NOT_STAMPED;
 	}
 	return why;
 }
 
-/* STB_GNU_UNIQUE symbols are to be the only ones of their name in the process, and ld.so knows them from the lookups
- * that the list spares it.  That makes no difference to who does not load anything later. */
+/* STB_GNU_UNIQUE symbols are to be the only ones of their name in the process, and ld.so knows them from the
+ * lookups that the list spares it.  That makes no difference to who does not load anything later. */
 static bool may_load(const struct object *program)
 {
 	for (size_t i = 0; i < program->scope.count; i++) {
@@ -497,7 +499,8 @@ static const char *make(struct planner *planner, struct liblist *list, struct ob
 		struct object *object = program->scope.member[i];
 		const struct placed *placed = placed_open(&planner->placed, object);
 
-		why = add_object(&maker, object, object == program ? image : &placed->image, &scope, &bindings);
+		why = add_object(&maker, object, object == program ? image : &placed->image, &scope,
+				 &bindings);
 	}
 	binding_list_release(&bindings);
 	if (!why && list->torn)
@@ -567,7 +570,8 @@ const struct exec_guest *liblist_guest(const struct liblist *list)
 
 void liblist_print(const struct liblist *list, FILE *out)
 {
-	fprintf(out, "%zu libraries, %zu conflicts", list->lib_count, list->words.count + list->resolvers.count);
+	fprintf(out, "%zu libraries, %zu conflicts", list->lib_count,
+		list->words.count + list->resolvers.count);
 }
 
 /* ---- Into the program ---- */
@@ -583,8 +587,9 @@ struct tls_place {
 	uint64_t offset; /* bytes below the thread pointer: l_tls_offset */
 };
 
-/* Fills PLACE, by index in LIST's scope: glibc's _dl_determine_tlsoffset(), TLS_TCB_AT_TP.  A block may go into the
- * gap that alignment left before an earlier one.  OWN is the program's, which making room may have changed. */
+/* Fills PLACE, by index in LIST's scope: glibc's _dl_determine_tlsoffset(), TLS_TCB_AT_TP.  A block may go
+ * into the gap that alignment left before an earlier one.  OWN is the program's, which making room may have
+ * changed. */
 static void place_tls(const struct liblist *list, const GElf_Phdr *own, struct tls_place *place)
 {
 	uint64_t used = 0, gap_start = 0, gap_end = 0;
@@ -635,8 +640,8 @@ static uint32_t section_at(const struct elf_image *image, uint32_t type, GElf_Ad
 }
 
 /* Adds one of the two sections, and its tags. */
-static int put_section(struct exec_room *room, const char *name, uint32_t type, const void *content, size_t size,
-		       int64_t tag, int64_t size_tag)
+static int put_section(struct exec_room *room, const char *name, uint32_t type, const void *content,
+		       size_t size, int64_t tag, int64_t size_tag)
 {
 	GElf_Addr address = exec_room_section(room, name, type, 8, content, size);
 
@@ -664,8 +669,8 @@ static int put_libs(struct exec_room *room, const struct liblist *list)
 			result = -1;
 	}
 	if (result == 0)
-		result = put_section(room, LIBLIST_SECTION, SHT_GNU_LIBLIST, lib, list->lib_count * sizeof *lib,
-				     DT_GNU_LIBLIST, DT_GNU_LIBLISTSZ);
+		result = put_section(room, LIBLIST_SECTION, SHT_GNU_LIBLIST, lib,
+				     list->lib_count * sizeof *lib, DT_GNU_LIBLIST, DT_GNU_LIBLISTSZ);
 	free(lib);
 	return result;
 }
@@ -683,8 +688,8 @@ static int put_conflicts(struct exec_room *room, const struct liblist *list)
 	copy_conflicts(&list->words, place, conflict);
 	copy_conflicts(&list->resolvers, place, conflict + list->words.count);
 	/* As SHT_RELA readers would take them for relocations of this file. */
-	int result = put_section(room, CONFLICT_SECTION, SHT_PROGBITS, conflict, count * sizeof *conflict, DT_GNU_CONFLICT,
-				 DT_GNU_CONFLICTSZ);
+	int result = put_section(room, CONFLICT_SECTION, SHT_PROGBITS, conflict, count * sizeof *conflict,
+				 DT_GNU_CONFLICT, DT_GNU_CONFLICTSZ);
 	free(conflict);
 	free(place);
 	return result;
@@ -719,7 +724,8 @@ bool liblist_in(const struct placed *placed)
 }
 
 /* The bytes of section NAME of PLACED that are whole records of SIZE; COUNT of them. */
-static const unsigned char *section_of(const struct placed *placed, const char *name, size_t size, size_t *count)
+static const unsigned char *section_of(const struct placed *placed, const char *name, size_t size,
+				       size_t *count)
 {
 	const struct elf_image *image = &placed->image;
 	size_t section = elf_image_find_section(image, name);
@@ -743,7 +749,8 @@ static int read_list(struct liblist *list, const struct placed *placed)
 	list->name = xcalloc(libs + 1, sizeof *list->name);
 	memcpy(list->lib, lib, libs * sizeof *list->lib);
 	for (; list->lib_count < libs; list->lib_count++) {
-		const char *name = dynamic_string(&placed->dynamic, &placed->image, list->lib[list->lib_count].l_name);
+		const char *name = dynamic_string(&placed->dynamic, &placed->image,
+						  list->lib[list->lib_count].l_name);
 
 		if (!name)
 			return -1;

@@ -30,15 +30,15 @@ struct directory {
 struct context {
 	const struct ldso *ldso;
 	const struct name *chain, *library_path, *runpath; /* NULL where there is none */
-	bool no_default_libs;       /* DF_1_NODEFLIB */
-	struct directory **dir;     /* of all three, in order; NULL ends a list; owned */
+	bool no_default_libs;                              /* DF_1_NODEFLIB */
+	struct directory **dir; /* of all three, in order; NULL ends a list; owned */
 	size_t count;
 };
 
 struct answer {
 	const struct context *context;
 	const struct name *name;
-	const struct name *file;    /* NULL: there is none */
+	const struct name *file; /* NULL: there is none */
 };
 
 static int compare_pointers(const void *a, const void *b)
@@ -285,7 +285,8 @@ static void add_list(struct search *search, struct context *context, const struc
 
 	context->dir = xreallocarray(context->dir, context->count + strlen(copy) + 2, sizeof *context->dir);
 	while ((element = strsep(&rest, ":")))
-		context->dir[context->count++] = *element ? get_directory(search, context->ldso, element) : NULL;
+		context->dir[context->count++] = *element ? get_directory(search, context->ldso, element) :
+							    NULL;
 	free(copy);
 }
 
@@ -456,8 +457,9 @@ const struct name *search_pattern(struct search *search, const char *pattern)
 
 const struct ldso *search_ldso(struct search *search, const struct object *object, const char *interp)
 {
-	const char *path = search->dynamic_linker ? search->dynamic_linker
-			 : interp && interp[0] == '/' ? interp : object->arch->interpreter;
+	const char *path = search->dynamic_linker     ? search->dynamic_linker :
+			   interp && interp[0] == '/' ? interp :
+							object->arch->interpreter;
 	struct object *file = open_once(search, search_intern(search, path));
 
 	if (file && (file->arch != object->arch || file->big_endian != object->big_endian))
@@ -487,8 +489,10 @@ const struct ldso *search_ldso(struct search *search, const struct object *objec
 
 int search_init(struct search *search, struct gather *gather)
 {
-	*search = (struct search){ .gather = gather, .library_path = gather->options->ld_library_path,
-				   .dynamic_linker = gather->options->dynamic_linker, .cpu = arch_host_cpu() };
+	*search = (struct search){ .gather = gather,
+				   .library_path = gather->options->ld_library_path,
+				   .dynamic_linker = gather->options->dynamic_linker,
+				   .cpu = arch_host_cpu() };
 	if (ldcache_open(&search->cache, gather->root))
 		return -1;
 	return search->cache.present ? 0 : ldconf_read(&search->conf, gather->root);

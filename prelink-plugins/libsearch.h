@@ -27,7 +27,7 @@
 /* A string that exists once: equal strings are equal pointers. */
 struct name {
 	char *text;
-	uint32_t id;           /* 0, 1, 2 ... */
+	uint32_t id; /* 0, 1, 2 ... */
 	/* Of a path, once it was opened: */
 	bool opened;
 	int error;             /* 0, or errno of gather_find() */
@@ -43,22 +43,22 @@ struct context;
 /* An object at its place in a process, as far as the search for what it needs depends on that. */
 struct place {
 	struct object *object;
-	const struct name *path;       /* under which it was found; NULL for a program: its own */
-	const struct name *chain;      /* DT_RPATH directories of it and of those that made it load */
-	struct context *context;       /* set when it first is asked for */
+	const struct name *path;  /* under which it was found; NULL for a program: its own */
+	const struct name *chain; /* DT_RPATH directories of it and of those that made it load */
+	struct context *context;  /* set when it first is asked for */
 };
 
 struct search {
 	struct gather *gather;
-	const char *library_path;      /* as LD_LIBRARY_PATH; NULL: none */
-	const char *dynamic_linker;    /* inside the tree; NULL: as each program says */
-	char *cpu;                     /* what ldso_init() is told of the processor; owned */
+	const char *library_path;   /* as LD_LIBRARY_PATH; NULL: none */
+	const char *dynamic_linker; /* inside the tree; NULL: as each program says */
+	char *cpu;                  /* what ldso_init() is told of the processor; owned */
 	struct ldcache cache;
-	struct path_list conf;         /* directories of ld.so.conf, each with a slash at its end; only
+	struct path_list conf; /* directories of ld.so.conf, each with a slash at its end; only
 					  where there is no cache */
-	struct ldso **ldso;            /* those that were asked for; owned */
+	struct ldso **ldso;    /* those that were asked for; owned */
 	size_t ldso_count;
-	struct name **name;            /* by id; owned */
+	struct name **name; /* by id; owned */
 	size_t name_count;
 	void *names, *directories, *contexts, *answers; /* trees of tsearch(3); see libsearch.c */
 };

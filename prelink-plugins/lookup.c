@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A symbol on its way through a scope, by the rules of glibc's elf/dl-lookup.c; see bind.h and bind_tables.h. */
+/* A symbol on its way through a scope, by the rules of glibc's elf/dl-lookup.c; see bind.h and
+ * bind_tables.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,9 +104,13 @@ static void lookup_protected(struct lookup *lookup, uint32_t reference)
 		lookup->found = (struct definition){ lookup->by, reference, 0 };
 }
 
-void bind_lookup(struct bind *bind, struct bind_object *by, const struct bind_scope *scope, struct binding *binding)
+void bind_lookup(struct bind *bind, struct bind_object *by, const struct bind_scope *scope,
+		 struct binding *binding)
 {
-	struct lookup lookup = { .bind = bind, .scope = scope, .by = by, .class = binding_class(binding),
+	struct lookup lookup = { .bind = bind,
+				 .scope = scope,
+				 .by = by,
+				 .class = binding_class(binding),
 				 .number = binding_number(bind, by, binding) };
 
 	if (!lookup_scope(&lookup)) {

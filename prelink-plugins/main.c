@@ -29,8 +29,8 @@ struct run {
 	struct options options;
 	struct root root;
 	struct conf conf;
-	struct cache old;          /* what the last run left */
-	char *cache_path;          /* inside the root */
+	struct cache old; /* what the last run left */
+	char *cache_path; /* inside the root */
 	struct object_table table;
 	struct gather gather;
 	struct search search;

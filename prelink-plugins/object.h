@@ -29,21 +29,21 @@ enum object_kind {
 /* Why an object is not rewritten; its text is object_skip_text(). Names the first reason found. */
 enum object_skip {
 	SKIP_NOT = 0,
-	SKIP_SETID,          /* set-user-id, set-group-id or file capabilities */
-	SKIP_WRITABLE_DIR,   /* others can write its directory */
-	SKIP_IMMUTABLE,      /* chattr +i */
-	SKIP_DEBUG_INFO,     /* carries DWARF that would lie after a move */
-	SKIP_RELOCATION,     /* a relocation type or text relocation that we do not handle */
-	SKIP_TRAILING_DATA,  /* data after the end of the ELF file */
-	SKIP_NO_SECTIONS,    /* no section headers to keep the undo record in */
-	SKIP_LAYOUT_FULL,    /* no address range left for its slot */
-	SKIP_BLACKLISTED,    /* -b */
-	SKIP_MALFORMED,      /* parses as ELF, but is not safe to rewrite */
-	SKIP_OTHER_MACHINE,  /* no table for its machine under arch/ */
-	SKIP_LOADER,         /* ld.so itself */
-	SKIP_MISSING,        /* a dependency cannot be found */
-	SKIP_NO_ROOM,        /* an executable whose headers cannot grow */
-	SKIP_COUNT,          /* how many there are */
+	SKIP_SETID,         /* set-user-id, set-group-id or file capabilities */
+	SKIP_WRITABLE_DIR,  /* others can write its directory */
+	SKIP_IMMUTABLE,     /* chattr +i */
+	SKIP_DEBUG_INFO,    /* carries DWARF that would lie after a move */
+	SKIP_RELOCATION,    /* a relocation type or text relocation that we do not handle */
+	SKIP_TRAILING_DATA, /* data after the end of the ELF file */
+	SKIP_NO_SECTIONS,   /* no section headers to keep the undo record in */
+	SKIP_LAYOUT_FULL,   /* no address range left for its slot */
+	SKIP_BLACKLISTED,   /* -b */
+	SKIP_MALFORMED,     /* parses as ELF, but is not safe to rewrite */
+	SKIP_OTHER_MACHINE, /* no table for its machine under arch/ */
+	SKIP_LOADER,        /* ld.so itself */
+	SKIP_MISSING,       /* a dependency cannot be found */
+	SKIP_NO_ROOM,       /* an executable whose headers cannot grow */
+	SKIP_COUNT,         /* how many there are */
 };
 
 /* One DT_NEEDED, DT_FILTER or DT_AUXILIARY entry, in the order of the dynamic section. */
@@ -65,16 +65,16 @@ struct object_list {
 /* A plugin of a program: its own scope, and why it is one. */
 struct plugin_scope {
 	struct object *plugin;
-	const struct object *host;          /* whose note names it */
-	const struct plugin_entry *entry;   /* of host's note */
-	struct object_list scope;           /* the plugin and its dependencies, breadth first; the plugin
+	const struct object *host;        /* whose note names it */
+	const struct plugin_entry *entry; /* of host's note */
+	struct object_list scope;         /* the plugin and its dependencies, breadth first; the plugin
 					       is first (but for its filtees); includes objects of the
 					       start-up scope.  Programs share the array, which is the
 					       table's (object_table_keep()) */
 };
 
 struct object {
-	size_t index;            /* in the table */
+	size_t index; /* in the table */
 
 	/* Set by gather. */
 	char *path;              /* real path inside the tree: one of its names */
@@ -83,30 +83,30 @@ struct object {
 	const struct arch *arch; /* NULL for SKIP_OTHER_MACHINE */
 	bool is64, big_endian;
 	enum object_kind kind;
-	bool listed;             /* in a directory or by a name that we were asked to prelink; others were
+	bool listed; /* in a directory or by a name that we were asked to prelink; others were
 				    only found as dependencies, or are known from the cache */
 	char *interp, *soname, *rpath, *runpath; /* NULL where absent */
 	struct needed *needed;
 	size_t needed_count;
-	uint64_t flags_1;        /* DT_FLAGS_1: DF_1_NODEFLIB, DF_1_PIE ... */
-	GElf_Addr start, end;    /* of the PT_LOAD segments: lowest p_vaddr rounded down to its p_align,
+	uint64_t flags_1;           /* DT_FLAGS_1: DF_1_NODEFLIB, DF_1_PIE ... */
+	GElf_Addr start, end;       /* of the PT_LOAD segments: lowest p_vaddr rounded down to its p_align,
 				    highest p_vaddr + p_memsz */
-	uint64_t align;          /* largest p_align of its PT_LOADs, at least the page size */
-	bool prelinked;          /* carries our undo record */
-	GElf_Addr original_start; /* `start` of the original, where prelinked */
+	uint64_t align;             /* largest p_align of its PT_LOADs, at least the page size */
+	bool prelinked;             /* carries our undo record */
+	GElf_Addr original_start;   /* `start` of the original, where prelinked */
 	struct plugin_list plugins; /* what its notes say; only with --with-plugins */
-	enum object_skip skip;   /* also set by scope, layout and rewrite */
+	enum object_skip skip;      /* also set by scope, layout and rewrite */
 
 	/* Set by search and scope, for OBJECT_EXEC and OBJECT_PIE and, for libraries, as their own
 	 * natural scope. */
-	struct object_list scope; /* start-up scope in ld.so's order, the object itself first */
+	struct object_list scope;    /* start-up scope in ld.so's order, the object itself first */
 	struct plugin_scope *plugin; /* programs: every plugin it may load, transitively; for a plugin
 					that several notes name, once for each host entry */
 	size_t plugin_count;
-	bool wanted;             /* listed, or in a scope of what is: to be rewritten.  Set by
+	bool wanted;           /* listed, or in a scope of what is: to be rewritten.  Set by
 				    object_table_want() */
-	struct object *loader;   /* of its PT_INTERP, NULL where that is not there */
-	char *missing;           /* a dependency that ld.so would not find, NULL if there is none.  A program
+	struct object *loader; /* of its PT_INTERP, NULL where that is not there */
+	char *missing;         /* a dependency that ld.so would not find, NULL if there is none.  A program
 				    then is SKIP_MISSING; a library may still find it in some program */
 	const struct name *soname_interned; /* set by search, for itself */
 
@@ -114,10 +114,10 @@ struct object {
 
 	/* Set by layout. */
 	bool has_slot;
-	GElf_Addr slot;          /* address that `start` moves to; multiple of align.  Of an ld.so, which has no
+	GElf_Addr slot; /* address that `start` moves to; multiple of align.  Of an ld.so, which has no
 				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by liblist_place() */
 
-	char *no_plan;           /* OBJECT_EXEC and OBJECT_PIE: why it has none, NULL where it has one.  Set by
+	char *no_plan; /* OBJECT_EXEC and OBJECT_PIE: why it has none, NULL where it has one.  Set by
 				    apply_programs(), and from the cache where the last run saw to it */
 
 	/* Set by rewrite. */
@@ -125,12 +125,12 @@ struct object {
 };
 
 struct object_table {
-	struct object **object;  /* by index; sorted by path when gather ends, found ones after */
+	struct object **object; /* by index; sorted by path when gather ends, found ones after */
 	size_t count;
-	void *inodes;            /* (st_dev, st_ino) -> object: a tree of tsearch(3); see object.c */
-	void **kept;             /* what object_table_keep() was given */
+	void *inodes; /* (st_dev, st_ino) -> object: a tree of tsearch(3); see object.c */
+	void **kept;  /* what object_table_keep() was given */
 	size_t kept_count;
-	pthread_mutex_t lock;    /* while gather's threads add */
+	pthread_mutex_t lock; /* while gather's threads add */
 };
 
 void object_table_init(struct object_table *table);
@@ -152,7 +152,8 @@ void object_table_keep(struct object_table *table, void *memory);
 /* True if OBJECT's file is to be moved, or has been. */
 static inline bool object_moves(const struct object *object)
 {
-	return object->kind == OBJECT_LIBRARY ? object->has_slot : object->kind == OBJECT_LOADER && object->slot;
+	return object->kind == OBJECT_LIBRARY ? object->has_slot :
+						object->kind == OBJECT_LOADER && object->slot;
 }
 
 void object_release(struct object *object);

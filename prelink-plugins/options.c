@@ -15,9 +15,8 @@
 
 const char *argp_program_version = PACKAGE_STRING;
 
-static const char doc[] =
-	"Give shared libraries and plugins address slots, and bind them ahead of time."
-	"\vExit status: 0 done, 1 something was refused or failed, 2 usage error.";
+static const char doc[] = "Give shared libraries and plugins address slots, and bind them ahead of time."
+			  "\vExit status: 0 done, 1 something was refused or failed, 2 usage error.";
 
 enum {
 	OPT_MD5 = 0x100,
@@ -97,7 +96,8 @@ static uint64_t number(const char *text, uint64_t max, const char *what, struct 
 static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
 {
 	if (options->mode != MODE_PRELINK && options->mode != mode)
-		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings and --status can be done at a time");
+		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings and --status "
+				  "can be done at a time");
 	options->mode = mode;
 }
 

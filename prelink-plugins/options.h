@@ -27,36 +27,36 @@ enum digest { DIGEST_NONE /* its contents */, DIGEST_MD5, DIGEST_SHA1, DIGEST_SH
 
 struct options {
 	enum mode mode;
-	bool all;                /* -a: everything that prelink.conf names */
-	bool dry_run;            /* -n: compute and print, write nothing */
-	bool conserve_memory;    /* -m: objects that are never in one process may share addresses */
-	bool random;             /* -R: start the slots at a random place */
-	bool seed_given;         /* --seed: `seed` is the user's */
-	uint64_t seed;           /* with -R: what everything random is made from */
-	uint64_t reloc_address;  /* -r: address */
-	bool no_update_cache;    /* -N */
-	bool force;              /* -f: as if nothing were prelinked yet */
-	bool quick;              /* -q: believe the times in the cache */
-	bool libs_only;          /* --libs-only: programs stay as they are */
-	bool one_file_system;    /* -l: of every directory walk */
-	bool dereference;        /* -h: of every directory walk */
-	bool with_plugins;       /* --with-plugins: honour the notes */
-	bool with_unsafe;        /* --with-unsafe: also what SKIP_SETID and SKIP_WRITABLE_DIR leave alone */
-	bool json;               /* --json */
-	unsigned verbose;        /* -v, counted */
-	unsigned jobs;           /* -j: threads, at least 1 */
+	bool all;               /* -a: everything that prelink.conf names */
+	bool dry_run;           /* -n: compute and print, write nothing */
+	bool conserve_memory;   /* -m: objects that are never in one process may share addresses */
+	bool random;            /* -R: start the slots at a random place */
+	bool seed_given;        /* --seed: `seed` is the user's */
+	uint64_t seed;          /* with -R: what everything random is made from */
+	uint64_t reloc_address; /* -r: address */
+	bool no_update_cache;   /* -N */
+	bool force;             /* -f: as if nothing were prelinked yet */
+	bool quick;             /* -q: believe the times in the cache */
+	bool libs_only;         /* --libs-only: programs stay as they are */
+	bool one_file_system;   /* -l: of every directory walk */
+	bool dereference;       /* -h: of every directory walk */
+	bool with_plugins;      /* --with-plugins: honour the notes */
+	bool with_unsafe;       /* --with-unsafe: also what SKIP_SETID and SKIP_WRITABLE_DIR leave alone */
+	bool json;              /* --json */
+	unsigned verbose;       /* -v, counted */
+	unsigned jobs;          /* -j: threads, at least 1 */
 	enum digest digest;
-	uint64_t layout_page_size; /* bytes, a power of two; 0: the machine's own */
-	const char *root;        /* --root: as given, NULL for the system's own */
-	const char *conf;        /* -c: as given, for root_inside(); /etc/prelink.conf by default */
-	const char *cache;       /* -C: the same; /etc/prelink.cache by default */
-	const char *undo_output; /* -o: as given, NULL where absent; never inside the root */
-	const char *report;      /* --report: the page's file, as given; never inside the root */
-	const char *dynamic_linker;  /* --dynamic-linker: path inside the root; NULL: what each program says */
+	uint64_t layout_page_size;  /* bytes, a power of two; 0: the machine's own */
+	const char *root;           /* --root: as given, NULL for the system's own */
+	const char *conf;           /* -c: as given, for root_inside(); /etc/prelink.conf by default */
+	const char *cache;          /* -C: the same; /etc/prelink.cache by default */
+	const char *undo_output;    /* -o: as given, NULL where absent; never inside the root */
+	const char *report;         /* --report: the page's file, as given; never inside the root */
+	const char *dynamic_linker; /* --dynamic-linker: path inside the root; NULL: what each program says */
 	const char *ld_library_path; /* --ld-library-path: list as in LD_LIBRARY_PATH; NULL: none */
-	const char **blacklist;  /* -b: as given; owned array */
+	const char **blacklist;      /* -b: as given; owned array */
 	size_t blacklist_count;
-	char **file;             /* files and directories named on the command line; points into argv */
+	char **file; /* files and directories named on the command line; points into argv */
 	size_t file_count;
 };
 

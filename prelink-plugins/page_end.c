@@ -13,8 +13,8 @@ static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 	return a < b + b_size && b < a + a_size;
 }
 
-/* True if section S has bytes in the file that are to be zeros.  The bounds of both are those of the file, so that
- * nothing wraps. */
+/* True if section S has bytes in the file that are to be zeros.  The bounds of both are those of the file, so
+ * that nothing wraps. */
 static bool is_in_the_way(const GElf_Shdr *s, const struct page_end *end)
 {
 	return s->sh_type != SHT_NULL && s->sh_type != SHT_NOBITS && s->sh_size &&
@@ -41,7 +41,8 @@ static bool is_free(const struct elf_image *image, const struct page_end *end)
 	for (size_t i = 0; i < image->phnum; i++) {
 		const GElf_Phdr *p = &image->phdr[i];
 
-		if (p->p_type != PT_NULL && p->p_filesz && overlaps(p->p_offset, p->p_filesz, end->start, end->zeros))
+		if (p->p_type != PT_NULL && p->p_filesz &&
+		    overlaps(p->p_offset, p->p_filesz, end->start, end->zeros))
 			return false;
 	}
 	for (size_t i = 1; i < image->shnum; i++)
@@ -57,7 +58,8 @@ void page_end_find(const struct elf_image *original, struct page_end *end)
 		const GElf_Phdr *p = &original->phdr[i];
 		uint64_t past = (p->p_vaddr + p->p_filesz) % PAGE, bss = p->p_memsz - p->p_filesz;
 
-		if (p->p_type == PT_LOAD && p->p_flags & PF_W && p->p_filesz && p->p_memsz > p->p_filesz && past) {
+		if (p->p_type == PT_LOAD && p->p_flags & PF_W && p->p_filesz && p->p_memsz > p->p_filesz &&
+		    past) {
 			end->segment = i;
 			end->start = p->p_offset + p->p_filesz;
 			end->size = bss < PAGE - past ? bss : PAGE - past;

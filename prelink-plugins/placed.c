@@ -48,7 +48,8 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 	enum elf_image_status status = elf_image_open(&placed->image, fd, object->path);
 	close(fd);
 	if (status == ELF_IMAGE_NOT_ELF)
-		return diag_error(object->path, "reading it for a plan: it is no ELF file any more; run prelink again");
+		return diag_error(object->path,
+				  "reading it for a plan: it is no ELF file any more; run prelink again");
 	if (status)
 		return -1;
 	if (dynamic_init(&placed->dynamic, &placed->image)) {
@@ -60,7 +61,8 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 
 	placed->slot = object->has_slot && placed->start == object->slot && stamp.checksum && stamp.time &&
 		       undo_present(&placed->image);
-	bool moved_loader = object->kind == OBJECT_LOADER && placed->dynamic.checksum && undo_present(&placed->image);
+	bool moved_loader = object->kind == OBJECT_LOADER && placed->dynamic.checksum &&
+			    undo_present(&placed->image);
 
 	if (placed->slot || moved_loader) {
 		placed->identity[0] = stamp.checksum;
@@ -77,8 +79,7 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 	if (object->index >= table->count) {
 		size_t count = 2 * object->index + 64;
 		table->placed = xreallocarray(table->placed, count, sizeof *table->placed);
-		memset(table->placed + table->count, 0,
-		       (count - table->count) * sizeof *table->placed);
+		memset(table->placed + table->count, 0, (count - table->count) * sizeof *table->placed);
 		table->count = count;
 	}
 	struct placed **place = &table->placed[object->index];

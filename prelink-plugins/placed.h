@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An object's file as it is now, after rewriting: what a program will map, and by what the run-time module knows it
- * (rtld/plan_format.h). */
+/* An object's file as it is now, after rewriting: what a program will map, and by what the run-time module
+ * knows it (rtld/plan_format.h). */
 #ifndef PLACED_H
 #define PLACED_H
 
@@ -12,9 +12,9 @@ struct placed {
 	GElf_Addr start;      /* p_vaddr of the first PT_LOAD */
 	bool slot;            /* rewritten, and at object->slot */
 	uint32_t identity[2]; /* see struct plan_object */
-	uint32_t note;        /* likewise; 0 for an ld.so that was moved (liblist.h), which is known by its stamp */
-	bool known;           /* has an identity */
-	bool used;            /* since its pages were last given back */
+	uint32_t note; /* likewise; 0 for an ld.so that was moved (liblist.h), which is known by its stamp */
+	bool known;    /* has an identity */
+	bool used;     /* since its pages were last given back */
 };
 
 /* Files that have been looked at.  Set `root`, zero the rest. */

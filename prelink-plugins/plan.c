@@ -13,9 +13,10 @@
 /* Files that are looked at before it is asked how much of them is in memory. */
 enum { ASK_AFTER = 16 };
 
-/* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian 12 (glibc
- * 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached and without prelinking:
- * from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990 lookups, 124 pages). */
+/* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian
+ * 12 (glibc 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached
+ * and without prelinking: from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990
+ * lookups, 124 pages). */
 enum {
 	NS_MODULE = 60000, /* mapping an audit module, asking it for its functions, static TLS set up early */
 	NS_OBJECT = 150,   /* one la_objopen() */
@@ -23,7 +24,7 @@ enum {
 	NS_RELATIVE = 1,   /* one RELATIVE relocation */
 	NS_LOOKUP = 100,   /* one symbol looked up */
 	NS_PAGE = 1000,    /* one copy-on-write fault */
-	PLUGIN_SHARE = 16, /* of the objects that its plugins can bring, a run of the program loads one in so many ... */
+	PLUGIN_SHARE = 16, /* a run loads one in so many of the objects that its plugins can bring ... */
 	PLUGINS_MIN = 4,   /* ... and these besides */
 };
 
@@ -223,7 +224,8 @@ static struct plan_refusal collect_startup(struct plan *plan, struct object *pro
 	for (size_t i = 0; i < plan->startup; i++)
 		for (size_t j = 0; j < plan->draft[i].object->needed_count; j++)
 			if (plan->draft[i].object->needed[j].tag != DT_NEEDED)
-				return refuse("it is a filter (DT_FILTER or DT_AUXILIARY), and loaded at start",
+				return refuse("it is a filter (DT_FILTER or DT_AUXILIARY), and loaded "
+					      "at start",
 					      plan->draft[i].object);
 	return refuse(NULL, NULL);
 }
@@ -248,8 +250,8 @@ static struct plan_refusal open_startup(struct planner *planner, struct plan *pl
 	return refuse(NULL, NULL);
 }
 
-/* Adds PLUGIN and what comes with it; or nothing of that, where an object cannot be in a plan: ld.so alone then sees to
- * all of them, whenever they are loaded. */
+/* Adds PLUGIN and what comes with it; or nothing of that, where an object cannot be in a plan: ld.so alone
+ * then sees to all of them, whenever they are loaded. */
 static void add_plugin(struct planner *planner, struct plan *plan, const struct plugin_scope *plugin)
 {
 	for (size_t i = 0; i < plugin->scope.count; i++) {
@@ -304,7 +306,8 @@ static void classify(struct plan *plan, struct draft *draft, const struct decisi
 	bool now = draft->by->bind_now;
 
 	draft->flags = (draft->by->symbolic ? PLAN_SYMBOLIC : 0) | (now ? 0 : PLAN_LAZY) |
-		       (list->keep_plt ? PLAN_KEEP_PLT : 0) | (list->deepbind_differs ? PLAN_NOT_DEEPBIND : 0);
+		       (list->keep_plt ? PLAN_KEEP_PLT : 0) |
+		       (list->deepbind_differs ? PLAN_NOT_DEEPBIND : 0);
 	if (draft != &plan->draft[PLAN_PROGRAM])
 		draft->way = draft->placed->slot && !textrel ? PLAN_RELA : PLAN_LEAVE;
 	else if (textrel || dynamic->rel.size || dynamic->relacount != count_relative(draft->by))
@@ -321,8 +324,8 @@ static void classify(struct plan *plan, struct draft *draft, const struct decisi
 
 static void add_value(struct draft *draft, GElf_Addr address, GElf_Addr value)
 {
-	*(struct plan_value *)records_add(&draft->value, sizeof(struct plan_value)) =
-		(struct plan_value){ address, value };
+	*(struct plan_value *)records_add(&draft->value,
+					  sizeof(struct plan_value)) = (struct plan_value){ address, value };
 }
 
 static void add_fixup(struct draft *draft, GElf_Addr address, GElf_Addr offset, uint32_t object)
@@ -340,7 +343,8 @@ static void add_residual(struct records *residual, GElf_Addr address, uint64_t i
 /* The relocation as it is in the object. */
 static void add_own(struct records *residual, GElf_Addr address, const struct decision *decision)
 {
-	add_residual(residual, address, GELF_R_INFO((uint64_t)decision->symbol, decision->type), decision->addend);
+	add_residual(residual, address, GELF_R_INFO((uint64_t)decision->symbol, decision->type),
+		     decision->addend);
 }
 
 /* Index in plan->resolver of the C library's resolver at ADDRESS (in the process), or NO_INDEX. */
@@ -370,14 +374,16 @@ static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address,
 	bool guessed = draft->placed->slot && elf_image_offset(&draft->placed->image, address, 8, &offset) &&
 		       elf_get64(&draft->placed->image, offset) == known->guess;
 
-	*(struct plan_ifunc *)records_add(guessed ? &draft->guessed : &draft->ifunc, sizeof(struct plan_ifunc)) =
-		(struct plan_ifunc){ address, resolver, 0 };
+	*(struct plan_ifunc *)records_add(guessed ? &draft->guessed : &draft->ifunc,
+					  sizeof(struct plan_ifunc)) = (struct plan_ifunc){ address, resolver,
+											    0 };
 }
 
-/* What a resolver chooses goes to ADDRESS.  If it is not one that the module asks, ld.so calls it, but need not look it
- * up.  An IRELATIVE record's addend is relative to the load bias of the object that the record is for, which is 0 but for
- * the program's. */
-static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr address, const struct decision *decision)
+/* What a resolver chooses goes to ADDRESS.  If it is not one that the module asks, ld.so calls it, but need
+ * not look it up.  An IRELATIVE record's addend is relative to the load bias of the object that the record is
+ * for, which is 0 but for the program's. */
+static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr address,
+			 const struct decision *decision)
 {
 	bool unbiased = draft->placed->slot || draft->object->kind == OBJECT_EXEC;
 	bool own = decision->base == draft->object;
@@ -405,7 +411,8 @@ static enum decision_kind kind_now(const struct draft *draft, const struct decis
 }
 
 /* Enters what DECISION, which comes to KIND, leaves to do at run time. */
-static void enter(struct plan *plan, struct draft *draft, const struct decision *decision, enum decision_kind kind)
+static void enter(struct plan *plan, struct draft *draft, const struct decision *decision,
+		  enum decision_kind kind)
 {
 	GElf_Addr address = decision->address + draft->moved;
 	uint32_t base;
@@ -413,11 +420,8 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 	switch (kind) {
 	case DECISION_DONE:
 	case DECISION_LAZY:
-	case DECISION_UNSEEN:
-		break;
-	case DECISION_VALUE:
-		add_value(draft, address, decision->value);
-		break;
+	case DECISION_UNSEEN: break;
+	case DECISION_VALUE: add_value(draft, address, decision->value); break;
 	case DECISION_FIXUP:
 		base = index_of(plan, decision->base);
 		if (base == NO_INDEX)
@@ -425,17 +429,13 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 		else
 			add_fixup(draft, address, decision->value + plan->draft[base].moved, base);
 		break;
-	case DECISION_IFUNC:
-		add_resolver(plan, draft, address, decision);
-		break;
-	case DECISION_RESIDUAL:
-		add_own(&draft->residual, address, decision);
-		break;
+	case DECISION_IFUNC: add_resolver(plan, draft, address, decision); break;
+	case DECISION_RESIDUAL: add_own(&draft->residual, address, decision); break;
 	}
 }
 
-/* Enters all of LIST.  What is right only while RTLD_GLOBAL has added nothing to the start-up scope goes to ld.so as
- * well, for where it has. */
+/* Enters all of LIST.  What is right only while RTLD_GLOBAL has added nothing to the start-up scope goes to
+ * ld.so as well, for where it has. */
 static void enter_all(struct plan *plan, struct draft *draft, const struct decision_list *list)
 {
 	for (size_t i = 0; draft->way != PLAN_LEAVE && i < list->count; i++) {
@@ -452,8 +452,9 @@ static void enter_all(struct plan *plan, struct draft *draft, const struct decis
 static void count_savings(struct plan *plan, const struct draft *draft, const struct decision_list *list)
 {
 	struct plan_estimate *estimate = &plan->estimate;
-	size_t looked_up = list->kinds[DECISION_DONE] + list->kinds[DECISION_VALUE] + list->kinds[DECISION_FIXUP] +
-			   list->kinds[DECISION_IFUNC] + list->kinds[DECISION_UNSEEN];
+	size_t looked_up = list->kinds[DECISION_DONE] + list->kinds[DECISION_VALUE] +
+			   list->kinds[DECISION_FIXUP] + list->kinds[DECISION_IFUNC] +
+			   list->kinds[DECISION_UNSEEN];
 	size_t relative = draft == plan->draft ? 0 : list->relative;
 	size_t pages = list->pages_before - list->pages_after;
 
@@ -476,7 +477,8 @@ static void find_libc(struct bind *bind, struct plan *plan)
 {
 	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->startup; i++) {
 		struct draft *draft = &plan->draft[i];
-		if (!draft->placed->slot || !draft->object->soname || strcmp(draft->object->soname, "libc.so.6"))
+		if (!draft->placed->slot || !draft->object->soname ||
+		    strcmp(draft->object->soname, "libc.so.6"))
 			continue;
 		draft->by = bind_open(bind, draft->object);
 		if (draft->by)
@@ -484,8 +486,9 @@ static void find_libc(struct bind *bind, struct plan *plan)
 	}
 }
 
-/* Notes whose thread variables have to be in static TLS.  Start-up first: beside an audit module the others' are in
- * dynamic TLS once they are used, and a plugin that then needs them at a fixed offset cannot be loaded. */
+/* Notes whose thread variables have to be in static TLS.  Start-up first: beside an audit module the others'
+ * are in dynamic TLS once they are used, and a plugin that then needs them at a fixed offset cannot be
+ * loaded. */
 static struct plan_refusal note_static_tls(struct plan *plan, const struct draft *draft,
 					   const struct decision_list *list)
 {
@@ -496,8 +499,9 @@ static struct plan_refusal note_static_tls(struct plan *plan, const struct draft
 		if (index == PLAN_PROGRAM || index >= plan->startup || plan->draft[index].static_tls)
 			continue;
 		if (!list->startup)
-			return refuse("it needs thread variables of a library at a fixed offset, where an audit module "
-				      "has no room for them", draft->object);
+			return refuse("it needs thread variables of a library at a fixed offset, "
+				      "where an audit module has no room for them",
+				      draft->object);
 		plan->draft[index].static_tls = true;
 	}
 	return refuse(NULL, NULL);
@@ -563,22 +567,29 @@ static void enter_closure(const struct plan *plan, struct draft *draft, const st
 		qsort(draft->closure.item, draft->closure.count, sizeof(uint32_t), by_number);
 }
 
+static void add_name(struct plan *plan, const char *name)
+{
+	uint32_t *hash = records_add(&plan->name, sizeof *hash);
+
+	*hash = plan_hash(name);
+}
+
 /* Names by which ld.so may take an unknown object for one of the plan's. */
 static void collect_names(struct plan *plan)
 {
 	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->count; i++) {
 		const struct object *object = plan->draft[i].object;
 		if (object->soname)
-			*(uint32_t *)records_add(&plan->name, sizeof(uint32_t)) = plan_hash(object->soname);
+			add_name(plan, object->soname);
 		for (size_t j = 0; j < object->names.count; j++)
-			*(uint32_t *)records_add(&plan->name, sizeof(uint32_t)) =
-				plan_hash(strrchr(object->names.path[j], '/') + 1);
+			add_name(plan, strrchr(object->names.path[j], '/') + 1);
 	}
 	if (plan->name.count)
 		qsort(plan->name.item, plan->name.count, sizeof(uint32_t), by_number);
 }
 
-/* Bytes of static TLS that the start-up libraries need, as _dl_try_allocate_static_tls() packs them at worst. */
+/* Bytes of static TLS that the start-up libraries need, as _dl_try_allocate_static_tls() packs them at
+ * worst. */
 static uint64_t static_tls(const struct plan *plan)
 {
 	uint64_t bytes = 0;
@@ -639,14 +650,17 @@ void plan_print(const struct plan *plan, FILE *out)
 {
 	const struct plan_estimate *estimate = &plan->estimate;
 
-	fprintf(out, "%lld us saved at start, %lld us spent, %lld us saved if all its plugins are loaded (%zu objects at "
-		"start, %zu for plugins; spares %zu relative relocations, %zu lookups, %zu pages; leaves %zu values, %zu "
-		"fixups, %zu relocations; %llu bytes", (long long)estimate->saved / 1000,
-		(long long)estimate->cost / 1000, (long long)estimate->plugins_saved / 1000, estimate->objects,
-		estimate->plugin_objects, estimate->relative, estimate->lookups, estimate->pages, estimate->values,
-		estimate->fixups, estimate->residual, (unsigned long long)estimate->size);
+	fprintf(out,
+		"%lld us saved at start, %lld us spent, %lld us saved if all its plugins are loaded "
+		"(%zu objects at start, %zu for plugins; spares %zu relative relocations, %zu lookups, "
+		"%zu pages; leaves %zu values, %zu fixups, %zu relocations; %llu bytes",
+		(long long)estimate->saved / 1000, (long long)estimate->cost / 1000,
+		(long long)estimate->plugins_saved / 1000, estimate->objects, estimate->plugin_objects,
+		estimate->relative, estimate->lookups, estimate->pages, estimate->values, estimate->fixups,
+		estimate->residual, (unsigned long long)estimate->size);
 	if (estimate->left_out)
-		fprintf(out, "; leaves out %zu plugins, which have no slot and no build-id, or need what has none",
+		fprintf(out,
+			"; leaves out %zu plugins, which have no slot and no build-id, or need what has none",
 			estimate->left_out);
 	putc(')', out);
 }

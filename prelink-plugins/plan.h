@@ -22,9 +22,9 @@
 struct planner {
 	struct bind *bind;
 	pthread_mutex_t lock;
-	struct placed_table placed;  /* under lock; what is in it stays as it is */
-	struct workbench *idle;      /* likewise: what no plan_make() works with now */
-	size_t asked;                /* placed.opened when it was last asked what the files take */
+	struct placed_table placed; /* under lock; what is in it stays as it is */
+	struct workbench *idle;     /* likewise: what no plan_make() works with now */
+	size_t asked;               /* placed.opened when it was last asked what the files take */
 };
 
 void plan_init(struct planner *planner, const struct root *root, struct bind *bind);
@@ -74,9 +74,9 @@ bool plan_pays(const struct plan *plan);
 /* True if PROGRAM, as it is or was, asks for audit modules of its own. */
 bool plan_is_audited(const struct placed *program);
 
-/* Puts the plan into IMAGE, a copy of the program's original, with DT_AUDIT naming MODULE (an absolute path) and
- * DT_PRELINK_PLAN the plan, and what GUEST has (or NULL); notes in UNDO what that takes.  SKIP_NOT, or why not; WHY
- * (static) says more, and is NULL where the plan is in. */
+/* Puts the plan into IMAGE, a copy of the program's original, with DT_AUDIT naming MODULE (an absolute path)
+ * and DT_PRELINK_PLAN the plan, and what GUEST has (or NULL); notes in UNDO what that takes.  SKIP_NOT, or
+ * why not; WHY (static) says more, and is NULL where the plan is in. */
 enum object_skip plan_attach(const struct plan *plan, const char *module, struct elf_image *image,
 			     struct undo *undo, const struct exec_guest *guest, const char **why);
 

@@ -6,8 +6,8 @@
 
 #include "diag.h"
 
-/* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS after
- * the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
+/* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS
+ * after the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
 #define STATIC_TLS_MAX 1024 /* bytes */
 
 /* Encoding: the header, the objects, and then each object's tables and the names. */
@@ -50,8 +50,8 @@ static struct plan_table put_table(struct output *output, const struct records *
 }
 
 /* One table of FIRST and, right behind it, THEN; their records are of a size that needs no padding. */
-static struct plan_table put_tables(struct output *output, const struct records *first, const struct records *then,
-				    size_t size)
+static struct plan_table put_tables(struct output *output, const struct records *first,
+				    const struct records *then, size_t size)
 {
 	struct plan_table table = put_table(output, first, size);
 
@@ -61,8 +61,8 @@ static struct plan_table put_tables(struct output *output, const struct records 
 }
 
 /* Moves the addresses of the program that OBJECT's tables, just put, name. */
-static void move_program(const struct output *output, const struct plan_object *object, bool program, uint32_t irelative,
-			 uint64_t front)
+static void move_program(const struct output *output, const struct plan_object *object, bool program,
+			 uint32_t irelative, uint64_t front)
 {
 	struct plan_value *value = (struct plan_value *)(output->start + object->value.offset);
 	struct plan_fixup *fixup = (struct plan_fixup *)(output->start + object->fixup.offset);
@@ -90,9 +90,11 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 {
 	struct output output = { out, padded(sizeof(struct plan_header)) };
 	struct plan_object *object = (struct plan_object *)(output.start + output.used);
-	struct plan_header header = { .magic = PLAN_MAGIC, .size = (uint32_t)plan_size(plan),
+	struct plan_header header = { .magic = PLAN_MAGIC,
+				      .size = (uint32_t)plan_size(plan),
 				      .object = { (uint32_t)output.used, (uint32_t)plan->count },
-				      .startup = (uint32_t)plan->startup, .unplaced = (uint32_t)plan->unplaced,
+				      .startup = (uint32_t)plan->startup,
+				      .unplaced = (uint32_t)plan->unplaced,
 				      .scope = plan->scope };
 
 	memset(out, 0, plan_size(plan));
@@ -106,9 +108,11 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 			.closure = put_table(&output, &draft->closure, sizeof(uint32_t)),
 			.value = put_table(&output, &draft->value, sizeof(struct plan_value)),
 			.fixup = put_table(&output, &draft->fixup, sizeof(struct plan_fixup)),
-			.residual = put_tables(&output, &draft->residual, &draft->ungrown, sizeof(Elf64_Rela)),
+			.residual = put_tables(&output, &draft->residual, &draft->ungrown,
+					       sizeof(Elf64_Rela)),
 			.certain = (uint32_t)draft->residual.count,
-			.ifunc = put_tables(&output, &draft->guessed, &draft->ifunc, sizeof(struct plan_ifunc)),
+			.ifunc = put_tables(&output, &draft->guessed, &draft->ifunc,
+					    sizeof(struct plan_ifunc)),
 			.guessed = (uint32_t)draft->guessed.count,
 		};
 		if (i != PLAN_PROGRAM) {
@@ -151,8 +155,9 @@ static const char *obstacle(const struct plan *plan)
 }
 
 /* Makes the room that SIZE bytes of plan, the name MODULE and GUEST take. */
-static enum object_skip make_room(struct exec_room *room, struct elf_image *image, struct undo *undo, uint64_t size,
-				  const char *module, const struct exec_guest *guest, const char **why)
+static enum object_skip make_room(struct exec_room *room, struct elf_image *image, struct undo *undo,
+				  uint64_t size, const char *module, const struct exec_guest *guest,
+				  const char **why)
 {
 	struct exec_want want = { .bytes = size + 8, .strings = strlen(module) + 1, .tags = 2, .tls = true };
 
@@ -168,8 +173,8 @@ static enum object_skip make_room(struct exec_room *room, struct elf_image *imag
 	return skip;
 }
 
-static enum object_skip fill_room(struct exec_room *room, const void *bytes, uint64_t size, const char *module,
-				  const struct exec_guest *guest, const char **why)
+static enum object_skip fill_room(struct exec_room *room, const void *bytes, uint64_t size,
+				  const char *module, const struct exec_guest *guest, const char **why)
 {
 	GElf_Addr address = exec_room_section(room, PLAN_SECTION, SHT_PROGBITS, 8, bytes, size);
 	uint64_t name = exec_room_string(room, module);

@@ -85,7 +85,8 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 	set(item, "size", json_integer((json_int_t)(o->end - o->start)));
 	set(item, "skip", o->skip ? json_text(object_skip_text(o->skip)) : json_null());
 	if (is_program(o))
-		set(item, "no_plan", *cache_string(c, o->no_plan) ? json_text(cache_string(c, o->no_plan)) : json_null());
+		set(item, "no_plan",
+		    *cache_string(c, o->no_plan) ? json_text(cache_string(c, o->no_plan)) : json_null());
 	set(item, "prelinked", json_boolean(o->flags & CACHE_PRELINKED));
 	set(item, "uses", json_integer(o->uses));
 	set(item, "scope", paths(c, o->scope, (struct cache_list){ 0, 0 }, mark));
@@ -237,7 +238,8 @@ struct slot {
 static int compare_slots(const void *a, const void *b)
 {
 	const struct slot *x = a, *y = b;
-	int order = strcmp(cache_string(x->cache, x->object->machine), cache_string(y->cache, y->object->machine));
+	int order = strcmp(cache_string(x->cache, x->object->machine),
+			   cache_string(y->cache, y->object->machine));
 
 	if (order)
 		return order;
@@ -352,8 +354,7 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 
 		for (size_t i = 0; i < cache->object_count; i++)
 			if (is_shown(&cache->object[i], table))
-				json_array_append_new(objects,
-						      object_json(cache, &cache->object[i], mark));
+				json_array_append_new(objects, object_json(cache, &cache->object[i], mark));
 		free(mark);
 		set(document, "objects", objects);
 		if (table && options->random)
@@ -392,8 +393,8 @@ static int columns(void)
 
 void progress_begin(struct progress *progress, const char *what, size_t total)
 {
-	*progress = (struct progress){ .what = what, .total = total,
-				       .shown = total && isatty(STDERR_FILENO) };
+	*progress =
+		(struct progress){ .what = what, .total = total, .shown = total && isatty(STDERR_FILENO) };
 	pthread_mutex_init(&progress->lock, NULL);
 }
 

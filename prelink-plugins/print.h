@@ -28,8 +28,9 @@
  * written. */
 int print_tables(const struct cache *cache, const struct object_table *table, const struct options *options);
 
-/* The closing words of a run: how many were prelinked, were as they should be, failed, are programs that
- * are better off without a plan; and how many were left alone, by reason.  Not with --json, where print_tables() says it. */
+/* The closing words of a run: how many were prelinked, were as they should be, failed, are programs that are
+ * better off without a plan; and how many were left alone, by reason.  Not with --json, where print_tables()
+ * says it. */
 void print_summary(const struct object_table *table, const struct options *options);
 
 /* The same of a run with -q that found nothing to do; and print_tables() where they were asked for. */
@@ -39,7 +40,7 @@ int print_current(const struct cache *cache, const struct options *options);
 struct progress {
 	const char *what; /* "prelinking" */
 	size_t total, done;
-	long long next;   /* not drawn again before this time, nanoseconds of CLOCK_MONOTONIC */
+	long long next; /* not drawn again before this time, nanoseconds of CLOCK_MONOTONIC */
 	bool shown;
 	pthread_mutex_t lock;
 };

@@ -16,7 +16,7 @@ struct walk {
 	struct dynamic dynamic;
 	struct rebase *rebase;
 	struct rebase_words *words;
-	uint64_t delta;         /* of this walk: rebase->delta, or its negative on the way back */
+	uint64_t delta; /* of this walk: rebase->delta, or its negative on the way back */
 	bool back;
 	size_t relative;        /* RELATIVE relocations with addends met so far */
 	GElf_Addr start, end;   /* of the PT_LOADs, before the move */
@@ -51,7 +51,7 @@ static void set_bit(unsigned char *bits, uint64_t index)
 /* Claims SIZE bytes at file offset OFFSET, which the caller knows to be in the file. */
 static int claim(struct walk *w, uint64_t offset, uint64_t size)
 {
-	for (uint64_t at = offset, end = offset + size; at < end; ) {
+	for (uint64_t at = offset, end = offset + size; at < end;) {
 		bool whole = at % 8 == 0 && end - at >= 8;
 
 		if (whole ? w->claimed[at / 8] != 0 : get_bit(w->claimed, at))
@@ -116,21 +116,55 @@ static bool tag_in(const int64_t *tags, int64_t tag)
 enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag)
 {
 	switch (tag) {
-	case DT_PLTGOT: case DT_HASH: case DT_STRTAB: case DT_SYMTAB: case DT_RELA: case DT_INIT:
-	case DT_FINI: case DT_REL: case DT_JMPREL: case DT_INIT_ARRAY: case DT_FINI_ARRAY:
-	case DT_PREINIT_ARRAY: case DT_SYMTAB_SHNDX: case DT_RELR: case DT_VERSYM: case DT_VERDEF:
+	case DT_PLTGOT:
+	case DT_HASH:
+	case DT_STRTAB:
+	case DT_SYMTAB:
+	case DT_RELA:
+	case DT_INIT:
+	case DT_FINI:
+	case DT_REL:
+	case DT_JMPREL:
+	case DT_INIT_ARRAY:
+	case DT_FINI_ARRAY:
+	case DT_PREINIT_ARRAY:
+	case DT_SYMTAB_SHNDX:
+	case DT_RELR:
+	case DT_VERSYM:
+	case DT_VERDEF:
 	case DT_VERNEED:
 	case DT_SYMBOLIC: /* nobody reads the value, but eu-elflint takes it for an address */
 		return TAG_ADDRESS;
-	case DT_NULL: case DT_NEEDED: case DT_PLTRELSZ: case DT_RELASZ: case DT_RELAENT: case DT_STRSZ:
-	case DT_SYMENT: case DT_SONAME: case DT_RPATH: case DT_RELSZ: case DT_RELENT:
-	case DT_PLTREL: case DT_TEXTREL: case DT_BIND_NOW: case DT_INIT_ARRAYSZ: case DT_FINI_ARRAYSZ:
-	case DT_RUNPATH: case DT_FLAGS: case DT_PREINIT_ARRAYSZ: case DT_RELRSZ: case DT_RELRENT:
-	case DT_RELACOUNT: case DT_RELCOUNT: case DT_FLAGS_1: case DT_VERDEFNUM: case DT_VERNEEDNUM:
-	case DT_AUXILIARY: case DT_FILTER:
+	case DT_NULL:
+	case DT_NEEDED:
+	case DT_PLTRELSZ:
+	case DT_RELASZ:
+	case DT_RELAENT:
+	case DT_STRSZ:
+	case DT_SYMENT:
+	case DT_SONAME:
+	case DT_RPATH:
+	case DT_RELSZ:
+	case DT_RELENT:
+	case DT_PLTREL:
+	case DT_TEXTREL:
+	case DT_BIND_NOW:
+	case DT_INIT_ARRAYSZ:
+	case DT_FINI_ARRAYSZ:
+	case DT_RUNPATH:
+	case DT_FLAGS:
+	case DT_PREINIT_ARRAYSZ:
+	case DT_RELRSZ:
+	case DT_RELRENT:
+	case DT_RELACOUNT:
+	case DT_RELCOUNT:
+	case DT_FLAGS_1:
+	case DT_VERDEFNUM:
+	case DT_VERNEEDNUM:
+	case DT_AUXILIARY:
+	case DT_FILTER:
 	case 0x7ffffffe: /* DT_USED */
-	case DT_DEBUG: /* an address, but ld.so's own: 0 in the file */
-		return TAG_VALUE;
+	case DT_DEBUG: /* an address, but ld.so's own: 0 in the file */ return TAG_VALUE;
 	}
 	if (tag >= DT_ADDRRNGLO && tag <= DT_ADDRRNGHI)
 		return TAG_ADDRESS;
@@ -154,10 +188,8 @@ static int move_dynamic(struct walk *w)
 
 		dynamic_entry(&w->dynamic, w->image, i, &entry);
 		switch (dynamic_tag_kind(w->arch, entry.d_tag)) {
-		case TAG_UNKNOWN:
-			return refuse(w, SKIP_RELOCATION, "an unknown tag in the dynamic section");
-		case TAG_VALUE:
-			break;
+		case TAG_UNKNOWN: return refuse(w, SKIP_RELOCATION, "an unknown tag in the dynamic section");
+		case TAG_VALUE: break;
 		case TAG_ADDRESS:
 			entry.d_un.d_ptr += w->delta;
 			elf_put_dyn(w->image, w->dynamic.offset + i * step, &entry);
@@ -238,8 +270,7 @@ static int check_symbol(struct walk *w, size_t index)
 		return refuse(w, SKIP_MALFORMED, "a relocation names a symbol that does not exist");
 	elf_get_sym(w->image, w->dynamic.symtab.offset + index * elf_sym_size(w->image), &symbol);
 	if (symbol.st_shndx == SHN_UNDEF && symbol.st_value == 0 &&
-	    (GELF_ST_BIND(symbol.st_info) == STB_LOCAL ||
-	     GELF_ST_VISIBILITY(symbol.st_other) == STV_HIDDEN ||
+	    (GELF_ST_BIND(symbol.st_info) == STB_LOCAL || GELF_ST_VISIBILITY(symbol.st_other) == STV_HIDDEN ||
 	     GELF_ST_VISIBILITY(symbol.st_other) == STV_INTERNAL))
 		return refuse(w, SKIP_RELOCATION, "a relocation by the load bias that is not RELATIVE");
 	return 0;
@@ -278,11 +309,9 @@ static int move_target(struct walk *w, GElf_Rela *reloc, bool rela)
 	uint64_t target;
 
 	switch (kind) {
-	case RELOC_UNKNOWN:
-		return refuse(w, SKIP_RELOCATION, "an unknown type of relocation");
+	case RELOC_UNKNOWN: return refuse(w, SKIP_RELOCATION, "an unknown type of relocation");
 	case RELOC_NONE:
-	case RELOC_COPY:
-		return 0;
+	case RELOC_COPY: return 0;
 	case RELOC_RELATIVE:
 		if (claim_target(w, reloc->r_offset, word, &target))
 			return -1;
@@ -312,10 +341,8 @@ static int move_target(struct walk *w, GElf_Rela *reloc, bool rela)
 		return claim_target(w, reloc->r_offset, 4, &target) || check_symbol(w, symbol) ? -1 : 0;
 	case RELOC_TLS_MODULE:
 	case RELOC_TLS_OFFSET:
-	case RELOC_TLS_TP:
-		return claim_target(w, reloc->r_offset, word, &target);
-	case RELOC_TLSDESC:
-		return claim_target(w, reloc->r_offset, 2 * word, &target);
+	case RELOC_TLS_TP: return claim_target(w, reloc->r_offset, word, &target);
+	case RELOC_TLSDESC: return claim_target(w, reloc->r_offset, 2 * word, &target);
 	}
 	return refuse(w, SKIP_RELOCATION, "an unknown kind of relocation");
 }
@@ -374,8 +401,7 @@ static int move_reloc_tables(struct walk *w)
 		w->words->count = count_relative(w, main) + count_relative(w, &plt);
 		w->words->held = xcalloc(w->words->count / 8 + 1, 1);
 	}
-	if (move_relocs(w, main, main == &w->dynamic.rela) ||
-	    move_relocs(w, &plt, w->dynamic.jmprel_is_rela))
+	if (move_relocs(w, main, main == &w->dynamic.rela) || move_relocs(w, &plt, w->dynamic.jmprel_is_rela))
 		return -1;
 	return 0;
 }
@@ -476,8 +502,7 @@ static int move_got(struct walk *w)
 static bool segment_moves(const GElf_Phdr *p)
 {
 	/* An empty PT_LOAD, which GNU ld leaves for a section that came to nothing, has to stay in order. */
-	return p->p_type == PT_LOAD ||
-	       (p->p_type != PT_NULL && p->p_type != PT_GNU_STACK && p->p_memsz != 0);
+	return p->p_type == PT_LOAD || (p->p_type != PT_NULL && p->p_type != PT_GNU_STACK && p->p_memsz != 0);
 }
 
 static int claim_headers(struct walk *w)
@@ -601,7 +626,10 @@ static enum object_skip move(struct walk *w)
 enum object_skip rebase_image(struct elf_image *image, const struct arch *arch, struct rebase *rebase,
 			      struct rebase_words *words)
 {
-	struct walk w = { .image = image, .arch = arch, .rebase = rebase, .words = words,
+	struct walk w = { .image = image,
+			  .arch = arch,
+			  .rebase = rebase,
+			  .words = words,
 			  .delta = (uint64_t)rebase->delta };
 
 	*words = (struct rebase_words){ 0 };
@@ -611,8 +639,12 @@ enum object_skip rebase_image(struct elf_image *image, const struct arch *arch, 
 enum object_skip rebase_back(struct elf_image *image, const struct arch *arch, struct rebase *rebase,
 			     struct rebase_words *words)
 {
-	struct walk w = { .image = image, .arch = arch, .rebase = rebase, .words = words,
-			  .delta = -(uint64_t)rebase->delta, .back = true };
+	struct walk w = { .image = image,
+			  .arch = arch,
+			  .rebase = rebase,
+			  .words = words,
+			  .delta = -(uint64_t)rebase->delta,
+			  .back = true };
 
 	return move(&w);
 }

@@ -31,8 +31,8 @@ void rebase_words_release(struct rebase_words *words);
 
 /* How to move. */
 struct rebase {
-	int64_t delta;  /* bytes; a multiple of the object's alignment */
-	bool fill;      /* write the value of RELATIVE relocations with addends into their words: for
+	int64_t delta;   /* bytes; a multiple of the object's alignment */
+	bool fill;       /* write the value of RELATIVE relocations with addends into their words: for
 			   objects with a slot.  Words of REL and RELR move in any case: they are the
 			   addend */
 	const char *why; /* set on refusal: what stands against it, for "-v" and messages; static */

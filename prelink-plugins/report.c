@@ -21,7 +21,8 @@ static void add_status(json_t *item, struct placed_table *placed, struct object 
 	char *why = NULL;
 
 	if (status.why)
-		why = xasprintf("%s%s%s", status.cause ? status.cause->path : "", status.cause ? " " : "", status.why);
+		why = xasprintf("%s%s%s", status.cause ? status.cause->path : "", status.cause ? " " : "",
+				status.why);
 	json_object_set_new(item, "next", json_string(status.state));
 	json_object_set_new(item, "why", json_text(why));
 	json_object_set_new(item, "spared", json_integer((json_int_t)status.spared));
@@ -50,11 +51,12 @@ static json_t *plugins(const struct cache *c, const struct cache_object *program
 	for (uint32_t i = 0; i < program->plugin.count; i++) {
 		const struct cache_plugin *p = &c->plugin[program->plugin.first + i];
 
-		json_array_append_new(array, json_pack("{si si so so so}", "object", (int)p->object, "host",
-						       (int)p->host, "feature",
-						       json_text_or_null(cache_string(c, p->feature)), "exclusive",
-						       json_text_or_null(cache_string(c, p->exclusive)), "adds",
-						       indices(c, p->scope, program->scope, seen)));
+		json_array_append_new(array,
+				      json_pack("{si si so so so}", "object", (int)p->object, "host",
+						(int)p->host, "feature",
+						json_text_or_null(cache_string(c, p->feature)), "exclusive",
+						json_text_or_null(cache_string(c, p->exclusive)), "adds",
+						indices(c, p->scope, program->scope, seen)));
 	}
 	return array;
 }
@@ -64,8 +66,8 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 	bool placed = o->end > o->start;
 
 	return json_pack("{so so ss sb so so so sb si so so}", "path", json_text(cache_string(c, o->path)),
-			 "machine", json_text(cache_string(c, o->machine)), "kind", object_kind_text(o->kind), "slot",
-			 o->flags & CACHE_HAS_SLOT ? 1 : 0, "start",
+			 "machine", json_text(cache_string(c, o->machine)), "kind", object_kind_text(o->kind),
+			 "slot", o->flags & CACHE_HAS_SLOT ? 1 : 0, "start",
 			 placed ? json_address(o->start) : json_null(), "end",
 			 placed ? json_address(o->end) : json_null(), "skip",
 			 o->skip ? json_text(object_skip_text(o->skip)) : json_null(), "prelinked",

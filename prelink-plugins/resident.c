@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Bytes.  Giving pages back costs two threads interrupts and both of them faults: with half of this, a run over a whole
- * system takes half as long again; with four times this it is hardly quicker. */
+/* Bytes.  Giving pages back costs two threads interrupts and both of them faults: with half of this, a run
+ * over a whole system takes half as long again; with four times this it is hardly quicker. */
 enum { MUCH = 128 << 20 };
 
 bool resident_is_much(void)

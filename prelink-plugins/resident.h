@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /* Of a whole system's files, only the tables of a few are in use at a time: true when those that are mapped
- * should give their pages back (elf_image_relax()), as they take more than 128 MB.  Also true where that is not
- * known. */
+ * should give their pages back (elf_image_relax()), as they take more than 128 MB.  Also true where that is
+ * not known. */
 bool resident_is_much(void);
 
 #endif

@@ -14,9 +14,9 @@
  * once. */
 struct rewrite {
 	const struct root *root;
-	bool dry_run;    /* do everything but replace files */
-	unsigned jobs;   /* threads, at least 1 */
-	void *context;   /* for the hooks */
+	bool dry_run;  /* do everything but replace files */
+	unsigned jobs; /* threads, at least 1 */
+	void *context; /* for the hooks */
 
 	/* Writes into IMAGE, which is the library OBJECT moved to its slot, the values of symbolic
 	 * relocations.  May change only words that such relocations name.  0, or -1 after a message. */

@@ -32,13 +32,13 @@ typedef uint32_t loaded_t;
 
 struct loaded {
 	struct place place;
-	size_t rank;           /* its index in process.order, while names are given anew */
-	bool reserved;         /* is in the list that is being built (l_reserved) */
+	size_t rank;   /* its index in process.order, while names are given anew */
+	bool reserved; /* is in the list that is being built (l_reserved) */
 };
 
 /* A name that a loaded object answers to. */
 struct claim {
-	uint32_t name;         /* name.id */
+	uint32_t name; /* name.id */
 	loaded_t map;
 };
 
@@ -47,32 +47,32 @@ struct process {
 	const struct ldso *ldso;
 	struct loaded *loaded; /* in the order in which they were loaded; the program is the first */
 	size_t count, room;
-	loaded_t *order;       /* the order in which ld.so asks them for a name: the same, but for filtees */
+	loaded_t *order; /* the order in which ld.so asks them for a name: the same, but for filtees */
 	size_t order_room;
-	loaded_t *by_name;     /* by name.id: the first in that order that claims the name */
+	loaded_t *by_name; /* by name.id: the first in that order that claims the name */
 	size_t name_room;
 	struct claim *claimed; /* all claims, as they were made */
 	size_t claimed_count, claimed_room;
-	loaded_t *by_object;   /* by object.index */
+	loaded_t *by_object; /* by object.index */
 	size_t object_room;
-	const char *missing;   /* the first name that was not found */
+	const char *missing;       /* the first name that was not found */
 	struct closure *recording; /* its decisions are being collected */
-	uint32_t *recorded;    /* by name.id: number of the last closure that has a decision on it */
+	uint32_t *recorded;        /* by name.id: number of the last closure that has a decision on it */
 	size_t recorded_room;
-	uint32_t recordings;   /* closures so far */
+	uint32_t recordings; /* closures so far */
 };
 
 /* An object of the list that is being built (struct list of dl-deps.c). */
 struct node {
 	loaded_t map;
-	size_t next;           /* index of the next node; 0 ends the list, as the first is no one's next */
+	size_t next; /* index of the next node; 0 ends the list, as the first is no one's next */
 	bool done;
 };
 
 struct walk {
 	struct node *node;
-	size_t count;          /* of all nodes that were made */
-	size_t tail;           /* index of the last in the list */
+	size_t count; /* of all nodes that were made */
+	size_t tail;  /* index of the last in the list */
 };
 
 /* A name that a plugin or its dependencies ask for, and the object that it is. */
@@ -84,15 +84,15 @@ struct decision {
 /* A plugin with its dependencies, loaded into a process in which there is nothing but a program's
  * DT_RPATH.  It is the same in every program where no name means something else. */
 struct closure {
-	const struct name *path;      /* of the plugin */
+	const struct name *path; /* of the plugin */
 	const struct ldso *ldso;
 	const struct name *chain;     /* of the program */
 	const struct object *program; /* only where --ld-library-path depends on it */
 	struct object *object;
-	struct object_list scope;     /* array kept by the table */
-	struct decision *decision;    /* owned */
+	struct object_list scope;  /* array kept by the table */
+	struct decision *decision; /* owned */
 	size_t decision_count;
-	struct place *host;           /* members with notes of their own; owned */
+	struct place *host; /* members with notes of their own; owned */
 	size_t host_count;
 };
 
@@ -101,10 +101,10 @@ struct scoping {
 	struct search *search;
 	struct process process, plain; /* the program's, and an empty one for closures */
 	struct path_list preload;
-	void *closures;                /* tree of struct closure */
-	struct place *host;            /* of one program: objects whose notes are to be read */
+	void *closures;     /* tree of struct closure */
+	struct place *host; /* of one program: objects whose notes are to be read */
 	size_t host_count, host_room;
-	bool *seen;                    /* by object.index: it is among them */
+	bool *seen; /* by object.index: it is among them */
 	size_t seen_room;
 	bool failed;
 };
@@ -523,8 +523,11 @@ static const struct closure *get_closure(struct scoping *s, const struct place *
 {
 	const struct ldso *ldso = s->process.ldso;
 	const char *library_path = s->search->library_path;
-	struct closure key = { .path = path, .ldso = ldso, .chain = program->chain,
-			       .program = library_path && strchr(library_path, '$') ? program->object : NULL };
+	struct closure key = { .path = path,
+			       .ldso = ldso,
+			       .chain = program->chain,
+			       .program = library_path && strchr(library_path, '$') ? program->object :
+										      NULL };
 	struct closure **found = tfind(&key, &s->closures, compare_closures);
 
 	if (found)
@@ -580,8 +583,10 @@ static void add_plugin_scope(struct scoping *s, struct object *program, const st
 	if (count == PLUGINS_MAX) {
 		char *path = root_outside(s->search->gather->root, program->path);
 
-		diag_error(path, "the notes of its libraries and plugins name more than %d plugins; the rest "
-			   "is left out: make their patterns narrower", PLUGINS_MAX);
+		diag_error(path,
+			   "the notes of its libraries and plugins name more than %d plugins; the rest "
+			   "is left out: make their patterns narrower",
+			   PLUGINS_MAX);
 		free(path);
 		s->failed = true;
 	}
@@ -615,8 +620,11 @@ static void add_plugin(struct scoping *s, struct object *program, const struct o
 		process_return(p, mark);
 		closure = own;
 	}
-	add_plugin_scope(s, program, &(struct plugin_scope){ .plugin = path->object, .host = host,
-							     .entry = entry, .scope = closure->scope });
+	add_plugin_scope(s, program,
+			 &(struct plugin_scope){ .plugin = path->object,
+						 .host = host,
+						 .entry = entry,
+						 .scope = closure->scope });
 	for (size_t i = 0; i < closure->host_count; i++)
 		add_host(s, &closure->host[i]);
 	if (own)
@@ -691,7 +699,9 @@ static void read_preload(struct scoping *s)
 
 int scope_all(struct object_table *table, struct search *search)
 {
-	struct scoping s = { .table = table, .search = search, .process = { .search = search },
+	struct scoping s = { .table = table,
+			     .search = search,
+			     .process = { .search = search },
 			     .plain = { .search = search } };
 
 	read_preload(&s);

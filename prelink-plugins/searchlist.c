@@ -92,8 +92,8 @@ bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t
 	return definition->symbol != 0;
 }
 
-/* Asks, once for all lists, each indexed object that may define NUMBER.  Not indexed ones: those have to be asked each
- * time, and so have all where this returns NULL. */
+/* Asks, once for all lists, each indexed object that may define NUMBER.  Not indexed ones: those have to be
+ * asked each time, and so have all where this returns NULL. */
 static const struct answers *answers_of(const struct bind *bind, uint32_t number, enum symbol_class class)
 {
 	const struct tables *tables = bind->tables;
@@ -119,8 +119,8 @@ static const struct answers *answers_of(const struct bind *bind, uint32_t number
 	return wanted_keep(tables->wanted, wanted, which, item, count);
 }
 
-/* Index of the first member of LIST from FROM on that may define NUMBER; list->count for none.  Sets SYMBOL to what it
- * defines, or to 0 where that has still to be asked. */
+/* Index of the first member of LIST from FROM on that may define NUMBER; list->count for none.  Sets SYMBOL
+ * to what it defines, or to 0 where that has still to be asked. */
 static size_t next_member(const struct bind *bind, const struct searchlist *list, uint32_t number,
 			  enum symbol_class class, size_t from, uint32_t *symbol)
 {
@@ -153,7 +153,8 @@ static bool walk(const struct bind *bind, const struct searchlist *list, uint32_
 {
 	uint32_t symbol;
 
-	while ((definition->next = next_member(bind, list, number, class, definition->next, &symbol)) < list->count) {
+	while ((definition->next = next_member(bind, list, number, class, definition->next, &symbol)) <
+	       list->count) {
 		struct bind_object *member = list->member[definition->next++];
 		if ((class & SYMBOL_COPY) && member->object == list->executable)
 			continue;

@@ -26,8 +26,9 @@ static bool is_table(const struct bind_object *by, const GElf_Sym *sym)
 
 	return GELF_ST_TYPE(sym->st_info) == STT_OBJECT && GELF_ST_BIND(sym->st_info) == STB_WEAK &&
 	       GELF_ST_VISIBILITY(sym->st_other) == STV_DEFAULT && sym->st_shndx != SHN_UNDEF &&
-	       sym->st_shndx < SHN_LORESERVE && sym->st_size && sym->st_value + sym->st_size > sym->st_value &&
-	       strncmp(name, "_ZT", 3) == 0 && (name[3] == 'V' || name[3] == 'T' || name[3] == 'I');
+	       sym->st_shndx < SHN_LORESERVE && sym->st_size &&
+	       sym->st_value + sym->st_size > sym->st_value && strncmp(name, "_ZT", 3) == 0 &&
+	       (name[3] == 'V' || name[3] == 'T' || name[3] == 'I');
 }
 
 static int by_start(const void *a, const void *b)
@@ -93,7 +94,8 @@ static void reach_by_symbols(const struct bind_object *by, const struct candidat
 	for (uint32_t i = 1; i < by->symbols.count; i++) {
 		symbols_get(&by->symbols, i, &sym);
 		struct candidate *found = sym.st_shndx == SHN_UNDEF || GELF_ST_TYPE(sym.st_info) == STT_TLS ?
-			NULL : find_candidate(list, sym.st_value);
+						  NULL :
+						  find_candidate(list, sym.st_value);
 		if (found && found->shadow.symbol != i)
 			found->reached = true;
 	}
@@ -118,7 +120,8 @@ static void reach_by_relocs(const struct bind_object *by, const struct binding_l
 			reach(list, reloc->value + (GElf_Addr)reloc->addend);
 	}
 	for (size_t i = 0; i < 2; i++)
-		for (uint64_t at = 0; at + elf_rela_size(&by->image) <= tables[i]->size; at += elf_rela_size(&by->image)) {
+		for (uint64_t at = 0; at + elf_rela_size(&by->image) <= tables[i]->size;
+		     at += elf_rela_size(&by->image)) {
 			GElf_Rela reloc;
 			elf_get_rel(&by->image, tables[i]->offset + at, true, &reloc);
 			if (GELF_R_TYPE(reloc.r_info) == by->object->arch->r_relative)
@@ -156,7 +159,8 @@ static int compare_address(const void *key, const void *element)
 	return address < shadow->start ? -1 : address >= shadow->end;
 }
 
-const struct shadow *shadows_find(struct bind_object *by, const struct binding_list *relocs, GElf_Addr address)
+const struct shadow *shadows_find(struct bind_object *by, const struct binding_list *relocs,
+				  GElf_Addr address)
 {
 	/* The object may be another thread's as well; and this is asked for a few words of a few objects. */
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -167,7 +171,8 @@ const struct shadow *shadows_find(struct bind_object *by, const struct binding_l
 	pthread_mutex_unlock(&lock);
 	if (by->shadows.count == 0)
 		return NULL;
-	return bsearch(&address, by->shadows.item, by->shadows.count, sizeof *by->shadows.item, compare_address);
+	return bsearch(&address, by->shadows.item, by->shadows.count, sizeof *by->shadows.item,
+		       compare_address);
 }
 
 void shadows_release(struct shadows *shadows)

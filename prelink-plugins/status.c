@@ -37,8 +37,10 @@ static struct plan_object stored_object(const struct stored *stored, size_t inde
 {
 	struct plan_object object;
 
-	memcpy(&object, stored->program->image.data + stored->offset + stored->header.object.offset +
-	       index * sizeof object, sizeof object);
+	memcpy(&object,
+	       stored->program->image.data + stored->offset + stored->header.object.offset +
+		       index * sizeof object,
+	       sizeof object);
 	return object;
 }
 
@@ -87,8 +89,8 @@ static size_t count_spared(const struct placed *placed, const struct plan_object
 }
 
 /* Start-up: the same files, in the same order, no more and no less. */
-static void check_startup(struct program_status *status, struct placed_table *placed, const struct stored *stored,
-			  const struct object *program)
+static void check_startup(struct program_status *status, struct placed_table *placed,
+			  const struct stored *stored, const struct object *program)
 {
 	size_t index = PLAN_FIRST_LIBRARY;
 
@@ -121,8 +123,8 @@ static const char *why_slow(const struct placed *file)
 }
 
 /* Plugins: each with all that it brings. */
-static void check_plugins(struct program_status *status, struct placed_table *placed, const struct stored *stored,
-			  const struct object *program)
+static void check_plugins(struct program_status *status, struct placed_table *placed,
+			  const struct stored *stored, const struct object *program)
 {
 	for (size_t i = 0; i < program->plugin_count; i++) {
 		const struct object_list *scope = &program->plugin[i].scope;
@@ -150,10 +152,12 @@ struct program_status program_status(struct placed_table *placed, struct object 
 	if (!file) {
 		status.why = "its file cannot be read";
 	} else if (!undo_present(&file->image)) {
-		status.why = program->skip ? object_skip_text(program->skip) :
-			     program->no_plan ? program->no_plan : "it is not prelinked";
+		status.why = program->skip    ? object_skip_text(program->skip) :
+			     program->no_plan ? program->no_plan :
+						"it is not prelinked";
 	} else if (!read_plan(file, &stored)) {
-		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" : "its file holds none";
+		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" :
+						"its file holds none";
 	} else if (root_stat(placed->root, module, &st)) {
 		status.state = "slow";
 		status.why = "the run-time module is not installed";
@@ -172,9 +176,11 @@ static void print_line(const struct object *program, const struct program_status
 {
 	printf("%s: %s", program->path, status->state);
 	if (!status->why || status->state[0] == 'p')
-		printf(": %zu libraries at start, %zu of %zu plugins", status->objects, status->planned, status->plugins);
+		printf(": %zu libraries at start, %zu of %zu plugins", status->objects, status->planned,
+		       status->plugins);
 	if (status->why)
-		printf(": %s%s%s", status->cause ? status->cause->path : "", status->cause ? " " : "", status->why);
+		printf(": %s%s%s", status->cause ? status->cause->path : "", status->cause ? " " : "",
+		       status->why);
 	putchar('\n');
 }
 

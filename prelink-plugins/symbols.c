@@ -17,8 +17,10 @@ enum { CHAIN_MAX = 4096 };
 
 static int degenerate(const struct symbols *s)
 {
-	return diag_error(s->image->path, "reading the dynamic symbols: a chain of the hash table has more "
-			  "than %d symbols; link it again", CHAIN_MAX);
+	return diag_error(s->image->path,
+			  "reading the dynamic symbols: a chain of the hash table has more "
+			  "than %d symbols; link it again",
+			  CHAIN_MAX);
 }
 
 /* The GNU hash table: every bucket is empty or names a hashed symbol, and the highest chain has an end
@@ -58,8 +60,7 @@ static int load_gnu_hash(struct symbols *s, GElf_Addr address)
 	if (!elf_image_offset(s->image, address, size + 4ull * (last - s->first + 1), &header))
 		return damaged(s, "DT_GNU_HASH runs over the end of its segment");
 	while (!(elf_get32(s->image, s->chains + 4ull * (last - s->first)) & 1))
-		if (++last >= s->count ||
-		    !elf_image_has(s->image, s->chains + 4ull * (last - s->first), 4))
+		if (++last >= s->count || !elf_image_has(s->image, s->chains + 4ull * (last - s->first), 4))
 			return damaged(s, "a chain of DT_GNU_HASH has no end");
 	for (uint32_t i = s->first, length = 1; i <= last; i++, length++) {
 		if (length > CHAIN_MAX)
@@ -159,10 +160,9 @@ static int load_needed_versions(struct version_walk *walk)
 			if (!has_record(walk, aux, sizeof(Elf64_Vernaux)))
 				return damaged(s, "DT_VERNEED is malformed");
 			uint16_t other = elf_get16(s->image, aux + 6);
-			*version_slot(s, other & 0x7fff) = (struct symbol_version){
-				symbols_string(s, elf_get32(s->image, aux + 8)),
-				elf_get32(s->image, aux), other & 0x8000
-			};
+			*version_slot(s, other & 0x7fff) =
+				(struct symbol_version){ symbols_string(s, elf_get32(s->image, aux + 8)),
+							 elf_get32(s->image, aux), other & 0x8000 };
 			next = elf_get32(s->image, aux + 12);
 			aux += next;
 		} while (next);
@@ -258,8 +258,8 @@ const struct symbol_version *symbols_reference(const struct symbols *s, uint32_t
 {
 	if (s->version_count == 0)
 		return NULL;
-	const struct symbol_version *version =
-		version_at(s, elf_get16(s->image, s->versym + 2ull * index) & 0x7fff);
+	const struct symbol_version *version = version_at(s, elf_get16(s->image, s->versym + 2ull * index) &
+								     0x7fff);
 	return version->hash ? version : NULL;
 }
 

@@ -27,20 +27,20 @@ enum symbol_class {
 };
 
 struct symbols {
-	const struct elf_image *image; /* outlives this */
-	uint64_t table;                /* file offset of the symbol table */
-	size_t count;                  /* symbols in it */
-	const char *strings;           /* string table; its last byte is NUL */
-	uint64_t strings_size;         /* bytes; at least 1 */
+	const struct elf_image *image;  /* outlives this */
+	uint64_t table;                 /* file offset of the symbol table */
+	size_t count;                   /* symbols in it */
+	const char *strings;            /* string table; its last byte is NUL */
+	uint64_t strings_size;          /* bytes; at least 1 */
 	struct symbol_version *version; /* by index; owned */
-	size_t version_count;          /* 0: the object does without versions */
-	uint64_t versym;               /* file offset of DT_VERSYM; meaningless without versions */
+	size_t version_count;           /* 0: the object does without versions */
+	uint64_t versym;                /* file offset of DT_VERSYM; meaningless without versions */
 	/* Hash table: the GNU one where there is one, as in ld.so. */
-	uint32_t bucket_count;         /* 0: nothing is to be found here */
+	uint32_t bucket_count; /* 0: nothing is to be found here */
 	bool gnu;
-	uint32_t first, hashed;        /* GNU: first symbol in the chains, and how many there are in them */
+	uint32_t first, hashed; /* GNU: first symbol in the chains, and how many there are in them */
 	uint32_t bloom_mask, bloom_shift; /* GNU: words - 1, second hash */
-	uint64_t bloom, buckets, chains; /* file offsets; the GNU chain's of symbol `first` */
+	uint64_t bloom, buckets, chains;  /* file offsets; the GNU chain's of symbol `first` */
 };
 
 /* Reads the tables that DYNAMIC names.  IMAGE outlives SYMBOLS.  An object without symbol or hash

@@ -34,13 +34,10 @@ static struct target symbol_target(const struct binding *binding)
 	int64_t addend = binding->kind == RELOC_WORD ? binding->addend : 0;
 
 	switch (binding->result) {
-	case BINDING_ZERO:
-		return (struct target){ TARGET_VALUE, addend, NULL };
+	case BINDING_ZERO: return (struct target){ TARGET_VALUE, addend, NULL };
 	case BINDING_SELF:
-	case BINDING_FOUND:
-		break;
-	default:
-		return (struct target){ TARGET_UNDEFINED, 0, NULL };
+	case BINDING_FOUND: break;
+	default: return (struct target){ TARGET_UNDEFINED, 0, NULL };
 	}
 	if (binding->sym_type == STT_TLS)
 		return (struct target){ TARGET_TLS, 0, NULL };
@@ -61,24 +58,19 @@ static struct target symbol_target(const struct binding *binding)
 struct target binding_target(const struct bind_object *by, const struct binding *binding)
 {
 	switch (binding->kind) {
-	case RELOC_COPY:
-		return (struct target){ TARGET_COPY, 0, NULL };
+	case RELOC_COPY: return (struct target){ TARGET_COPY, 0, NULL };
 	case RELOC_TLS_MODULE:
 	case RELOC_TLS_OFFSET:
 	case RELOC_TLS_TP:
-	case RELOC_TLSDESC:
-		return (struct target){ TARGET_TLS, 0, NULL };
-	case RELOC_IRELATIVE:
-		return placed_target(by, binding->addend, 0, TARGET_IFUNC);
+	case RELOC_TLSDESC: return (struct target){ TARGET_TLS, 0, NULL };
+	case RELOC_IRELATIVE: return placed_target(by, binding->addend, 0, TARGET_IFUNC);
 	case RELOC_GLOB_DAT:
 	case RELOC_JUMP_SLOT:
 		/* Some machines add the addend, some do not; no linker writes one. */
 		if (binding->addend)
 			return (struct target){ TARGET_TYPE, 0, NULL };
 		return symbol_target(binding);
-	case RELOC_WORD:
-		return symbol_target(binding);
-	default:
-		return (struct target){ TARGET_TYPE, 0, NULL };
+	case RELOC_WORD: return symbol_target(binding);
+	default: return (struct target){ TARGET_TYPE, 0, NULL };
 	}
 }

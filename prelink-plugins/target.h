@@ -9,7 +9,10 @@ enum target_kind {
 	TARGET_VALUE,    /* the word `value` */
 	TARGET_RELATIVE, /* `value` + the load bias of `base`, which has no slot */
 	TARGET_IFUNC,    /* what the resolver at `value` (+ the load bias of `base` unless NULL) returns */
-	TARGET_TLS, TARGET_COPY, TARGET_UNDEFINED, TARGET_TYPE, /* not ours to say, and why */
+	TARGET_TLS,
+	TARGET_COPY,
+	TARGET_UNDEFINED,
+	TARGET_TYPE, /* not ours to say, and why */
 };
 
 struct target {

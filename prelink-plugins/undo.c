@@ -32,9 +32,9 @@ struct record {
 	uint32_t crc, original_crc;
 	uint64_t original_size;
 	struct undo undo;
-	unsigned char *stream;           /* inflated; owned */
+	unsigned char *stream; /* inflated; owned */
 	size_t stream_size;
-	size_t patches;                  /* where in the stream they start */
+	size_t patches; /* where in the stream they start */
 };
 
 /* ---- The headers ---- */
@@ -285,8 +285,8 @@ static uint32_t crc_bytes(uint32_t crc, const struct elf_image *image, uint64_t 
 	return crc;
 }
 
-/* CRC-32 of IMAGE, a rewritten file, but for two fields: CHECKSUM, and that in the record at file offset RECORD,
- * which lies after the dynamic section. */
+/* CRC-32 of IMAGE, a rewritten file, but for two fields: CHECKSUM, and that in the record at file offset
+ * RECORD, which lies after the dynamic section. */
 static uint32_t rewritten_crc(const struct elf_image *image, struct checksum checksum, uint64_t record)
 {
 	uint64_t at = 0;
@@ -332,7 +332,8 @@ static unsigned char *make_record(const struct elf_image *original, const struct
 	elf_put32(&record, REC_VERSION, RECORD_VERSION);
 	elf_put64(&record, REC_SIZE, original->size);
 	elf_put32(&record, REC_ORIGINAL_CRC, crc_bytes(0, original, 0, original->size));
-	elf_put32(&record, REC_FLAGS, (undo->fill ? FLAG_FILL : 0) | (undo->stamped_null ? FLAG_STAMPED_NULL : 0));
+	elf_put32(&record, REC_FLAGS,
+		  (undo->fill ? FLAG_FILL : 0) | (undo->stamped_null ? FLAG_STAMPED_NULL : 0));
 	elf_put64(&record, REC_DELTA, (uint64_t)undo->delta);
 	elf_put64(&record, REC_FRONT, undo->front);
 	elf_put64(&record, REC_WORDS, undo->words.count);
@@ -404,11 +405,15 @@ static unsigned char *make_tail(struct elf_image *moved, const struct undo *undo
 		put_section(&out, &table, tail + l->names, &names_size, undo->section[i].name,
 			    undo->section[i].shdr);
 	put_section(&out, &table, tail + l->names, &names_size, UNDO_SECTION,
-		    (GElf_Shdr){ .sh_type = SHT_PROGBITS, .sh_offset = base + l->headers,
-				 .sh_size = headers_size, .sh_addralign = 8 });
+		    (GElf_Shdr){ .sh_type = SHT_PROGBITS,
+				 .sh_offset = base + l->headers,
+				 .sh_size = headers_size,
+				 .sh_addralign = 8 });
 	put_section(&out, &table, tail + l->names, &names_size, UNDO_OWN_SECTION,
-		    (GElf_Shdr){ .sh_type = SHT_PROGBITS, .sh_offset = base + l->record,
-				 .sh_size = record_size, .sh_addralign = 8 });
+		    (GElf_Shdr){ .sh_type = SHT_PROGBITS,
+				 .sh_offset = base + l->record,
+				 .sh_size = record_size,
+				 .sh_addralign = 8 });
 
 	GElf_Ehdr ehdr = moved->ehdr;
 
@@ -422,8 +427,10 @@ static unsigned char *make_tail(struct elf_image *moved, const struct undo *undo
 
 static int bad_record(const struct elf_image *image, const char *why)
 {
-	return diag_error(image->path, "undoing: the undo record is damaged (%s); reinstall the file from "
-			  "its package", why);
+	return diag_error(image->path,
+			  "undoing: the undo record is damaged (%s); reinstall the file from "
+			  "its package",
+			  why);
 }
 
 /* Finds both sections and decodes what needs no inflating.  Returns what is wrong, NULL where nothing
@@ -444,7 +451,8 @@ static const char *read_record(const struct elf_image *image, struct record *r)
 	r->at = o->sh_offset;
 	uint32_t flags = elf_get32(image, r->at + REC_FLAGS);
 
-	if (elf_get32(image, r->at + REC_VERSION) != RECORD_VERSION || flags > (FLAG_FILL | FLAG_STAMPED_NULL))
+	if (elf_get32(image, r->at + REC_VERSION) != RECORD_VERSION ||
+	    flags > (FLAG_FILL | FLAG_STAMPED_NULL))
 		return "it was written by a newer version of this program";
 	r->headers_at = h->sh_offset;
 	r->headers_size = h->sh_size;
@@ -475,8 +483,9 @@ static int inflate_stream(const struct elf_image *image, struct record *r)
 	uLongf size = r->stream_size;
 
 	r->stream = xmalloc(r->stream_size);
-	if (uncompress(r->stream, &size, image->data + r->at + REC_STREAM,
-		       own->sh_size - REC_STREAM) != Z_OK || size != r->stream_size)
+	if (uncompress(r->stream, &size, image->data + r->at + REC_STREAM, own->sh_size - REC_STREAM) !=
+		    Z_OK ||
+	    size != r->stream_size)
 		return -1;
 	r->undo.words.held = r->stream;
 	r->patches = r->undo.words.count / 8 + 1;
@@ -550,7 +559,7 @@ static int undo_record(struct elf_image *image, const struct written *written)
 
 	if (!is_unchanged(image, &r, checksum, written))
 		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
-				  "strip, patchelf or the like; reinstall it from its package");
+					       "strip, patchelf or the like; reinstall it from its package");
 	put_checksum(image, checksum, 0); /* as it was when the patches were made */
 	int result = inflate_stream(image, &r);
 
@@ -639,10 +648,12 @@ static bool is_proven(struct elf_image *file, const struct elf_image *original, 
 	return proven;
 }
 
-/* Ends FILE, in which all is in place but for the CRC, as CHECKSUM and in the record at file offset RECORD. */
+/* Ends FILE, in which all is in place but for the CRC, as CHECKSUM and in the record at file offset
+ * RECORD. */
 static struct written set_crc(struct elf_image *file, struct checksum checksum, uint64_t record)
 {
-	struct written written = { .record = record, .checksum = checksum.at,
+	struct written written = { .record = record,
+				   .checksum = checksum.at,
 				   .crc = rewritten_crc(file, checksum, record) };
 
 	elf_put32(file, record + REC_CRC, written.crc);
@@ -652,8 +663,7 @@ static struct written set_crc(struct elf_image *file, struct checksum checksum, 
 
 /* Appends to MOVED its two undo sections and what else comes with them.  0, or -1 after a message. */
 static int append(struct elf_image *moved, const struct undo *undo, const unsigned char *headers,
-		  size_t headers_size, const unsigned char *record, size_t record_size,
-		  struct tail_layout *l)
+		  size_t headers_size, const unsigned char *record, size_t record_size, struct tail_layout *l)
 {
 	unsigned char *tail = make_tail(moved, undo, headers_size, record_size, l);
 

@@ -49,10 +49,10 @@ struct undo_section {
 struct undo {
 	const struct arch *arch;
 	int64_t delta;
-	uint64_t front;             /* bytes put in front; a multiple of the page size */
-	bool fill;                  /* RELATIVE words were filled in */
-	bool stamped_null;          /* the stamp is in the first DT_NULL, for want of room for DT_CHECKSUM */
-	struct rebase_words words;  /* as rebase_image() gave them */
+	uint64_t front;            /* bytes put in front; a multiple of the page size */
+	bool fill;                 /* RELATIVE words were filled in */
+	bool stamped_null;         /* the stamp is in the first DT_NULL, for want of room for DT_CHECKSUM */
+	struct rebase_words words; /* as rebase_image() gave them */
 	struct undo_section section[4]; /* to be added to the section header table */
 	size_t section_count;
 };

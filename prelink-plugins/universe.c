@@ -76,8 +76,11 @@ static bool unique_is_certain(const struct universe *u)
 
 int universe_init(struct universe *u, struct bind *bind, struct object *program)
 {
-	*u = (struct universe){ .bind = bind, .program = program, .startup = &program->scope,
-				.global = bind_searchlist(bind, 0), .others = bind_searchlist(bind, 1) };
+	*u = (struct universe){ .bind = bind,
+				.program = program,
+				.startup = &program->scope,
+				.global = bind_searchlist(bind, 0),
+				.others = bind_searchlist(bind, 1) };
 	for (size_t i = 0; i < program->scope.count; i++)
 		*position_slot(u, program->scope.member[i]) = AT_START;
 	for (size_t i = 0; i < program->plugin_count; i++)
@@ -123,27 +126,13 @@ static void take_target(struct decision *decision, const struct bind_object *by,
 	decision->value = target.value;
 	decision->base = target.base;
 	switch (target.kind) {
-	case TARGET_VALUE:
-		decision->kind = DECISION_VALUE;
-		break;
-	case TARGET_RELATIVE:
-		decision->kind = DECISION_FIXUP;
-		break;
-	case TARGET_IFUNC:
-		decision->kind = DECISION_IFUNC;
-		break;
-	case TARGET_TLS:
-		leave(decision, REASON_TLS);
-		break;
-	case TARGET_COPY:
-		leave(decision, REASON_COPY);
-		break;
-	case TARGET_UNDEFINED:
-		leave(decision, REASON_UNDEFINED);
-		break;
-	case TARGET_TYPE:
-		leave(decision, REASON_TYPE);
-		break;
+	case TARGET_VALUE: decision->kind = DECISION_VALUE; break;
+	case TARGET_RELATIVE: decision->kind = DECISION_FIXUP; break;
+	case TARGET_IFUNC: decision->kind = DECISION_IFUNC; break;
+	case TARGET_TLS: leave(decision, REASON_TLS); break;
+	case TARGET_COPY: leave(decision, REASON_COPY); break;
+	case TARGET_UNDEFINED: leave(decision, REASON_UNDEFINED); break;
+	case TARGET_TYPE: leave(decision, REASON_TYPE); break;
 	}
 }
 
@@ -198,8 +187,8 @@ static void decide_startup(struct universe *u, struct bind_object *by, const str
 }
 
 /* Which of several definitions, the one in each object marked in u->defines, counts for BY, if that is the
- * same for whatever dlopen could have been asked for: that object's scope is the one that is searched, breadth
- * first.  NULL where it is not the same. */
+ * same for whatever dlopen could have been asked for: that object's scope is the one that is searched,
+ * breadth first.  NULL where it is not the same. */
 static struct object *same_for_all_roots(const struct universe *u, const struct bind_object *by)
 {
 	const struct object_list *roots = &u->roots[position_of(u, by->object) - 1];
@@ -444,8 +433,10 @@ static struct decision *add_decision(struct decision_list *list, const struct bi
 	}
 	struct decision *decision = &list->item[list->count++];
 	*decision = (struct decision){ .address = bind_place(by->object, binding->address),
-				       .addend = binding->addend, .type = binding->type,
-				       .symbol = binding->symbol, .reloc = binding->kind };
+				       .addend = binding->addend,
+				       .type = binding->type,
+				       .symbol = binding->symbol,
+				       .reloc = binding->kind };
 	return decision;
 }
 
@@ -456,9 +447,10 @@ static bool rtld_now_may_fail(const struct decision *decision)
 	       decision->reason == REASON_ORDER;
 }
 
-/* What the word in the file is filled with, NULL where it is not.  NEXT walks along with the relocations, which are in
- * the same order. */
-static const struct fill *filled_with(const struct bind_object *by, size_t *next, const struct decision *decision)
+/* What the word in the file is filled with, NULL where it is not.  NEXT walks along with the relocations,
+ * which are in the same order. */
+static const struct fill *filled_with(const struct bind_object *by, size_t *next,
+				      const struct decision *decision)
 {
 	if (*next >= by->fill_count || by->fill[*next].address != decision->address)
 		return NULL;
@@ -469,13 +461,15 @@ static const struct fill *filled_with(const struct bind_object *by, size_t *next
 static bool is_unseen(struct universe *u, struct bind_object *by, const struct binding *binding)
 {
 	const struct shadow *shadow = binding->kind == RELOC_WORD && by->object != u->program ?
-		shadows_find(by, &u->bindings, binding->address) : NULL;
+					      shadows_find(by, &u->bindings, binding->address) :
+					      NULL;
 	struct definition first = { 0 };
 
 	if (!shadow)
 		return false;
 	struct binding reference = { .symbol = shadow->symbol, .kind = RELOC_WORD };
-	return searchlist_next(u->bind, u->global, binding_number(u->bind, by, &reference), SYMBOL_ANY, &first) &&
+	return searchlist_next(u->bind, u->global, binding_number(u->bind, by, &reference), SYMBOL_ANY,
+			       &first) &&
 	       first.object != by && first.object->object != u->program;
 }
 
@@ -491,8 +485,8 @@ static void settle(struct universe *u, struct bind_object *by, const struct bind
 		decision->kind = DECISION_UNSEEN;
 }
 
-/* An offset from the thread pointer needs its object in static TLS (CHECK_STATIC_TLS); a descriptor gets it there if
- * there is room (TRY_STATIC_TLS). */
+/* An offset from the thread pointer needs its object in static TLS (CHECK_STATIC_TLS); a descriptor gets it
+ * there if there is room (TRY_STATIC_TLS). */
 static const struct object *needs_static_tls(const struct binding *binding)
 {
 	bool needed = binding->kind == RELOC_TLS_TP || binding->kind == RELOC_TLSDESC;
@@ -511,8 +505,9 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 	bool ours = object == u->program || bind_placed(object);
 
 	*list = (struct decision_list){ .object = by, .startup = startup, .item = item, .room = room };
-	if (!by || (startup ? bind_object(u->bind, object, &scope, &u->bindings) :
-			      bind_relocs(u->bind, object, &u->bindings)) ||
+	if (!by ||
+	    (startup ? bind_object(u->bind, object, &scope, &u->bindings) :
+		       bind_relocs(u->bind, object, &u->bindings)) ||
 	    bind_natural(u->bind, object))
 		return -1;
 	for (size_t i = 0; i < u->bindings.count; i++) {

@@ -28,28 +28,28 @@ struct universe {
 	struct object_list plugin_side;    /* objects of plugin scopes that are not in `startup`, in the order
 					      in which the scopes name them; owned */
 	/* The rest is universe.c's own. */
-	struct searchlist *global;         /* of startup; bind's, as the next */
-	struct searchlist *others;         /* of plugin_side */
-	struct object_list *roots;         /* by index in plugin_side: the members of it whose own scope has
+	struct searchlist *global; /* of startup; bind's, as the next */
+	struct searchlist *others; /* of plugin_side */
+	struct object_list *roots; /* by index in plugin_side: the members of it whose own scope has
 					      that object in it, itself first */
-	ssize_t *position;                 /* by object->index: 1 + index in plugin_side; -1: in startup */
+	ssize_t *position;         /* by object->index: 1 + index in plugin_side; -1: in startup */
 	size_t position_count;
 	uint32_t *defines, defines_serial; /* by index in plugin_side: who defines the symbol in question */
 	struct binding_list bindings;
-	struct unique_entry *unique;       /* STB_GNU_UNIQUE symbols that start-up enters into ld.so's table */
+	struct unique_entry *unique; /* STB_GNU_UNIQUE symbols that start-up enters into ld.so's table */
 	size_t unique_count, unique_room;
-	bool unique_certain;               /* every start-up lookup of such a name has the same outcome */
+	bool unique_certain; /* every start-up lookup of such a name has the same outcome */
 };
 
 enum decision_kind {
-	DECISION_DONE,     /* the word in the file is right already (bind_fill() put it there) */
-	DECISION_VALUE,    /* the word at `address` becomes `value` */
-	DECISION_FIXUP,    /* it becomes `value` + the load bias of `base`, which has no slot */
-	DECISION_IFUNC,    /* it becomes what the resolver at `value` (+ the load bias of `base`, unless that
+	DECISION_DONE,  /* the word in the file is right already (bind_fill() put it there) */
+	DECISION_VALUE, /* the word at `address` becomes `value` */
+	DECISION_FIXUP, /* it becomes `value` + the load bias of `base`, which has no slot */
+	DECISION_IFUNC, /* it becomes what the resolver at `value` (+ the load bias of `base`, unless that
 			      is NULL) returns: R_*_IRELATIVE */
-	DECISION_LAZY,     /* a lazy JUMP_SLOT: stays at its stub.  What a lookup now would give is in `then`,
+	DECISION_LAZY,  /* a lazy JUMP_SLOT: stays at its stub.  What a lookup now would give is in `then`,
 			      `value` and `base`, as one of the kinds above, for who wants to write it */
-	DECISION_UNSEEN,   /* `value` (+ the load bias of `base`) would be right, and what is in the file will do:
+	DECISION_UNSEEN, /* `value` (+ the load bias of `base`) would be right, and what is in the file will do:
 			      nobody looks (shadowed.h) */
 	DECISION_RESIDUAL, /* ld.so has to process it */
 };
@@ -57,7 +57,7 @@ enum decision_kind {
 /* Why ld.so has to. */
 enum decision_reason {
 	REASON_NONE = 0,
-	REASON_TLS,       /* module numbers, offsets and descriptors are the process's */
+	REASON_TLS, /* module numbers, offsets and descriptors are the process's */
 	REASON_COPY,
 	REASON_UNIQUE,    /* ld.so has to see one lookup of a STB_GNU_UNIQUE symbol, to enter it */
 	REASON_ORDER,     /* several objects of the universe define it: the order decides which one counts */
@@ -72,17 +72,18 @@ enum decision_reason {
 };
 
 struct decision {
-	GElf_Addr address;          /* r_offset */
+	GElf_Addr address; /* r_offset */
 	GElf_Addr value;
-	const struct object *base;  /* FIXUP, and IFUNC of an object without slot; else NULL */
-	const struct object *static_tls; /* whose thread variables it needs at a fixed offset; NULL, or not known */
-	int64_t addend;             /* r_addend, r_info: as in the object's own relocation */
+	const struct object *base; /* FIXUP, and IFUNC of an object without slot; else NULL */
+	const struct object
+		*static_tls; /* whose thread variables it needs at a fixed offset; NULL, or not known */
+	int64_t addend;      /* r_addend, r_info: as in the object's own relocation */
 	uint32_t type, symbol;
 	enum reloc_kind reloc;
 	enum decision_kind kind;
-	enum decision_kind then;    /* LAZY: VALUE, FIXUP, IFUNC or RESIDUAL */
+	enum decision_kind then; /* LAZY: VALUE, FIXUP, IFUNC or RESIDUAL */
 	enum decision_reason reason;
-	bool ungrown;               /* plugin side: right only while the main scope has nothing in it that
+	bool ungrown; /* plugin side: right only while the main scope has nothing in it that
 				       came by dlopen with RTLD_GLOBAL and defines the same symbol */
 };
 
@@ -90,21 +91,21 @@ struct decision {
 struct decision_list {
 	const struct bind_object *object;
 	bool startup;
-	struct decision *item;      /* owned; reused */
+	struct decision *item; /* owned; reused */
 	size_t count, room;
 
 	/* About the object as a whole. */
-	bool keep_plt;              /* lazy, and some JUMP_SLOT has no certain target: RTLD_NOW has to fail,
+	bool keep_plt;         /* lazy, and some JUMP_SLOT has no certain target: RTLD_NOW has to fail,
 				       or to choose, so DT_JMPREL stays with ld.so */
-	bool ungrown;               /* some decision says so */
-	bool deepbind_differs;      /* plugin side: with RTLD_DEEPBIND some decision could be wrong */
+	bool ungrown;          /* some decision says so */
+	bool deepbind_differs; /* plugin side: with RTLD_DEEPBIND some decision could be wrong */
 
 	/* For the cost model. */
-	size_t relative;            /* RELATIVE relocations, RELR's included */
+	size_t relative;                     /* RELATIVE relocations, RELR's included */
 	size_t kinds[DECISION_RESIDUAL + 1]; /* decisions by kind */
-	size_t reasons[REASONS];    /* residual ones by reason */
-	size_t pages_before;        /* pages of the machine's page_max that ld.so writes without us */
-	size_t pages_after;         /* pages that still have to be written: all but DONE, LAZY, RELATIVE */
+	size_t reasons[REASONS];             /* residual ones by reason */
+	size_t pages_before; /* pages of the machine's page_max that ld.so writes without us */
+	size_t pages_after;  /* pages that still have to be written: all but DONE, LAZY, RELATIVE */
 };
 
 /* Gathers the universe of PROGRAM, whose scopes and slots are known.  0, or -1 after a message where an

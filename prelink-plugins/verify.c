@@ -27,30 +27,30 @@ static int redo_and_compare(const struct rewrite *rewrite, const struct object *
 	enum object_skip skip = rewrite_image(rewrite, &there, original, fd, &redone, &changed, &why);
 
 	if (skip || !changed)
-		return diag_error(present->path, "verifying: its original would not be prelinked: %s; undo "
+		return diag_error(present->path,
+				  "verifying: its original would not be prelinked: %s; undo "
 				  "it and prelink it again",
-				  !skip ? "nothing to gain" : why ? why : object_skip_text(skip));
+				  !skip ? "nothing to gain" :
+				  why   ? why :
+					  object_skip_text(skip));
 	bool same = redone.size == present->size && elf_image_same(&redone, present, redone.size);
 
 	elf_image_release(&redone);
 	if (!same)
-		return diag_error(present->path, "verifying: prelinking its original again gives another "
-				  "file: a dependency has changed, or another version of this program wrote it; "
-				  "prelink it again");
+		return diag_error(present->path,
+				  "verifying: prelinking its original again gives another file: "
+				  "a dependency has changed, or another version of this "
+				  "program wrote it; prelink it again");
 	return 0;
 }
 
 static const struct nettle_hash *hash_of(enum digest digest)
 {
 	switch (digest) {
-	case DIGEST_MD5:
-		return &nettle_md5;
-	case DIGEST_SHA1:
-		return &nettle_sha1;
-	case DIGEST_SHA256:
-		return &nettle_sha256;
-	case DIGEST_NONE:
-		break;
+	case DIGEST_MD5: return &nettle_md5;
+	case DIGEST_SHA1: return &nettle_sha1;
+	case DIGEST_SHA256: return &nettle_sha256;
+	case DIGEST_NONE: break;
 	}
 	return NULL;
 }
@@ -88,7 +88,8 @@ int verify_object(const struct rewrite *rewrite, const struct object *object, bo
 		return -1;
 	if (original_init(&original, &present, fd) == 0) {
 		result = redo && undo_present(&present) ?
-			redo_and_compare(rewrite, object, &present, &original, fd) : 0;
+				 redo_and_compare(rewrite, object, &present, &original, fd) :
+				 0;
 		if (result == 0)
 			result = print_original(&original, digest, out);
 		elf_image_release(&original);

@@ -47,7 +47,9 @@ static bool same_version(const struct symbol_version *a, const struct symbol_ver
 static struct wanted make_wanted(const struct wanted_table *table, const char *name,
 				 const struct symbol_version *version)
 {
-	struct wanted wanted = { .name = name, .version = version, .gnu_hash = 5381,
+	struct wanted wanted = { .name = name,
+				 .version = version,
+				 .gnu_hash = 5381,
 				 .hash = version ? version->hash + version->hidden : 0 };
 
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {

@@ -4,8 +4,8 @@
  *     uint32_t number = wanted_number(table, "free", version);
  *     wanted_at(table, number)->gnu_hash ...
  *
- * Names are copied: comparing them does not bring back pages of whatever object asked first.  Any thread may call any of
- * these at any time, but for wanted_free(). */
+ * Names are copied: comparing them does not bring back pages of whatever object asked first.  Any thread may
+ * call any of these at any time, but for wanted_free(). */
 #ifndef WANTED_H
 #define WANTED_H
 
@@ -36,12 +36,12 @@ enum { WANTED_BITS = 13, WANTED_ARRAYS = 32 - WANTED_BITS + 1 };
 struct wanted_table {
 	pthread_mutex_t lock;
 	struct wanted *array[WANTED_ARRAYS]; /* number 0 is unused */
-	uint32_t multiplier;                 /* of the hash function: random, as GNU hashes are easily made equal */
+	uint32_t multiplier; /* of the hash function: random, as GNU hashes are easily made equal */
 	/* Under lock: */
-	uint32_t count;                      /* numbers, and 0 */
-	uint32_t *bucket;                    /* open addressing: numbers, 0 for a free place */
+	uint32_t count;   /* numbers, and 0 */
+	uint32_t *bucket; /* open addressing: numbers, 0 for a free place */
 	uint32_t bucket_mask;
-	struct obstack kept;                 /* names and answers */
+	struct obstack kept; /* names and answers */
 };
 
 struct wanted_table *wanted_new(void);
@@ -77,7 +77,8 @@ static inline const struct answers *wanted_answers(const struct wanted *wanted, 
 	return __atomic_load_n(&wanted->answers[which], __ATOMIC_ACQUIRE);
 }
 
-/* Keeps, for WANTED and WHICH, the COUNT answers at ITEM; returns them.  Whoever keeps some keeps the same. */
+/* Keeps, for WANTED and WHICH, the COUNT answers at ITEM; returns them.  Whoever keeps some keeps the
+ * same. */
 const struct answers *wanted_keep(struct wanted_table *table, struct wanted *wanted, unsigned which,
 				  const struct answer *item, uint32_t count);
 

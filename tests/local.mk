@@ -35,6 +35,7 @@ include tests/layout/local.mk
 include tests/rebase/local.mk
 include tests/report/local.mk
 include tests/root/local.mk
+include tests/source/local.mk
 include tests/bind/local.mk
 include tests/rtld/local.mk
 include tests/manifests/local.mk

@@ -12,8 +12,10 @@ int main(void)
 		return 1;
 	for (size_t i = 0; i < plugins.gl_pathc; i++) {
 		void *plugin = dlopen(plugins.gl_pathv[i], RTLD_NOW);
-		const char *(*greeting)(unsigned) = plugin ? (const char *(*)(unsigned))dlsym(plugin, "greeting") : NULL;
+		const char *(*greeting)(unsigned) = NULL;
 
+		if (plugin)
+			greeting = (const char *(*)(unsigned))dlsym(plugin, "greeting");
 		puts(greeting ? greeting(0) : dlerror());
 	}
 	globfree(&plugins);

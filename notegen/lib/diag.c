@@ -24,8 +24,7 @@ void diag_put(FILE *out, const char *text)
 	}
 }
 
-static void say(const char *path, const char *kind, const char *reason, const char *format,
-		va_list arguments)
+static void say(const char *path, const char *kind, const char *reason, const char *format, va_list arguments)
 {
 	char *line = NULL, *message = NULL;
 	size_t length = 0;

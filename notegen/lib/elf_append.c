@@ -84,9 +84,9 @@ static int check_overlap(const struct elf_image *image)
 	int result = 0;
 
 	range[count++] = (struct range){ 0, elf_ehdr_size(image), 0 };
-	range[count++] =
-	    (struct range){ image->ehdr.e_shoff, image->ehdr.e_shoff + image->shnum * elf_shdr_size(image),
-			    image->shnum };
+	range[count++] = (struct range){ image->ehdr.e_shoff,
+					 image->ehdr.e_shoff + image->shnum * elf_shdr_size(image),
+					 image->shnum };
 	for (size_t i = 1; i < image->shnum; i++) {
 		const GElf_Shdr *s = &image->shdr[i];
 

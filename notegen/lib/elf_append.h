@@ -23,20 +23,20 @@
 /* A new file as a list of what to write, so that 100 MB need not be copied to add 200 bytes.
  * Its size is keep + tail_size. */
 struct elf_append {
-	unsigned char head[64];   /* the new ELF header; replaces as many bytes at offset 0 */
-	size_t head_size;         /* bytes used of it */
-	uint64_t keep;            /* bytes of the image, from its start, that stay; 0: all is in the tail,
+	unsigned char head[64]; /* the new ELF header; replaces as many bytes at offset 0 */
+	size_t head_size;       /* bytes used of it */
+	uint64_t keep;          /* bytes of the image, from its start, that stay; 0: all is in the tail,
 				     the ELF header too */
-	unsigned char *tail;      /* what follows them; owned */
-	size_t tail_size;         /* bytes */
+	unsigned char *tail;    /* what follows them; owned */
+	size_t tail_size;       /* bytes */
 };
 
 /* Builds in APPEND the file IMAGE with a section NAME of TYPE and 4-byte alignment that holds the SIZE
  * bytes at CONTENT, which are in the image's own byte order.  Where IMAGE has such a section already,
  * the caller has removed it.  Refuses, after a message, files without section headers or name table,
  * with data after the end of what ELF accounts for, or whose sections overlap.  0 or -1. */
-int elf_append_section(const struct elf_image *image, const char *name, uint32_t type,
-		       const void *content, size_t size, struct elf_append *append);
+int elf_append_section(const struct elf_image *image, const char *name, uint32_t type, const void *content,
+		       size_t size, struct elf_append *append);
 
 /* Builds in APPEND the file IMAGE without its section INDEX: bit for bit the file as it was before
  * elf_append_section() where that can still be seen, and otherwise (after strip, objcopy ...) with

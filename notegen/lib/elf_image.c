@@ -18,47 +18,48 @@ static unsigned int encoding(const struct elf_image *image)
 }
 
 /* Translates COUNT records of TYPE between file and memory form.  Records are of one size in both. */
-static bool translate(const struct elf_image *image, void *to, const void *from, size_t bytes,
-		      Elf_Type type, bool to_memory)
+static bool translate(const struct elf_image *image, void *to, const void *from, size_t bytes, Elf_Type type,
+		      bool to_memory)
 {
-	Elf_Data in = { .d_buf = (void *)(uintptr_t)from, .d_size = bytes, .d_type = type,
-			.d_version = EV_CURRENT };
+	Elf_Data in = {
+		.d_buf = (void *)(uintptr_t)from, .d_size = bytes, .d_type = type, .d_version = EV_CURRENT
+	};
 	Elf_Data out = { .d_buf = to, .d_size = bytes, .d_type = type, .d_version = EV_CURRENT };
 
 	if (image->is64)
-		return to_memory ? elf64_xlatetom(&out, &in, encoding(image))
-				 : elf64_xlatetof(&out, &in, encoding(image));
-	return to_memory ? elf32_xlatetom(&out, &in, encoding(image))
-			 : elf32_xlatetof(&out, &in, encoding(image));
+		return to_memory ? elf64_xlatetom(&out, &in, encoding(image)) :
+				   elf64_xlatetof(&out, &in, encoding(image));
+	return to_memory ? elf32_xlatetom(&out, &in, encoding(image)) :
+			   elf32_xlatetof(&out, &in, encoding(image));
 }
 
 /* Field by field from a 32-bit to the 64-bit (GElf) record and back; the names are the same. */
-#define COPY_EHDR(to, from)                                                              \
-	do {                                                                             \
-		memcpy((to)->e_ident, (from)->e_ident, EI_NIDENT);                       \
-		(to)->e_type = (from)->e_type, (to)->e_machine = (from)->e_machine;      \
-		(to)->e_version = (from)->e_version, (to)->e_entry = (from)->e_entry;    \
-		(to)->e_phoff = (from)->e_phoff, (to)->e_shoff = (from)->e_shoff;        \
-		(to)->e_flags = (from)->e_flags, (to)->e_ehsize = (from)->e_ehsize;      \
+#define COPY_EHDR(to, from)                                                               \
+	do {                                                                              \
+		memcpy((to)->e_ident, (from)->e_ident, EI_NIDENT);                        \
+		(to)->e_type = (from)->e_type, (to)->e_machine = (from)->e_machine;       \
+		(to)->e_version = (from)->e_version, (to)->e_entry = (from)->e_entry;     \
+		(to)->e_phoff = (from)->e_phoff, (to)->e_shoff = (from)->e_shoff;         \
+		(to)->e_flags = (from)->e_flags, (to)->e_ehsize = (from)->e_ehsize;       \
 		(to)->e_phentsize = (from)->e_phentsize, (to)->e_phnum = (from)->e_phnum; \
 		(to)->e_shentsize = (from)->e_shentsize, (to)->e_shnum = (from)->e_shnum; \
-		(to)->e_shstrndx = (from)->e_shstrndx;                                   \
+		(to)->e_shstrndx = (from)->e_shstrndx;                                    \
 	} while (0)
-#define COPY_PHDR(to, from)                                                              \
-	do {                                                                             \
-		(to)->p_type = (from)->p_type, (to)->p_flags = (from)->p_flags;          \
-		(to)->p_offset = (from)->p_offset, (to)->p_vaddr = (from)->p_vaddr;      \
-		(to)->p_paddr = (from)->p_paddr, (to)->p_filesz = (from)->p_filesz;      \
-		(to)->p_memsz = (from)->p_memsz, (to)->p_align = (from)->p_align;        \
+#define COPY_PHDR(to, from)                                                         \
+	do {                                                                        \
+		(to)->p_type = (from)->p_type, (to)->p_flags = (from)->p_flags;     \
+		(to)->p_offset = (from)->p_offset, (to)->p_vaddr = (from)->p_vaddr; \
+		(to)->p_paddr = (from)->p_paddr, (to)->p_filesz = (from)->p_filesz; \
+		(to)->p_memsz = (from)->p_memsz, (to)->p_align = (from)->p_align;   \
 	} while (0)
-#define COPY_SHDR(to, from)                                                              \
-	do {                                                                             \
-		(to)->sh_name = (from)->sh_name, (to)->sh_type = (from)->sh_type;        \
-		(to)->sh_flags = (from)->sh_flags, (to)->sh_addr = (from)->sh_addr;      \
-		(to)->sh_offset = (from)->sh_offset, (to)->sh_size = (from)->sh_size;    \
-		(to)->sh_link = (from)->sh_link, (to)->sh_info = (from)->sh_info;        \
-		(to)->sh_addralign = (from)->sh_addralign;                               \
-		(to)->sh_entsize = (from)->sh_entsize;                                   \
+#define COPY_SHDR(to, from)                                                           \
+	do {                                                                          \
+		(to)->sh_name = (from)->sh_name, (to)->sh_type = (from)->sh_type;     \
+		(to)->sh_flags = (from)->sh_flags, (to)->sh_addr = (from)->sh_addr;   \
+		(to)->sh_offset = (from)->sh_offset, (to)->sh_size = (from)->sh_size; \
+		(to)->sh_link = (from)->sh_link, (to)->sh_info = (from)->sh_info;     \
+		(to)->sh_addralign = (from)->sh_addralign;                            \
+		(to)->sh_entsize = (from)->sh_entsize;                                \
 	} while (0)
 
 static void get_ehdr(struct elf_image *image)
@@ -229,19 +230,27 @@ static int check_segments(const struct elf_image *image)
 		if (p->p_type == PT_NULL)
 			continue;
 		if (p->p_filesz && !elf_image_has(image, p->p_offset, p->p_filesz))
-			return diag_error(image->path, "program header %zu: segment lies outside the file; "
-					  "the file is truncated or damaged", i);
+			return diag_error(image->path,
+					  "program header %zu: segment lies outside the file; "
+					  "the file is truncated or damaged",
+					  i);
 		if (p->p_memsz > address_max(image) - p->p_vaddr)
-			return diag_error(image->path, "program header %zu: segment wraps the address "
-					  "space; the file is damaged", i);
+			return diag_error(image->path,
+					  "program header %zu: segment wraps the address "
+					  "space; the file is damaged",
+					  i);
 		if (p->p_type != PT_LOAD)
 			continue;
 		if (p->p_filesz > p->p_memsz)
-			return diag_error(image->path, "program header %zu: segment is larger in the file "
-					  "than in memory; the file is damaged", i);
+			return diag_error(image->path,
+					  "program header %zu: segment is larger in the file "
+					  "than in memory; the file is damaged",
+					  i);
 		if (!first && p->p_vaddr < end)
-			return diag_error(image->path, "program header %zu: segments overlap or are out of "
-					  "order; the file is damaged", i);
+			return diag_error(image->path,
+					  "program header %zu: segments overlap or are out of "
+					  "order; the file is damaged",
+					  i);
 		end = p->p_vaddr + p->p_memsz;
 		first = false;
 	}
@@ -255,8 +264,10 @@ static int check_sections(const struct elf_image *image)
 
 		if (s->sh_type != SHT_NOBITS && s->sh_type != SHT_NULL &&
 		    !elf_image_has(image, s->sh_offset, s->sh_size))
-			return diag_error(image->path, "section header %zu: section lies outside the file; "
-					  "the file is truncated or damaged", i);
+			return diag_error(image->path,
+					  "section header %zu: section lies outside the file; "
+					  "the file is truncated or damaged",
+					  i);
 	}
 	return 0;
 }
@@ -269,17 +280,19 @@ static int read_sections(struct elf_image *image)
 		image->shnum = 0;
 		return 0;
 	}
-	if (e->e_shentsize != elf_shdr_size(image) ||
-	    !elf_image_has(image, e->e_shoff, elf_shdr_size(image)))
-		return diag_error(image->path, "reading the section header table: it lies outside the file "
+	if (e->e_shentsize != elf_shdr_size(image) || !elf_image_has(image, e->e_shoff, elf_shdr_size(image)))
+		return diag_error(image->path,
+				  "reading the section header table: it lies outside the file "
 				  "or has entries of a wrong size; the file is truncated or damaged");
 
 	GElf_Shdr first;
 	get_shdr(image, e->e_shoff, &first);
 	uint64_t count = e->e_shnum ? e->e_shnum : first.sh_size;
 	if (count == 0 || count > (image->size - e->e_shoff) / elf_shdr_size(image))
-		return diag_error(image->path, "reading the section header table: %lu entries do not fit "
-				  "the file; it is truncated or damaged", (unsigned long)count);
+		return diag_error(image->path,
+				  "reading the section header table: %lu entries do not fit "
+				  "the file; it is truncated or damaged",
+				  (unsigned long)count);
 
 	image->shnum = count;
 	image->shdr = xcalloc(count, sizeof *image->shdr);
@@ -292,8 +305,10 @@ static int read_sections(struct elf_image *image)
 	if (image->shstrndx == 0)
 		return 0;
 	if (image->shstrndx >= count)
-		return diag_error(image->path, "section name table has index %zu of %zu sections; the file "
-				  "is damaged", image->shstrndx, image->shnum);
+		return diag_error(image->path,
+				  "section name table has index %zu of %zu sections; the file "
+				  "is damaged",
+				  image->shstrndx, image->shnum);
 	const GElf_Shdr *names = &image->shdr[image->shstrndx];
 	if (names->sh_type != SHT_STRTAB || names->sh_size == 0 ||
 	    image->data[names->sh_offset + names->sh_size - 1] != '\0')
@@ -312,7 +327,8 @@ static int read_segments(struct elf_image *image)
 		return 0;
 	if (e->e_phentsize != elf_phdr_size(image) || e->e_phoff > image->size ||
 	    count > (image->size - e->e_phoff) / elf_phdr_size(image))
-		return diag_error(image->path, "reading the program header table: it lies outside the file "
+		return diag_error(image->path,
+				  "reading the program header table: it lies outside the file "
 				  "or has entries of a wrong size; the file is truncated or damaged");
 	image->phnum = count;
 	image->phdr = xcalloc(count, sizeof *image->phdr);
@@ -332,7 +348,7 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 	    (ident[EI_DATA] != ELFDATA2LSB && ident[EI_DATA] != ELFDATA2MSB) ||
 	    ident[EI_VERSION] != EV_CURRENT) {
 		diag_error(path, "reading the ELF header: unknown class, byte order or version; the file is "
-			   "damaged, or newer than this program");
+				 "damaged, or newer than this program");
 		return ELF_IMAGE_BAD;
 	}
 	image->is64 = ident[EI_CLASS] == ELFCLASS64;
@@ -362,14 +378,17 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG)
 		return ELF_IMAGE_NOT_ELF;
 	/* Private and writable: pages that are changed are copied, the others stay the page cache's. */
-	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
-			  fd, 0);
+	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd,
+			  0);
 	if (data == MAP_FAILED) {
 		diag_errno(path, "mapping the file");
 		return ELF_IMAGE_BAD;
 	}
-	struct elf_image memory = { .path = path, .data = data, .mapped = (size_t)st.st_size,
-				    .shared = true, .dirty = elf_memory_dirty((size_t)st.st_size) };
+	struct elf_image memory = { .path = path,
+				    .data = data,
+				    .mapped = (size_t)st.st_size,
+				    .shared = true,
+				    .dirty = elf_memory_dirty((size_t)st.st_size) };
 	return elf_memory_decode(image, &memory, memory.mapped);
 }
 

@@ -29,27 +29,27 @@
 #include <string.h>
 
 struct elf_image {
-	const char *path;    /* for messages; owned by the caller, outlives the image */
-	unsigned char *data; /* the file's bytes */
-	size_t size;         /* bytes */
-	size_t mapped;       /* bytes of the mapping at data, 0 where it is none */
-	size_t room;         /* bytes of the buffer of scratch.h at data, 0 where it is none; data is the
+	const char *path;     /* for messages; owned by the caller, outlives the image */
+	unsigned char *data;  /* the file's bytes */
+	size_t size;          /* bytes */
+	size_t mapped;        /* bytes of the mapping at data, 0 where it is none */
+	size_t room;          /* bytes of the buffer of scratch.h at data, 0 where it is none; data is the
 				caller's where both are 0 */
-	size_t origin;       /* bytes of that memory which lie before data; see elf_image_drop_front() */
-	int64_t file_at;     /* file offset of data in the file that it came from; negative where something
+	size_t origin;        /* bytes of that memory which lie before data; see elf_image_drop_front() */
+	int64_t file_at;      /* file offset of data in the file that it came from; negative where something
 				was put before (elf_image_grow()) */
-	bool borrowed;       /* the memory is another image's: see elf_image_view() */
-	bool shared;         /* data is a mapping of the file: what was not touched is the file's own */
+	bool borrowed;        /* the memory is another image's: see elf_image_view() */
+	bool shared;          /* data is a mapping of the file: what was not touched is the file's own */
 	unsigned char *dirty; /* a bit for each 4096 bytes of the memory that may differ from the file's;
 				 NULL: not known, all may.  See elf_touch() */
-	bool is64;           /* ELFCLASS64 */
-	bool big_endian;     /* ELFDATA2MSB */
-	GElf_Ehdr ehdr;      /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
-	GElf_Phdr *phdr;     /* decoded program header table */
-	size_t phnum;        /* real count, PN_XNUM resolved */
-	GElf_Shdr *shdr;     /* decoded section header table, entry 0 included */
-	size_t shnum;        /* real count, 0 where the file has none; e_shnum 0 resolved */
-	size_t shstrndx;     /* real index, SHN_XINDEX resolved; 0 where there is no name table */
+	bool is64;            /* ELFCLASS64 */
+	bool big_endian;      /* ELFDATA2MSB */
+	GElf_Ehdr ehdr;       /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
+	GElf_Phdr *phdr;      /* decoded program header table */
+	size_t phnum;         /* real count, PN_XNUM resolved */
+	GElf_Shdr *shdr;      /* decoded section header table, entry 0 included */
+	size_t shnum;         /* real count, 0 where the file has none; e_shnum 0 resolved */
+	size_t shstrndx;      /* real index, SHN_XINDEX resolved; 0 where there is no name table */
 };
 
 /* What elf_image_open() found. */
@@ -64,8 +64,7 @@ enum elf_image_status {
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path);
 
 /* The same as elf_image_open() for SIZE bytes at DATA, which the caller owns and keeps alive. */
-enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size,
-				     const char *path);
+enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size, const char *path);
 
 /* Decodes the headers again, after IMAGE's bytes have changed to become those of a file of SIZE bytes
  * (at most those mapped).  On failure IMAGE is released.  0, or -1 after a message. */
@@ -82,13 +81,11 @@ static inline bool elf_image_has(const struct elf_image *image, uint64_t offset,
 
 /* Turns an address into a file offset, by the PT_LOAD segment whose file-backed part holds all of
  * [address, address + size).  Returns false where there is none (also for .bss). */
-bool elf_image_offset(const struct elf_image *image, GElf_Addr address, uint64_t size,
-		      uint64_t *offset);
+bool elf_image_offset(const struct elf_image *image, GElf_Addr address, uint64_t size, uint64_t *offset);
 
 /* The NUL-terminated string at INDEX in the string table of SIZE bytes at file offset TABLE; NULL if
  * it does not end inside the table.  Points into the image. */
-const char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size,
-			     uint64_t index);
+const char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index);
 
 /* Name of section INDEX; "" where it has none or the name table is unusable.  Never NULL. */
 const char *elf_image_section_name(const struct elf_image *image, size_t index);
@@ -153,7 +150,8 @@ static inline void elf_touch(struct elf_image *image, uint64_t offset, uint64_t 
 {
 	offset += image->origin;
 	if (image->dirty && size)
-		for (uint64_t page = offset / ELF_IMAGE_TOUCHED; page <= (offset + size - 1) / ELF_IMAGE_TOUCHED; page++)
+		for (uint64_t page = offset / ELF_IMAGE_TOUCHED;
+		     page <= (offset + size - 1) / ELF_IMAGE_TOUCHED; page++)
 			image->dirty[page / 8] |= (unsigned char)(1u << page % 8);
 }
 static inline bool elf_touched(const struct elf_image *image, uint64_t offset)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The memory that an image's bytes are in, copies of it, and changes that are undone again; see elf_memory.h. */
+/* The memory that an image's bytes are in, copies of it, and changes that are undone again; see
+ * elf_memory.h. */
 #include "elf_memory.h"
 
 #include <errno.h>
@@ -238,7 +239,8 @@ static int move_memory(struct elf_image *image, size_t front, size_t tail)
 
 int elf_image_grow(struct elf_image *image, size_t front, size_t tail)
 {
-	if ((image->origin < front || capacity(image) < image->size + tail) && move_memory(image, front, tail))
+	if ((image->origin < front || capacity(image) < image->size + tail) &&
+	    move_memory(image, front, tail))
 		return -1;
 	image->data -= front;
 	image->size += front;
@@ -261,9 +263,10 @@ int elf_image_append(struct elf_image *image, const void *data, size_t size)
 	return 0;
 }
 
-/* Maps the file FD in COPY, with memory for SIZE bytes of which FRONT come before, and brings it to the bytes of
- * IMAGE, which knows where it differs from the file. */
-static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t size)
+/* Maps the file FD in COPY, with memory for SIZE bytes of which FRONT come before, and brings it to the bytes
+ * of IMAGE, which knows where it differs from the file. */
+static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int fd, size_t front,
+		      size_t size)
 {
 	struct stat st;
 	size_t shared = 0;
@@ -279,8 +282,8 @@ static int copy_dirty(struct elf_image *copy, const struct elf_image *image, int
 	reserve(copy, front);
 	copy->dirty = elf_memory_dirty(size);
 	copy->shared = true;
-	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-			   fd, (off_t)image->file_at) == MAP_FAILED)
+	if (shared && mmap(copy->data, shared, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)image->file_at) == MAP_FAILED)
 		return diag_errno(image->path, "mapping the file");
 	for (size_t at = 0; at < image->size; at += PAGE)
 		if (elf_touched(image, at)) {
@@ -402,8 +405,9 @@ void elf_image_restore(struct elf_image *image, const struct elf_saved *saved,
 
 void elf_saved_release(struct elf_saved *saved)
 {
-	struct elf_image memory = { .data = saved->pages, .mapped = saved->mapped, .room = saved->room,
-				    .dirty = saved->dirty };
+	struct elf_image memory = {
+		.data = saved->pages, .mapped = saved->mapped, .room = saved->room, .dirty = saved->dirty
+	};
 
 	elf_memory_give(&memory);
 	*saved = (struct elf_saved){ 0 };

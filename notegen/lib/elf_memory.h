@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The memory that an image's bytes are in: for who rewrites files.
  *
- * An image has its bytes in a mapping of its file, which costs memory only for the pages that are changed, or in
- * memory of its own, which is cheaper where many are.  elf_touch() notes which of them may differ from the file's,
- * so that copying an image, keeping what was changed in it and putting that back cost what was changed.
+ * An image has its bytes in a mapping of its file, which costs memory only for the pages that are changed, or
+ * in memory of its own, which is cheaper where many are.  elf_touch() notes which of them may differ from the
+ * file's, so that copying an image, keeping what was changed in it and putting that back cost what was
+ * changed.
  *
- * Images that are very large (SCRATCH_MAX) are never whole in memory: copies share their file's pages, and who
- * goes through all bytes gives them back piece by piece. */
+ * Images that are very large (SCRATCH_MAX) are never whole in memory: copies share their file's pages, and
+ * who goes through all bytes gives them back piece by piece. */
 #ifndef ELF_MEMORY_H
 #define ELF_MEMORY_H
 
@@ -14,19 +15,18 @@
 
 /* ---- Opening ---- */
 
-/* elf_image_open(), but that a file of at most MAX bytes (and not a very large one) is read into memory, which
- * the thread that opened it has to release (scratch.h): cheaper for a small file, and for who changes much of
- * it. */
+/* elf_image_open(), but that a file of at most MAX bytes (and not a very large one) is read into memory,
+ * which the thread that opened it has to release (scratch.h): cheaper for a small file, and for who changes
+ * much of it. */
 enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max);
 
 /* ---- Copies, and changes ---- */
 
 /* Makes COPY the same bytes as IMAGE has now, with the same headers, and memory for FRONT bytes more before
- * them (a multiple of 4096) and ROOM after them, which its size does not count and which hold anything.  FD is
- * the file that IMAGE came from, or -1.
- * Where SHARE, and always where it is very large, pages that are the same in the file are shared with it: the
- * copy takes memory only for what differs, and is cheaper where little is going to be changed.  To be released
- * by the same thread.  0, or -1 after a message. */
+ * them (a multiple of 4096) and ROOM after them, which its size does not count and which hold anything.  FD
+ * is the file that IMAGE came from, or -1.  Where SHARE, and always where it is very large, pages that are
+ * the same in the file are shared with it: the copy takes memory only for what differs, and is cheaper where
+ * little is going to be changed.  To be released by the same thread.  0, or -1 after a message. */
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t room,
 		    bool share);
 
@@ -59,8 +59,8 @@ struct elf_saved {
 	size_t size, origin;  /* of the image */
 };
 
-/* Keeps in SAVED what was touched in IMAGE (whose front was never dropped), to be released by the same thread.
- * 0, or -1 after a message; SAVED holds nothing then. */
+/* Keeps in SAVED what was touched in IMAGE (whose front was never dropped), to be released by the same
+ * thread.  0, or -1 after a message; SAVED holds nothing then. */
 int elf_image_save(const struct elf_image *image, struct elf_saved *saved);
 
 /* Brings IMAGE back to the bytes and the size that it had when SAVED was made of it.  What was touched since
@@ -88,8 +88,8 @@ int elf_image_for_each(const struct elf_image *image, uint64_t from, uint64_t to
 /* Decodes the headers of the SIZE bytes in MEMORY, which becomes IMAGE's, or is given back. */
 enum elf_image_status elf_memory_decode(struct elf_image *image, struct elf_image *memory, size_t size);
 
-/* A bitmap for elf_image.dirty, with nothing touched, of BYTES: the size of the image, or all the memory that it
- * has for what is appended to it. */
+/* A bitmap for elf_image.dirty, with nothing touched, of BYTES: the size of the image, or all the memory that
+ * it has for what is appended to it. */
 unsigned char *elf_memory_dirty(size_t bytes);
 
 /* Takes IMAGE's memory away, with what elf_touch() noted. */

@@ -88,8 +88,8 @@ static struct index *walk(const struct root *root, const char *top)
 		/* fts joins "/" and a name with two slashes. */
 		const char *path = entry->fts_path + skip;
 		index->link[index->count++] =
-		    (struct link){ entry->fts_statp->st_dev, entry->fts_statp->st_ino,
-				   xstrdup(path[0] == '/' && path[1] == '/' ? path + 1 : path) };
+			(struct link){ entry->fts_statp->st_dev, entry->fts_statp->st_ino,
+				       xstrdup(path[0] == '/' && path[1] == '/' ? path + 1 : path) };
 	}
 	if (tree)
 		fts_close(tree);

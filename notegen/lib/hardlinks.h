@@ -12,7 +12,6 @@
 /* Adds to NAMES (sorted, absolute inside the tree) every name of the file that PATH (real, inside the
  * tree) names and ST describes.  0 when st_nlink of them were found, or -1 after a message.  The walk
  * of the tree is remembered for later calls; safe to call from several threads. */
-int hardlinks_find(const struct root *root, const char *path, const struct stat *st,
-		   struct path_list *names);
+int hardlinks_find(const struct root *root, const char *path, const struct stat *st, struct path_list *names);
 
 #endif

@@ -51,8 +51,8 @@ bool plugin_list_add(struct plugin_list *list, const struct plugin_entry *entry)
 
 	/* The array grows when its size is a power of two. */
 	if ((list->count & (list->count - 1)) == 0)
-		list->entry =
-		    xreallocarray(list->entry, list->count ? list->count * 2 : 1, sizeof *list->entry);
+		list->entry = xreallocarray(list->entry, list->count ? list->count * 2 : 1,
+					    sizeof *list->entry);
 	struct plugin_entry *copy = &list->entry[list->count++];
 	*copy = (struct plugin_entry){
 		.feature = copy_text(entry->feature),

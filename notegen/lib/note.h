@@ -56,8 +56,8 @@ char *plugin_list_to_json(const struct plugin_list *list);
 /* Adds what the LENGTH bytes of JSON at TEXT say (an array of objects, or one).  FILE and WHERE
  * ("note in section 27") are for messages.  Unknown keys are passed over (the specification may
  * grow), wrong types are errors.  0, or -1 after a message. */
-int plugin_list_from_json(struct plugin_list *list, const char *text, size_t length,
-			  const char *file, const char *where);
+int plugin_list_from_json(struct plugin_list *list, const char *text, size_t length, const char *file,
+			  const char *where);
 
 /* Adds what IMAGE's own plugin note says, and with DLOPEN also its .note.dlopen.  0 (also where there
  * is none) or -1 after a message. */

@@ -106,8 +106,8 @@ void outfile_sweep(int directory, const char *name)
 
 /* --- ending the process in the middle ---
  *
- * Names of temporaries come and go only between enter() and leave(), so that outfile_stop() sees either none or
- * those that are on this list. */
+ * Names of temporaries come and go only between enter() and leave(), so that outfile_stop() sees either none
+ * or those that are on this list. */
 
 /* A temporary that has had a name from the start. */
 struct named {
@@ -267,8 +267,9 @@ static int find_old(struct outfile *out, const struct stat *old)
 
 int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old)
 {
-	*out = (struct outfile){ .root = root, .path = xstrdup(path), .directory = -1, .fd = -1,
-				  .keep_times = old != NULL };
+	*out = (struct outfile){
+		.root = root, .path = xstrdup(path), .directory = -1, .fd = -1, .keep_times = old != NULL
+	};
 	out->directory = open_directory(root, path);
 	int result = out->directory < 0 ? fail(out, "opening the directory to write in") : find_old(out, old);
 
@@ -352,8 +353,8 @@ static int copy_data(struct outfile *out, int from, uint64_t end)
 	while (out->size < end) {
 		off_t in = (off_t)out->size, to = in;
 		uint64_t left = end - out->size;
-		ssize_t done =
-		    copy_file_range(from, &in, out->fd, &to, left < FLUSH_BYTES ? left : FLUSH_BYTES, 0);
+		ssize_t done = copy_file_range(from, &in, out->fd, &to,
+					       left < FLUSH_BYTES ? left : FLUSH_BYTES, 0);
 
 		/* Some file systems cannot, and some say that there is nothing where there is. */
 		if (done == 0 || (done < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP ||
@@ -416,7 +417,8 @@ static int copy_attribute(const struct outfile *out, int fd, int to, const char 
 	unsigned char *now = (unsigned char *)value + XATTR_SIZE_MAX;
 	ssize_t size = fgetxattr(fd, name, value, XATTR_SIZE_MAX);
 
-	if (size >= 0 && fgetxattr(to, name, now, XATTR_SIZE_MAX) == size && memcmp(value, now, (size_t)size) == 0)
+	if (size >= 0 && fgetxattr(to, name, now, XATTR_SIZE_MAX) == size &&
+	    memcmp(value, now, (size_t)size) == 0)
 		return 0;
 	if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0))
 		return fail(out, "keeping its extended attributes");
@@ -465,8 +467,8 @@ static int complete(struct outfile *out)
 	flush(out);
 	if (out->old.st_nlink == 0)
 		return 0;
-	int original =
-	    openat(out->directory, base_name(out->path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int original = openat(out->directory, base_name(out->path),
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (original < 0)
 		return fail(out, "opening it to keep its attributes");
 	int result = copy_metadata(out, original);
@@ -482,8 +484,9 @@ static char *link_beside(const struct outfile *out, int directory, const char *n
 	snprintf(proc, sizeof proc, "/proc/self/fd/%d", out->fd);
 	for (int tries = 0; tries < 100; tries++) {
 		char *temporary = temporary_name(name);
-		int failed = out->temporary ? linkat(out->directory, out->temporary, directory, temporary, 0)
-					    : linkat(AT_FDCWD, proc, directory, temporary, AT_SYMLINK_FOLLOW);
+		int failed = out->temporary ?
+				     linkat(out->directory, out->temporary, directory, temporary, 0) :
+				     linkat(AT_FDCWD, proc, directory, temporary, AT_SYMLINK_FOLLOW);
 
 		if (!failed)
 			return temporary;

@@ -47,13 +47,12 @@ struct outfile {
 	bool committed;   /* the name is the new file's */
 };
 
-/* Starts replacing PATH (its last component is not followed if it is a symbolic link: such a path is
- * refused; resolve it with root_real() first).  OLD is what stat said when the file was read, NULL
- * to create or replace unconditionally (cache, -o output): then the times are not kept, either.  A file that was
- * not there before gets mode 0666 less the umask; fchmod(out->fd) where that is not right.  0, or -1 after a
+/* Starts replacing PATH (its last component is not followed if it is a symbolic link: such a path is refused;
+ * resolve it with root_real() first).  OLD is what stat said when the file was read, NULL to create or
+ * replace unconditionally (cache, -o output): then the times are not kept, either.  A file that was not there
+ * before gets mode 0666 less the umask; fchmod(out->fd) where that is not right.  0, or -1 after a
  * message. */
-int outfile_begin(struct outfile *out, const struct root *root, const char *path,
-		  const struct stat *old);
+int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old);
 
 /* Appends SIZE bytes; outfile_skip() leaves a hole.  0, or -1 after a message. */
 int outfile_write(struct outfile *out, const void *data, size_t size);
@@ -77,8 +76,8 @@ int outfile_commit_all(struct outfile *out, size_t count);
 /* Gives it up, silently.  Harmless after a commit. */
 void outfile_abandon(struct outfile *out);
 
-/* For who is about to end the process without more ado, from a signal handler that no function of this file was
- * interrupted by: waits for what other threads are about to rename, lets none begin anew, and removes all
+/* For who is about to end the process without more ado, from a signal handler that no function of this file
+ * was interrupted by: waits for what other threads are about to rename, lets none begin anew, and removes all
  * temporaries that have a name.  Async-signal-safe. */
 void outfile_stop(void);
 

@@ -16,8 +16,8 @@
 
 /* A pattern split at its slashes. */
 struct components {
-	char *text;    /* the pattern, its slashes replaced by NUL; owned */
-	char **part;   /* points into text; array owned */
+	char *text;  /* the pattern, its slashes replaced by NUL; owned */
+	char **part; /* points into text; array owned */
 	size_t count;
 };
 
@@ -155,8 +155,8 @@ static const char *expand_braces(const char *pattern, int depth, struct path_lis
 		for (level = 0; end < close && (level || *end != ','); end = skip_one(end))
 			level += (*end == '{') - (*end == '}');
 
-		char *text = xasprintf("%.*s%.*s%s", (int)(open - pattern), pattern, (int)(end - start), start,
-				       close + 1);
+		char *text = xasprintf("%.*s%.*s%s", (int)(open - pattern), pattern, (int)(end - start),
+				       start, close + 1);
 
 		problem = expand_braces(text, depth + 1, list);
 		free(text);
@@ -234,8 +234,8 @@ struct expansion {
 	const char *text; /* the pattern, for messages */
 	const struct components *pattern;
 	struct path_list *list;
-	bool any;           /* directories match too */
-	size_t work;        /* done so far; above WORK_MAX: given up */
+	bool any;    /* directories match too */
+	size_t work; /* done so far; above WORK_MAX: given up */
 	int status;
 };
 
@@ -252,8 +252,10 @@ static bool may_work(struct expansion *e, const char *directory, size_t cost)
 	bool could = e->work <= WORK_MAX;
 
 	if (could && (e->work += cost) > WORK_MAX)
-		e->status = diag_error(directory, "expanding the pattern %s: too many directories to read; name "
-				       "them more closely", e->text);
+		e->status = diag_error(directory,
+				       "expanding the pattern %s: too many directories to read; name "
+				       "them more closely",
+				       e->text);
 	return e->work <= WORK_MAX;
 }
 
@@ -277,8 +279,8 @@ static void expand_entry(struct expansion *e, const char *directory, const struc
 	bool deep = is_deep(p->part[part]);
 	struct stat st;
 
-	if (deep ? entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN
-		 : !part_matches(p->part[part], entry->d_name))
+	if (deep ? entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN :
+		   !part_matches(p->part[part], entry->d_name))
 		return;
 	char *path = xasprintf("%s/%s", directory, entry->d_name);
 	if (deep) {
@@ -347,7 +349,9 @@ static void expand(struct expansion *e, const char *directory, size_t part)
 static int expand_pattern(const struct root *root, const char *pattern, bool any, struct path_list *list)
 {
 	struct components components;
-	struct expansion e = { .root = root, .text = pattern, .pattern = &components, .list = list, .any = any };
+	struct expansion e = {
+		.root = root, .text = pattern, .pattern = &components, .list = list, .any = any
+	};
 	struct path_list alternatives = { 0 };
 	const char *problem = pattern_check(pattern);
 

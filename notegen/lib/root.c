@@ -68,7 +68,7 @@ int root_open_tree(struct root *root, const char *path)
 
 		if (fd < 0) {
 			diag_errno(path, "resolving paths inside the root directory (openat2, Linux 5.6 or "
-				   "later, not forbidden by a container)");
+					 "later, not forbidden by a container)");
 			root_release(root);
 			return -1;
 		}
@@ -95,7 +95,8 @@ int root_lock(struct root *root)
 	if (root->lock >= 0 && flock(root->lock, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
-		return diag_error(shown, "locking the tree: another run is changing it; wait until that has ended");
+		return diag_error(shown,
+				  "locking the tree: another run is changing it; wait until that has ended");
 	return diag_errno(shown, "locking the tree");
 }
 

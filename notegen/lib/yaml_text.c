@@ -77,19 +77,15 @@ static const char *objection(const yaml_event_t *event, int depth)
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
 	switch (event->type) {
-	case YAML_ALIAS_EVENT:
-		return "aliases are not allowed; write the value out";
-	case YAML_SCALAR_EVENT:
-		anchor = event->data.scalar.anchor, tag = event->data.scalar.tag;
-		break;
+	case YAML_ALIAS_EVENT: return "aliases are not allowed; write the value out";
+	case YAML_SCALAR_EVENT: anchor = event->data.scalar.anchor, tag = event->data.scalar.tag; break;
 	case YAML_SEQUENCE_START_EVENT:
 		anchor = event->data.sequence_start.anchor, tag = event->data.sequence_start.tag;
 		break;
 	case YAML_MAPPING_START_EVENT:
 		anchor = event->data.mapping_start.anchor, tag = event->data.mapping_start.tag;
 		break;
-	default:
-		break;
+	default: break;
 	}
 	if (anchor)
 		return "anchors are not allowed; write the value out";
@@ -253,14 +249,10 @@ static bool is_plain_value(const char *text)
 static bool is_control(const unsigned char *c)
 {
 	switch (c[0]) {
-	case 0xc2:
-		return c[1] < 0xa0;
-	case 0xe2:
-		return c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9);
-	case 0xef:
-		return (c[1] == 0xbb && c[2] == 0xbf) || (c[1] == 0xbf && c[2] >= 0xbe);
-	default:
-		return c[0] < 0x20 || c[0] == 0x7f;
+	case 0xc2: return c[1] < 0xa0;
+	case 0xe2: return c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9);
+	case 0xef: return (c[1] == 0xbb && c[2] == 0xbf) || (c[1] == 0xbf && c[2] >= 0xbe);
+	default: return c[0] < 0x20 || c[0] == 0x7f;
 	}
 }
 

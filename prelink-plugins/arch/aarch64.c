@@ -19,28 +19,17 @@
 static enum reloc_kind reloc_kind(uint32_t type)
 {
 	switch (type) {
-	case R_AARCH64_NONE:
-		return RELOC_NONE;
-	case R_AARCH64_RELATIVE:
-		return RELOC_RELATIVE;
-	case R_AARCH64_IRELATIVE:
-		return RELOC_IRELATIVE;
-	case R_AARCH64_ABS64:
-		return RELOC_WORD;
-	case R_AARCH64_GLOB_DAT:
-		return RELOC_GLOB_DAT;
-	case R_AARCH64_JUMP_SLOT:
-		return RELOC_JUMP_SLOT;
-	case R_AARCH64_COPY:
-		return RELOC_COPY;
-	case R_AARCH64_TLS_DTPMOD:
-		return RELOC_TLS_MODULE;
-	case R_AARCH64_TLS_DTPREL:
-		return RELOC_TLS_OFFSET;
-	case R_AARCH64_TLS_TPREL:
-		return RELOC_TLS_TP;
-	case R_AARCH64_TLSDESC:
-		return RELOC_TLSDESC;
+	case R_AARCH64_NONE: return RELOC_NONE;
+	case R_AARCH64_RELATIVE: return RELOC_RELATIVE;
+	case R_AARCH64_IRELATIVE: return RELOC_IRELATIVE;
+	case R_AARCH64_ABS64: return RELOC_WORD;
+	case R_AARCH64_GLOB_DAT: return RELOC_GLOB_DAT;
+	case R_AARCH64_JUMP_SLOT: return RELOC_JUMP_SLOT;
+	case R_AARCH64_COPY: return RELOC_COPY;
+	case R_AARCH64_TLS_DTPMOD: return RELOC_TLS_MODULE;
+	case R_AARCH64_TLS_DTPREL: return RELOC_TLS_OFFSET;
+	case R_AARCH64_TLS_TPREL: return RELOC_TLS_TP;
+	case R_AARCH64_TLSDESC: return RELOC_TLSDESC;
 	}
 	return RELOC_UNKNOWN;
 }

@@ -29,44 +29,44 @@ enum reloc_kind {
 
 /* What a processor may be able to do, and how ld.so calls it. */
 struct capability {
-	const char *name;     /* a subdirectory; NULL ends a table */
-	const char *flags;    /* words of /proc/cpuinfo that it takes ("!word": that must not be there),
+	const char *name;  /* a subdirectory; NULL ends a table */
+	const char *flags; /* words of /proc/cpuinfo that it takes ("!word": that must not be there),
 				 blank-separated; "" takes none */
-	unsigned char bit;    /* of `hwcap` in entries of ld.so.cache (glibc before 2.37) */
+	unsigned char bit; /* of `hwcap` in entries of ld.so.cache (glibc before 2.37) */
 };
 
 struct arch {
-	const char *name;     /* of the machine in messages and --json: "x86-64" */
-	uint16_t machine;     /* e_machine */
+	const char *name;        /* of the machine in messages and --json: "x86-64" */
+	uint16_t machine;        /* e_machine */
 	unsigned char elf_class; /* ELFCLASS32 or ELFCLASS64 */
 
 	/* Slots: addresses are handed out in [slot_first, slot_end), multiples of page_max. */
 	GElf_Addr slot_first, slot_end;
-	uint64_t page_max;    /* bytes; the largest page size the psABI allows for */
-	uint64_t huge_page;   /* bytes; the unit to which Linux aligns large files (thp_get_unmapped_area):
+	uint64_t page_max;  /* bytes; the largest page size the psABI allows for */
+	uint64_t huge_page; /* bytes; the unit to which Linux aligns large files (thp_get_unmapped_area):
 				 a mapping of at least that size gets the address it asks for only where that
 				 much is free behind it as well.  0 where it does not */
 
 	/* Relocation types, as in <elf.h>. */
-	bool rela;            /* dynamic relocations carry addends (else they lie in place) */
+	bool rela; /* dynamic relocations carry addends (else they lie in place) */
 	uint32_t r_relative, r_irelative, r_glob_dat, r_jump_slot, r_word, r_copy;
-	uint32_t r_word32;    /* S + A in 32 bits; only where loader_slot is set */
+	uint32_t r_word32; /* S + A in 32 bits; only where loader_slot is set */
 	enum reloc_kind (*reloc_kind)(uint32_t type);
 
 	/* Tags of the dynamic section between DT_LOPROC and DT_HIPROC whose d_un is an address, and whose
 	 * d_un is none; each ends with 0.  An object with any other is left alone. */
 	const int64_t *address_tags, *value_tags;
 
-	GElf_Addr loader_slot; /* where ld.so goes for programs that it takes a list for (liblist.h); 0: nowhere */
-	bool tls_below;       /* thread variables lie below the thread pointer (TLS variant II) */
+	GElf_Addr loader_slot; /* where an ld.so goes that knows DT_GNU_LIBLIST (liblist.h); 0: nowhere */
+	bool tls_below;        /* thread variables lie below the thread pointer (TLS variant II) */
 
 	/* What ld.so of this machine looks for; see ldso.h. */
-	const char *interpreter;      /* the psABI's, as in PT_INTERP */
-	const char *multiarch;        /* Debian's triplet: "x86_64-linux-gnu" */
-	const char *lib;              /* "lib64" or "lib": $LIB without multiarch */
-	const char *platform;         /* $PLATFORM, as in AT_PLATFORM */
-	uint32_t cache_flags;         /* of entries in ld.so.cache that are for this machine */
-	const struct capability *hwcaps;    /* subdirectories of glibc-hwcaps, best first; each takes all
+	const char *interpreter;         /* the psABI's, as in PT_INTERP */
+	const char *multiarch;           /* Debian's triplet: "x86_64-linux-gnu" */
+	const char *lib;                 /* "lib64" or "lib": $LIB without multiarch */
+	const char *platform;            /* $PLATFORM, as in AT_PLATFORM */
+	uint32_t cache_flags;            /* of entries in ld.so.cache that are for this machine */
+	const struct capability *hwcaps; /* subdirectories of glibc-hwcaps, best first; each takes all
 					       that those after it take */
 	/* glibc before 2.37: capabilities in ascending order of bits; and platforms, of which the first
 	 * that the processor is takes the place of `platform`. */

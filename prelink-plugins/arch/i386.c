@@ -21,32 +21,20 @@
 static enum reloc_kind reloc_kind(uint32_t type)
 {
 	switch (type) {
-	case R_386_NONE:
-		return RELOC_NONE;
-	case R_386_RELATIVE:
-		return RELOC_RELATIVE;
-	case R_386_IRELATIVE:
-		return RELOC_IRELATIVE;
-	case R_386_32:
-		return RELOC_WORD;
-	case R_386_GLOB_DAT:
-		return RELOC_GLOB_DAT;
-	case R_386_JMP_SLOT:
-		return RELOC_JUMP_SLOT;
-	case R_386_COPY:
-		return RELOC_COPY;
-	case R_386_TLS_DTPMOD32:
-		return RELOC_TLS_MODULE;
-	case R_386_TLS_DTPOFF32:
-		return RELOC_TLS_OFFSET;
+	case R_386_NONE: return RELOC_NONE;
+	case R_386_RELATIVE: return RELOC_RELATIVE;
+	case R_386_IRELATIVE: return RELOC_IRELATIVE;
+	case R_386_32: return RELOC_WORD;
+	case R_386_GLOB_DAT: return RELOC_GLOB_DAT;
+	case R_386_JMP_SLOT: return RELOC_JUMP_SLOT;
+	case R_386_COPY: return RELOC_COPY;
+	case R_386_TLS_DTPMOD32: return RELOC_TLS_MODULE;
+	case R_386_TLS_DTPOFF32: return RELOC_TLS_OFFSET;
 	case R_386_TLS_TPOFF:
-	case R_386_TLS_TPOFF32:
-		return RELOC_TLS_TP;
-	case R_386_TLS_DESC:
-		return RELOC_TLSDESC;
+	case R_386_TLS_TPOFF32: return RELOC_TLS_TP;
+	case R_386_TLS_DESC: return RELOC_TLSDESC;
 	case R_386_PC32:
-	case R_386_SIZE32:
-		return RELOC_OTHER;
+	case R_386_SIZE32: return RELOC_OTHER;
 	}
 	return RELOC_UNKNOWN;
 }
@@ -59,7 +47,7 @@ static const struct capability old_hwcaps[] = { { .name = "sse2", .flags = "sse2
 static const struct capability old_platforms[] = {
 	{ .name = "i686", .flags = "cx8 cmov", .bit = 49 },
 	{ .name = "i586", .flags = "cx8", .bit = 48 },
-	{ 0 }
+	{ 0 },
 };
 
 const struct arch arch_i386 = {

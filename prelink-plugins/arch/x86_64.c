@@ -23,34 +23,22 @@
 static enum reloc_kind reloc_kind(uint32_t type)
 {
 	switch (type) {
-	case R_X86_64_NONE:
-		return RELOC_NONE;
-	case R_X86_64_RELATIVE:
-		return RELOC_RELATIVE;
-	case R_X86_64_IRELATIVE:
-		return RELOC_IRELATIVE;
-	case R_X86_64_64:
-		return RELOC_WORD;
-	case R_X86_64_GLOB_DAT:
-		return RELOC_GLOB_DAT;
-	case R_X86_64_JUMP_SLOT:
-		return RELOC_JUMP_SLOT;
-	case R_X86_64_COPY:
-		return RELOC_COPY;
-	case R_X86_64_DTPMOD64:
-		return RELOC_TLS_MODULE;
-	case R_X86_64_DTPOFF64:
-		return RELOC_TLS_OFFSET;
-	case R_X86_64_TPOFF64:
-		return RELOC_TLS_TP;
-	case R_X86_64_TLSDESC:
-		return RELOC_TLSDESC;
+	case R_X86_64_NONE: return RELOC_NONE;
+	case R_X86_64_RELATIVE: return RELOC_RELATIVE;
+	case R_X86_64_IRELATIVE: return RELOC_IRELATIVE;
+	case R_X86_64_64: return RELOC_WORD;
+	case R_X86_64_GLOB_DAT: return RELOC_GLOB_DAT;
+	case R_X86_64_JUMP_SLOT: return RELOC_JUMP_SLOT;
+	case R_X86_64_COPY: return RELOC_COPY;
+	case R_X86_64_DTPMOD64: return RELOC_TLS_MODULE;
+	case R_X86_64_DTPOFF64: return RELOC_TLS_OFFSET;
+	case R_X86_64_TPOFF64: return RELOC_TLS_TP;
+	case R_X86_64_TLSDESC: return RELOC_TLSDESC;
 	case R_X86_64_32:
 	case R_X86_64_PC32:
 	case R_X86_64_PC64:
 	case R_X86_64_SIZE32:
-	case R_X86_64_SIZE64:
-		return RELOC_OTHER;
+	case R_X86_64_SIZE64: return RELOC_OTHER;
 	}
 	return RELOC_UNKNOWN;
 }
@@ -70,7 +58,9 @@ static const struct capability hwcaps[] = {
 /* Those of glibc's sysdeps/x86/cpu-features.c, which only knows Intel's processors by them. */
 static const struct capability old_hwcaps[] = {
 	{ .name = "x86_64", .flags = "", .bit = 1 },
-	{ .name = "avx512_1", .flags = "GenuineIntel avx512cd !avx512er avx512bw avx512dq avx512vl", .bit = 2 },
+	{ .name = "avx512_1",
+	  .flags = "GenuineIntel avx512cd !avx512er avx512bw avx512dq avx512vl",
+	  .bit = 2 },
 	{ 0 }
 };
 static const struct capability old_platforms[] = {

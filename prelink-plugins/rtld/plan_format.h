@@ -28,9 +28,9 @@
 
 #define DT_PRELINK_PLAN DT_CONFIG /* an address tag that glibc passes over and eu-elflint knows */
 #define PLAN_SECTION ".prelink.plan"
-#define PLAN_MAGIC 0x334e4c50u     /* "PLN3": changes with every change of layout */
-#define PLAN_OBJECTS_MAX 4096      /* what the module has room to remember */
-#define PLAN_RESOLVERS_MAX 256     /* likewise */
+#define PLAN_MAGIC 0x334e4c50u /* "PLN3": changes with every change of layout */
+#define PLAN_OBJECTS_MAX 4096  /* what the module has room to remember */
+#define PLAN_RESOLVERS_MAX 256 /* likewise */
 
 enum { PLAN_PROGRAM = 0, PLAN_LOADER = 1, PLAN_FIRST_LIBRARY = 2 };
 
@@ -42,13 +42,13 @@ struct plan_table {
 
 struct plan_header {
 	uint32_t magic;
-	uint32_t size;             /* bytes, of all of it */
-	struct plan_table object;  /* struct plan_object */
-	uint32_t startup;          /* index of the first object that is not in the start-up scope */
-	uint32_t unplaced;         /* index of the first object after it that has no slot */
-	uint32_t scope;            /* objects of the start-up scope as ld.so counts them: the program, and
+	uint32_t size;            /* bytes, of all of it */
+	struct plan_table object; /* struct plan_object */
+	uint32_t startup;         /* index of the first object that is not in the start-up scope */
+	uint32_t unplaced;        /* index of the first object after it that has no slot */
+	uint32_t scope;           /* objects of the start-up scope as ld.so counts them: the program, and
 				      ld.so where something needs it */
-	struct plan_table name;    /* uint32_t, ascending: plan_hash() of every soname, and last path component,
+	struct plan_table name; /* uint32_t, ascending: plan_hash() of every soname, and last path component,
 				      of the objects; an unknown object of such a name may take the place
 				      of ours */
 	struct plan_table resolver; /* struct plan_resolver, at most PLAN_RESOLVERS_MAX */
@@ -56,8 +56,8 @@ struct plan_header {
 
 /* Where ld.so is sent for what it must still process itself. */
 enum plan_way {
-	PLAN_LEAVE = 0, /* everything is ld.so's: values and fixups are empty */
-	PLAN_RELA = 1,  /* DT_RELA is pointed at the residual list, the PLT's range is empty */
+	PLAN_LEAVE = 0,  /* everything is ld.so's: values and fixups are empty */
+	PLAN_RELA = 1,   /* DT_RELA is pointed at the residual list, the PLT's range is empty */
 	PLAN_JMPREL = 2, /* the DT_RELACOUNT first records stay, the PLT's range is pointed at the residual
 			    list; for a position-independent program without lazy binding */
 };
@@ -66,30 +66,33 @@ enum plan_flag {
 	PLAN_SYMBOLIC = 1, /* DT_SYMBOLIC: ld.so puts the object itself first in its scope */
 	PLAN_LAZY = 2,     /* at start-up, its JUMP_SLOTs are left to lazy binding */
 	PLAN_UNPLACED = 4, /* has no slot */
-	PLAN_KEEP_PLT = 8, /* DT_JMPREL stays with ld.so: with RTLD_NOW dlopen may have to fail on its lazy calls, or it
+	PLAN_KEEP_PLT =
+		8, /* DT_JMPREL stays with ld.so: with RTLD_NOW dlopen may have to fail on its lazy calls, or it
 			      is a position-independent program's, and lazy */
 	PLAN_NOT_DEEPBIND = 16, /* with RTLD_DEEPBIND it would bind otherwise */
 };
 
 struct plan_object {
-	ElfW(Addr) dynamic;        /* address of its dynamic section; 0 for the program */
-	uint32_t identity[2];      /* its stamp (dynamic.h): checksum and time; of an object without slot, the first
+	ElfW(Addr) dynamic; /* address of its dynamic section; 0 for the program */
+	uint32_t
+		identity[2]; /* its stamp (dynamic.h): checksum and time; of an object without slot, the first
 				      8 bytes of its build-id */
-	uint16_t way;              /* enum plan_way */
-	uint16_t flags;            /* enum plan_flag, or-ed */
-	uint32_t note;             /* of an object without slot: address of the build-id, inside its first page */
-	struct plan_table closure; /* uint32_t: indices, ascending, of the objects from `startup` on that are
+	uint16_t way;        /* enum plan_way */
+	uint16_t flags;      /* enum plan_flag, or-ed */
+	uint32_t note;       /* of an object without slot: address of the build-id, inside its first page */
+	struct plan_table closure;  /* uint32_t: indices, ascending, of the objects from `startup` on that are
 				      in its dependency closure, itself included; empty at start-up, and
 				      where the closure is not all in the plan */
-	struct plan_table value;   /* struct plan_value */
-	struct plan_table fixup;   /* struct plan_fixup */
+	struct plan_table value;    /* struct plan_value */
+	struct plan_table fixup;    /* struct plan_fixup */
 	struct plan_table residual; /* ElfW(Rela): relocations in ld.so's own form, R_*_IRELATIVE among them
 				       for references to a STT_GNU_IFUNC symbol of any object.  Those behind
 				       the first `certain` are only left to do where RTLD_GLOBAL has added
 				       something to the start-up scope: else the word is right without */
-	struct plan_table ifunc;   /* struct plan_ifunc; first those whose word in the file is the guess already */
-	uint32_t guessed;          /* how many that are */
-	uint32_t certain;          /* residual records that are always left to do */
+	struct plan_table
+		ifunc;    /* struct plan_ifunc; first those whose word in the file is the guess already */
+	uint32_t guessed; /* how many that are */
+	uint32_t certain; /* residual records that are always left to do */
 };
 
 /* The word at ADDRESS becomes VALUE. */
@@ -103,13 +106,13 @@ struct plan_value {
 struct plan_fixup {
 	ElfW(Addr) address;
 	ElfW(Addr) offset;
-	uint32_t object;           /* index */
+	uint32_t object; /* index */
 	uint32_t reserved;
 };
 
-/* An IFUNC resolver of a start-up object with a slot, and what it was seen to choose.  The module asks each of them
- * in each process, when the words of all start-up objects are written: they are those of the C library, which look at
- * what ld.so knows of the processor and at nothing else. */
+/* An IFUNC resolver of a start-up object with a slot, and what it was seen to choose.  The module asks each
+ * of them in each process, when the words of all start-up objects are written: they are those of the C
+ * library, which look at what ld.so knows of the processor and at nothing else. */
 struct plan_resolver {
 	ElfW(Addr) resolver;
 	ElfW(Addr) guess;
@@ -118,8 +121,8 @@ struct plan_resolver {
 /* The word at ADDRESS becomes what the resolver chooses. */
 struct plan_ifunc {
 	ElfW(Addr) address;
-	uint32_t resolver;         /* index */
-	uint32_t reserved;         /* 0 */
+	uint32_t resolver; /* index */
+	uint32_t reserved; /* 0 */
 };
 
 /* The hash of a name in the plan: that of DT_GNU_HASH. */

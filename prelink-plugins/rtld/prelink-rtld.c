@@ -23,8 +23,8 @@
  *     relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
  *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for.
- *   - Foreign code: only the resolvers that the plan names, which are the C library's, and only once the words of all
- *     start-up objects are written; ld.so would call them a little later itself.
+ *   - Foreign code: only the resolvers that the plan names, which are the C library's, and only once the
+ *     words of all start-up objects are written; ld.so would call them a little later itself.
  *   - No lock: ld.so calls us at start-up, before there are threads, and from dlopen and dlclose, which
  *     hold its lock (GL(dl_load_lock)) around every call.  Other threads read l_info without that lock
  *     only for objects that are relocated already (lazy binding), whose l_info we never touch again. */
@@ -60,21 +60,21 @@ enum level { LEVEL_NONE, LEVEL_RELATIVE, LEVEL_FULL };
 /* An object that is loaded now.  Its audit cookie points here. */
 struct object {
 	struct link_map *map;
-	struct object *next;    /* in the batch, then in the free list */
-	ElfW(Dyn) table, size;  /* what l_info points at in place of the object's own entries */
-	uint32_t index;         /* in the plan, or NO_INDEX */
+	struct object *next;   /* in the batch, then in the free list */
+	ElfW(Dyn) table, size; /* what l_info points at in place of the object's own entries */
+	uint32_t index;        /* in the plan, or NO_INDEX */
 	enum level level;
-	const char *reason;     /* why no better; for PRELINK_RTLD=verbose */
+	const char *reason; /* why no better; for PRELINK_RTLD=verbose */
 };
 
 /* The dynamic section's entries that matter here; NULL where absent, the last where repeated, as in
  * ld.so.  Set by read_dynamic(). */
 struct tags {
 	ElfW(Dyn) *strtab, *symtab, *rela, *relasz, *relacount, *pltrelsz, *relrsz, *soname;
-	uint32_t identity[2]; /* DT_CHECKSUM and DT_GNU_PRELINKED, or both in DT_NULL (undo.h); 0 where absent */
+	uint32_t identity[2]; /* DT_CHECKSUM and DT_GNU_PRELINKED, or both in DT_NULL (undo.h); or 0 */
 };
 
-static ElfW(Dyn) zero;     /* an entry that says 0: no relocations of that kind */
+static ElfW(Dyn) zero; /* an entry that says 0: no relocations of that kind */
 static ElfW(Dyn) type_rela = { DT_PLTREL, { DT_RELA } };
 static ElfW(Dyn) program_relasz = { DT_RELASZ, { 0 } };
 
@@ -87,7 +87,7 @@ static struct object *loaded[PLAN_OBJECTS_MAX]; /* by index in the plan, what of
 static const struct plan_header *plan; /* NULL: there is none, or it cannot be used */
 static const struct plan_object *objects;
 static struct link_map *program, *loader;
-static struct object program_object;   /* its cookie names the base namespace in la_activity() */
+static struct object program_object; /* its cookie names the base namespace in la_activity() */
 static struct object loader_object;
 
 static bool off, verbose;
@@ -100,18 +100,18 @@ static ElfW(Addr) vdso;         /* the kernel's object is in the list too, but h
 
 /* The batch: what was opened since the last LA_ACT_ADD. */
 static struct object *batch, **batch_end;
-static uint32_t batch_root;     /* index of the object that dlopen was asked for */
-static uint32_t batch_missing;  /* objects of its closure that have still to come */
-static const char *batch_why;   /* why it cannot be full; NULL while it can */
+static uint32_t batch_root;    /* index of the object that dlopen was asked for */
+static uint32_t batch_missing; /* objects of its closure that have still to come */
+static const char *batch_why;  /* why it cannot be full; NULL while it can */
 
 /* What the plan's resolvers chose in this process.  Set at start-up. */
 static ElfW(Addr) chosen[PLAN_RESOLVERS_MAX];
 static bool guessed_right; /* all as the files have it */
 
 /* Found in ld.so's own structures rather than known; 0 until found. */
-static unsigned relacount_index;             /* of DT_RELACOUNT in l_info */
-static size_t scope_offset;                  /* bytes, of l_scope in struct link_map */
-static const struct r_scope_elem *global;    /* the global scope: start-up objects, then RTLD_GLOBAL ones */
+static unsigned relacount_index;          /* of DT_RELACOUNT in l_info */
+static size_t scope_offset;               /* bytes, of l_scope in struct link_map */
+static const struct r_scope_elem *global; /* the global scope: start-up objects, then RTLD_GLOBAL ones */
 
 static bool equal(const char *a, const char *b)
 {
@@ -150,7 +150,8 @@ static const char *last_component(const char *path)
 /* Verbose only: one line on standard error, in one write(2) unless a name is very long. */
 static void say(const char *first, const char *second, const char *third)
 {
-	const char *part[] = { "prelink-rtld: ", first, ": ", second, third ? ": " : "", third ? third : "", "\n" };
+	const char *part[] = { "prelink-rtld: ",   first, ": ", second, third ? ": " : "",
+			       third ? third : "", "\n" };
 	char line[512];
 	size_t used = 0;
 
@@ -213,8 +214,8 @@ static bool link_map_known(struct link_map *map, const struct tags *tags)
 	return false;
 }
 
-/* Before glibc 2.35, any audit module makes all of DT_JMPREL lazy, -z now or not, and every lazy call index an array
- * of DT_PLTRELSZ / DT_RELAENT results.  Told by DT_NUM, which is 38 since 2.36. */
+/* Before glibc 2.35, any audit module makes all of DT_JMPREL lazy, -z now or not, and every lazy call index
+ * an array of DT_PLTRELSZ / DT_RELAENT results.  Told by DT_NUM, which is 38 since 2.36. */
 static bool always_lazy(void)
 {
 	return relacount_index < 38 + 6;
@@ -275,16 +276,19 @@ static void make_full(struct object *object)
 		*(ElfW(Addr) *)(bias + value[i].address) = value[i].value;
 	const struct plan_fixup *fixup = plan_at(planned->fixup);
 	for (uint32_t i = 0; i < planned->fixup.count; i++)
-		*(ElfW(Addr) *)(bias + fixup[i].address) =
-			loaded[fixup[i].object]->map->l_addr + fixup[i].offset;
+		*(ElfW(Addr) *)(bias + fixup[i].address) = loaded[fixup[i].object]->map->l_addr +
+							   fixup[i].offset;
 
 	ElfW(Addr) residual = (ElfW(Addr))plan_at(planned->residual);
-	ElfW(Xword) bytes = (global_scope_grown() ? planned->residual.count : planned->certain) * sizeof(ElfW(Rela));
+	ElfW(Xword) bytes = (global_scope_grown() ? planned->residual.count : planned->certain) *
+			    sizeof(ElfW(Rela));
 	if (planned->way == PLAN_JMPREL) {
 		/* Not lazy, so nothing ever asks for an entry of the real DT_JMPREL by its number. */
 		if (info[DT_RELASZ]) {
 			program_relasz.d_un.d_val = relacount_index && info[relacount_index] ?
-				info[relacount_index]->d_un.d_val * sizeof(ElfW(Rela)) : 0;
+							    info[relacount_index]->d_un.d_val *
+								    sizeof(ElfW(Rela)) :
+							    0;
 			info[DT_RELASZ] = &program_relasz;
 		}
 		object->table = (ElfW(Dyn)){ DT_JMPREL, { residual } };
@@ -311,7 +315,7 @@ static void ask_resolvers(void)
 
 	guessed_right = true;
 	for (uint32_t i = 0; i < plan->resolver.count; i++) {
-		chosen[i] = ((ElfW(Addr) (*)(void))resolver[i].resolver)();
+		chosen[i] = ((ElfW(Addr)(*)(void))resolver[i].resolver)();
 		guessed_right &= chosen[i] == resolver[i].guess;
 	}
 }
@@ -386,7 +390,8 @@ static bool is_planned(const struct link_map *map, const struct plan_object *pla
 	if ((ElfW(Addr))map->l_ld != map->l_addr + planned->dynamic)
 		return false;
 	const uint32_t *identity;
-	if ((planned->flags & PLAN_UNPLACED) && planned->note) /* its first page is mapped, whatever file it is */
+	if ((planned->flags & PLAN_UNPLACED) &&
+	    planned->note) /* its first page is mapped, whatever file it is */
 		identity = (const uint32_t *)(map->l_addr + planned->note);
 	else if ((planned->flags & PLAN_UNPLACED) || map->l_addr == 0)
 		identity = tags->identity;
@@ -476,7 +481,8 @@ static bool global_scope_known(void)
 {
 	for (uint32_t i = plan->scope; i < global->r_nlist; i++) {
 		uint32_t index = plan->startup;
-		while (index < plan->object.count && !(loaded[index] && loaded[index]->map == global->r_list[i]))
+		while (index < plan->object.count &&
+		       !(loaded[index] && loaded[index]->map == global->r_list[i]))
 			index++;
 		if (index == plan->object.count)
 			return false;
@@ -491,7 +497,8 @@ static void open_unknown(struct object *object, const struct tags *tags)
 	batch_why = "it comes with an object that is not in the plan";
 	if (table_has(plan->name, plan_hash(last_component(object->map->l_name))) ||
 	    (tags->soname && tags->strtab &&
-	     table_has(plan->name, plan_hash((const char *)tags->strtab->d_un.d_ptr + tags->soname->d_un.d_val))))
+	     table_has(plan->name,
+		       plan_hash((const char *)tags->strtab->d_un.d_ptr + tags->soname->d_un.d_val))))
 		spoiled = true;
 }
 
@@ -587,10 +594,11 @@ static bool table_fits(struct plan_table table, size_t record)
 static bool plan_sound(void)
 {
 	if (plan->magic != PLAN_MAGIC || plan->size < sizeof *plan ||
-	    !table_fits(plan->object, sizeof(struct plan_object)) || !table_fits(plan->name, sizeof(uint32_t)) ||
-	    plan->object.count > PLAN_OBJECTS_MAX || plan->startup <= PLAN_FIRST_LIBRARY ||
-	    plan->startup > plan->unplaced || plan->unplaced > plan->object.count ||
-	    plan->resolver.count > PLAN_RESOLVERS_MAX || !table_fits(plan->resolver, sizeof(struct plan_resolver)))
+	    !table_fits(plan->object, sizeof(struct plan_object)) ||
+	    !table_fits(plan->name, sizeof(uint32_t)) || plan->object.count > PLAN_OBJECTS_MAX ||
+	    plan->startup <= PLAN_FIRST_LIBRARY || plan->startup > plan->unplaced ||
+	    plan->unplaced > plan->object.count || plan->resolver.count > PLAN_RESOLVERS_MAX ||
+	    !table_fits(plan->resolver, sizeof(struct plan_resolver)))
 		return false;
 	objects = plan_at(plan->object);
 	for (uint32_t i = 0; i < plan->object.count; i++) {
@@ -607,13 +615,13 @@ static bool plan_sound(void)
 	return true;
 }
 
-/* glibc before 2.36 may find that it has nothing to relocate, by a list of libraries in the program (liblist.h); but with
- * an audit module it gives no static TLS to an object that it does not relocate.  So the list becomes an empty one,
- * which never matches. */
+/* glibc before 2.36 may find that it has nothing to relocate, by a list of libraries in the program
+ * (liblist.h); but with an audit module it gives no static TLS to an object that it does not relocate.  So
+ * the list becomes an empty one, which never matches. */
 static void drop_liblist(struct link_map *map)
 {
 	ElfW(Dyn) **info = ((struct rtld_map *)map)->l_info;
-	size_t count = sizeof ((struct rtld_map *)map)->l_info / sizeof *info;
+	size_t count = sizeof((struct rtld_map *)map)->l_info / sizeof *info;
 
 	for (ElfW(Dyn) *dyn = map->l_ld; dyn->d_tag != DT_NULL; dyn++)
 		for (size_t i = 35; dyn->d_tag == DT_GNU_LIBLISTSZ && i < count; i++)
@@ -689,7 +697,8 @@ static void read_variable(const char *variable)
 		off = off || equal(value, "off");
 		verbose = equal(value, "verbose");
 	} else if ((value = after(variable, "LD_DEBUG="))) {
-		off = off || contains(value, "bindings") || contains(value, "symbols") || contains(value, "all");
+		off = off || contains(value, "bindings") || contains(value, "symbols") ||
+		      contains(value, "all");
 	} else if ((value = after(variable, "LD_AUDIT="))) {
 		off = off || (*value && !only_us(value));
 	} else if ((value = after(variable, "LD_BIND_NOW=")) || (value = after(variable, "LD_PROFILE="))) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* runtime RUNS REMOVE ROOT-A ROOT-B PROGRAM [ARGUMENT...]: runs PROGRAM in both roots by turns, RUNS times each after
- * one run each that does not count, and prints for each run: A or B, user and system time in nanoseconds, page faults.
- * REMOVE (a path inside the root, or -) is removed before each run.  RUNTIME_LD_DEBUG becomes LD_DEBUG of PROGRAM. */
+/* runtime RUNS REMOVE ROOT-A ROOT-B PROGRAM [ARGUMENT...]: runs PROGRAM in both roots by turns, RUNS times
+ * each after one run each that does not count, and prints for each run: A or B, user and system time in
+ * nanoseconds, page faults.  REMOVE (a path inside the root, or -) is removed before each run.
+ * RUNTIME_LD_DEBUG becomes LD_DEBUG of PROGRAM. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,7 +42,8 @@ static void run(const char *root, const char *remove, char **command, const char
 	if (print)
 		printf("%s %ld %ld\n", print,
 		       (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000L +
-		       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000L, usage.ru_minflt);
+			       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000L,
+		       usage.ru_minflt);
 }
 
 int main(int argc, char **argv)

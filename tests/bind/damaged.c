@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Binds damaged objects in every way: damaged PROGRAM LIBRARY, names of damaged files on standard input.  Each
- * is bound alone, as a dependency of PROGRAM, as its plugin, and as a program itself, next to LIBRARY, with
- * everything that prelink does with the results but writing files.  Prints how many were taken for sound. */
+/* Binds damaged objects in every way: damaged PROGRAM LIBRARY, names of damaged files on standard input.
+ * Each is bound alone, as a dependency of PROGRAM, as its plugin, and as a program itself, next to LIBRARY,
+ * with everything that prelink does with the results but writing files.  Prints how many were taken for
+ * sound. */
 #include <stdio.h>
 #include <stdlib.h>
 

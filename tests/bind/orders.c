@@ -23,9 +23,9 @@ struct play {
 	struct bind *bind;
 	struct universe universe;
 	struct object *program;
-	struct decision_list *decided;  /* by object->index */
-	struct object_list main_scope;  /* as it grows */
-	bool *loaded, *global;          /* by object->index: in the process; in main_scope */
+	struct decision_list *decided; /* by object->index */
+	struct object_list main_scope; /* as it grows */
+	bool *loaded, *global;         /* by object->index: in the process; in main_scope */
 	struct searchlist main_list, local;
 	struct unique_table unique;
 	struct binding_list bindings;
@@ -76,14 +76,16 @@ static void decide(struct play *play, struct object_table *table)
 		}
 	}
 	printf("%zu at start-up, %zu beyond; relative %zu, done %zu, value %zu, fixup %zu, ifunc %zu, "
-	       "lazy %zu, residual %zu", play->universe.startup->count, play->universe.plugin_side.count, relative,
+	       "lazy %zu, residual %zu",
+	       play->universe.startup->count, play->universe.plugin_side.count, relative,
 	       kinds[DECISION_DONE], kinds[DECISION_VALUE], kinds[DECISION_FIXUP], kinds[DECISION_IFUNC],
 	       kinds[DECISION_LAZY], kinds[DECISION_RESIDUAL]);
 	for (enum decision_reason k = REASON_TLS; k < REASONS; k++)
 		if (reasons[k])
 			printf(", %s %zu", decision_reason_text(k), reasons[k]);
 	printf("; %zu while the main scope has not grown; %zu objects keep their PLT, %zu differ with "
-	       "DEEPBIND; pages written %zu -> %zu\n", ungrown, keep_plt, deepbind, before, after);
+	       "DEEPBIND; pages written %zu -> %zu\n",
+	       ungrown, keep_plt, deepbind, before, after);
 }
 
 /* What BINDING really gives, against DECISION. */
@@ -153,8 +155,8 @@ static void compare(struct play *play, struct object *object, const struct bind_
 		if ((right && reachable && known) || play->wrong++ > 20)
 			continue;
 		printf("%s: 0x%llx %s: decided 0x%llx, really 0x%llx%s%s (%s%s)\n", object->path,
-		       (unsigned long long)decision->address, binding_name(decided->object, binding, &version),
-		       (unsigned long long)decision->value,
+		       (unsigned long long)decision->address,
+		       binding_name(decided->object, binding, &version), (unsigned long long)decision->value,
 		       (unsigned long long)binding_target(decided->object, binding).value,
 		       reachable ? "" : ", out of reach", known ? "" : ", unique and not entered",
 		       grown ? "grown" : "not grown", scope->deepbind ? ", deepbind" : "");
@@ -174,8 +176,10 @@ static void grow(struct play *play, const struct object_list *scope)
 
 static void open_plugin(struct play *play, struct object *root, int mode)
 {
-	const struct bind_scope scope = { .global = &play->main_list, .local = &play->local,
-					  .deepbind = mode == 2, .unique = &play->unique };
+	const struct bind_scope scope = { .global = &play->main_list,
+					  .local = &play->local,
+					  .deepbind = mode == 2,
+					  .unique = &play->unique };
 
 	if (!play->loaded[root->index]) {
 		searchlist_set(&play->local, play->bind, &root->scope, NULL);
@@ -257,7 +261,8 @@ int main(int count, char **word)
 	for (int i = 0; i < atoi(word[2]); i++)
 		play_process(&play, &table, i % 3 + 1);
 	printf("%s processes, %zu objects loaded, %zu relocations, %zu compared, %zu left to ld.so, "
-	       "%zu wrong\n", word[2], play.loads, play.bound, play.compared, play.left, play.wrong);
+	       "%zu wrong\n",
+	       word[2], play.loads, play.bound, play.compared, play.left, play.wrong);
 	for (size_t i = 0; i < table.count; i++)
 		decision_list_release(&play.decided[i]);
 	free(play.decided);

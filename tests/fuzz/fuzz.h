@@ -12,12 +12,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What has to hold whatever the input is. */
-#define REQUIRE(condition)                                                                   \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
+#define REQUIRE(condition)                                                                        \
+	do {                                                                                      \
+		if (!(condition)) {                                                               \
 			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                             \
-		}                                                                            \
+			abort();                                                                  \
+		}                                                                                 \
 	} while (0)
 
 #endif

@@ -21,7 +21,8 @@ static void read_symbols(const struct elf_image *image, const struct dynamic *dy
 	if (symbols_load(&symbols, image, dynamic))
 		return;
 	for (uint32_t i = 0; i < symbols.count && i < 64; i++) {
-		struct symbol_query query = { .version = symbols_reference(&symbols, i), .class = classes[i % 3] };
+		struct symbol_query query = { .version = symbols_reference(&symbols, i),
+					      .class = classes[i % 3] };
 		GElf_Sym symbol;
 
 		symbols_get(&symbols, i, &symbol);

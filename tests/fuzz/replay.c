@@ -34,12 +34,8 @@ static size_t damage(uint8_t *data, size_t size)
 	if (dice(2))
 		at %= 256;
 	switch (dice(5)) {
-	case 0:
-		data[at] ^= (uint8_t)(1u << dice(8));
-		break;
-	case 1:
-		data[at] = (uint8_t)dice(256);
-		break;
+	case 0: data[at] ^= (uint8_t)(1u << dice(8)); break;
+	case 1: data[at] = (uint8_t)dice(256); break;
 	case 2:
 		if (at + width <= size)
 			memcpy(data + at, &value, width);
@@ -48,8 +44,7 @@ static size_t damage(uint8_t *data, size_t size)
 		if (at + length <= size && from + length <= size)
 			memmove(data + at, data + from, length);
 		break;
-	case 4:
-		return dice(8) ? size : at + 1;
+	case 4: return dice(8) ? size : at + 1;
 	}
 	return size;
 }

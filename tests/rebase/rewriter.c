@@ -21,11 +21,20 @@
 #include "rewrite.h"
 
 static const char *const skip_names[] = {
-	[SKIP_SETID] = "setid", [SKIP_WRITABLE_DIR] = "writable directory", [SKIP_IMMUTABLE] = "immutable",
-	[SKIP_DEBUG_INFO] = "debug info", [SKIP_RELOCATION] = "relocation", [SKIP_TRAILING_DATA] = "trailing data",
-	[SKIP_NO_SECTIONS] = "no sections", [SKIP_LAYOUT_FULL] = "layout full", [SKIP_BLACKLISTED] = "blacklisted",
-	[SKIP_MALFORMED] = "malformed", [SKIP_OTHER_MACHINE] = "other machine", [SKIP_LOADER] = "loader",
-	[SKIP_MISSING] = "missing", [SKIP_NO_ROOM] = "no room",
+	[SKIP_SETID] = "setid",
+	[SKIP_WRITABLE_DIR] = "writable directory",
+	[SKIP_IMMUTABLE] = "immutable",
+	[SKIP_DEBUG_INFO] = "debug info",
+	[SKIP_RELOCATION] = "relocation",
+	[SKIP_TRAILING_DATA] = "trailing data",
+	[SKIP_NO_SECTIONS] = "no sections",
+	[SKIP_LAYOUT_FULL] = "layout full",
+	[SKIP_BLACKLISTED] = "blacklisted",
+	[SKIP_MALFORMED] = "malformed",
+	[SKIP_OTHER_MACHINE] = "other machine",
+	[SKIP_LOADER] = "loader",
+	[SKIP_MISSING] = "missing",
+	[SKIP_NO_ROOM] = "no room",
 };
 
 static int write_file(const char *path, const struct stat *st, const struct elf_image *image)
@@ -47,7 +56,9 @@ static enum object_skip grow(void *context, const struct object *object, struct 
 	static const char text[] = "a string for .dynstr";
 	static unsigned char content[5000];
 	const unsigned int *tags = context;
-	struct exec_want want = { .bytes = sizeof content + 64, .strings = sizeof text, .tags = *tags, .tls = true };
+	struct exec_want want = {
+		.bytes = sizeof content + 64, .strings = sizeof text, .tags = *tags, .tls = true
+	};
 	struct exec_room room;
 	const char *why = NULL;
 
@@ -59,7 +70,8 @@ static enum object_skip grow(void *context, const struct object *object, struct 
 		printf("(%s) ", why ? why : "");
 		return skip;
 	}
-	GElf_Addr address = exec_room_section(&room, ".prelink.test", SHT_PROGBITS, 64, content, sizeof content);
+	GElf_Addr address = exec_room_section(&room, ".prelink.test", SHT_PROGBITS, 64, content,
+					      sizeof content);
 	uint64_t index = exec_room_string(&room, text);
 
 	if (!address || !index || exec_room_tag(&room, DT_CONFIG, address))
@@ -77,9 +89,11 @@ static enum object_skip grow(void *context, const struct object *object, struct 
 static void rewrite(bool library, const char *out_path, uint64_t address, const struct stat *st,
 		    const struct elf_image *present, int fd)
 {
-	struct object object = { .path = (char *)(uintptr_t)present->path, .st = *st,
+	struct object object = { .path = (char *)(uintptr_t)present->path,
+				 .st = *st,
 				 .kind = library ? OBJECT_LIBRARY : OBJECT_EXEC,
-				 .has_slot = library, .slot = address };
+				 .has_slot = library,
+				 .slot = address };
 	unsigned int tags = (unsigned int)address;
 	struct rewrite run = { .dry_run = true, .program = grow, .context = &tags };
 	struct elf_image original;
@@ -97,7 +111,8 @@ static void rewrite(bool library, const char *out_path, uint64_t address, const 
 	} else if (write_file(out_path, st, &out)) {
 		puts("cannot write");
 	} else {
-		puts(out.size == present->size && elf_image_same(&out, present, out.size) ? "ok unchanged" : "ok");
+		puts(out.size == present->size && elf_image_same(&out, present, out.size) ? "ok unchanged" :
+											    "ok");
 	}
 	elf_image_release(&out);
 	elf_image_release(&original);
@@ -122,8 +137,9 @@ static void command(char *line)
 		if ((strcmp(verb, "move") == 0 || strcmp(verb, "grow") == 0) && address)
 			rewrite(*verb == 'm', out, strtoull(address, NULL, 16), &st, &present, fd);
 		else if (strcmp(verb, "undo") == 0)
-			puts(!undo_present(&present) ? "not prelinked" :
-			     undo_image(&present) || write_file(out, &st, &present) ? "failed" : "ok");
+			puts(!undo_present(&present)                                ? "not prelinked" :
+			     undo_image(&present) || write_file(out, &st, &present) ? "failed" :
+										      "ok");
 		else
 			puts("usage");
 		elf_image_release(&present);

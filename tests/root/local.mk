@@ -4,5 +4,4 @@ TESTS += \
 	tests/root/disk_full.py \
 	tests/root/killed.py \
 	tests/root/programs.py \
-	tests/root/release.py \
 	tests/root/round_trip.py

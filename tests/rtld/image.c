@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image OUTPUT ROOT PROGRAM [ARGUMENT...]: runs PROGRAM in ROOT without address randomisation, and writes down what ld.so
- * made of each object's writable memory.
+/* image OUTPUT ROOT PROGRAM [ARGUMENT...]: runs PROGRAM in ROOT without address randomisation, and writes
+ * down what ld.so made of each object's writable memory.
  *
  * ld.so protects an object's RELRO pages (mprotect) right after it has relocated that object, at start-up and
  * in dlopen alike: there the object's writable segments are as relocation left them, before any constructor
  * ran.  Those are taken, and at the program's entry point once more those of every object that is there.
  *
  * OUTPUT gets one line for each page: WHEN PATH ADDRESS, and the page's 512 words are written, 4096 bytes, to
- * OUTPUT.pages.  OUTPUT may be "-": then only the kilobytes of each object that are private and dirty at the former
- * point are added up, and printed at the end.  Only the first thread of the first process is followed. */
+ * OUTPUT.pages.  OUTPUT may be "-": then only the kilobytes of each object that are private and dirty at the
+ * former point are added up, and printed at the end.  Only the first thread of the first process is
+ * followed. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
@@ -66,7 +67,8 @@ static void read_mappings(void)
 		mappings = realloc(mappings, (mapping_count + 1) * sizeof *mappings);
 		struct mapping *mapping = &mappings[mapping_count];
 		mapping->path[0] = 0;
-		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %4095[^\n]", &mapping->start, &mapping->end, mapping->path) >= 2)
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %4095[^\n]", &mapping->start, &mapping->end,
+			   mapping->path) >= 2)
 			mapping_count++;
 	}
 	fclose(maps);
@@ -100,7 +102,8 @@ static void take(const char *when, const char *path, unsigned long base)
 	}
 }
 
-/* Base of the object that ADDRESS is in: the lowest mapping of that file which no other file's lies between. */
+/* Base of the object that ADDRESS is in: the lowest mapping of that file which no other file's lies
+ * between. */
 static const struct mapping *object_at(unsigned long address)
 {
 	for (size_t i = 0; i < mapping_count; i++) {
@@ -220,7 +223,8 @@ int main(int argc, char **argv)
 		ptrace(PTRACE_GETREGS, child, 0, &registers);
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
 			inside = !inside;
-			if (inside && registers.orig_rax == SYS_mprotect && registers.rdx == 1 /* PROT_READ */)
+			if (inside && registers.orig_rax == SYS_mprotect &&
+			    registers.rdx == 1 /* PROT_READ */)
 				take_one(registers.rdi);
 		} else if (WSTOPSIG(status) == SIGTRAP && registers.rip == entry + 1) {
 			if (lines)

@@ -24,19 +24,18 @@ struct arguments {
 	bool libraries, quiet;
 };
 
-static const struct argp_option option_table[] = {
-	{ "root", 'r', "DIR", 0, NULL, 0 },
-	{ "ld-library-path", 'L', "LIST", 0, NULL, 0 },
-	{ "dynamic-linker", 'd', "PATH", 0, NULL, 0 },
-	{ "cpu", 'c', "WORDS", 0, "the processor, as in /proc/cpuinfo", 0 },
-	{ "blacklist", 'b', "PATTERN", 0, NULL, 0 },
-	{ "dereference", 'h', NULL, 0, NULL, 0 },
-	{ "with-plugins", 'p', NULL, 0, NULL, 0 },
-	{ "libraries", 'l', NULL, 0, "print libraries too", 0 },
-	{ "quiet", 'q', NULL, 0, "print totals only", 0 },
-	{ "jobs", 'j', "N", 0, NULL, 0 },
-	{ 0 }
-};
+static const struct argp_option option_table[] = { { "root", 'r', "DIR", 0, NULL, 0 },
+						   { "ld-library-path", 'L', "LIST", 0, NULL, 0 },
+						   { "dynamic-linker", 'd', "PATH", 0, NULL, 0 },
+						   { "cpu", 'c', "WORDS", 0,
+						     "the processor, as in /proc/cpuinfo", 0 },
+						   { "blacklist", 'b', "PATTERN", 0, NULL, 0 },
+						   { "dereference", 'h', NULL, 0, NULL, 0 },
+						   { "with-plugins", 'p', NULL, 0, NULL, 0 },
+						   { "libraries", 'l', NULL, 0, "print libraries too", 0 },
+						   { "quiet", 'q', NULL, 0, "print totals only", 0 },
+						   { "jobs", 'j', "N", 0, NULL, 0 },
+						   { 0 } };
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
@@ -44,44 +43,25 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	struct conf *conf = &a->conf;
 
 	switch (key) {
-	case 'r':
-		a->options.root = value;
-		break;
-	case 'L':
-		a->options.ld_library_path = value;
-		break;
-	case 'd':
-		a->options.dynamic_linker = value;
-		break;
-	case 'c':
-		a->cpu = value;
-		break;
+	case 'r': a->options.root = value; break;
+	case 'L': a->options.ld_library_path = value; break;
+	case 'd': a->options.dynamic_linker = value; break;
+	case 'c': a->cpu = value; break;
 	case 'b':
 		conf->blacklist = xreallocarray(conf->blacklist, conf->blacklist_count + 1, sizeof(char *));
 		conf->blacklist[conf->blacklist_count++] = value;
 		break;
-	case 'h':
-		a->options.dereference = true;
-		break;
-	case 'p':
-		a->options.with_plugins = true;
-		break;
-	case 'l':
-		a->libraries = true;
-		break;
-	case 'q':
-		a->quiet = true;
-		break;
-	case 'j':
-		a->options.jobs = (unsigned)atoi(value);
-		break;
+	case 'h': a->options.dereference = true; break;
+	case 'p': a->options.with_plugins = true; break;
+	case 'l': a->libraries = true; break;
+	case 'q': a->quiet = true; break;
+	case 'j': a->options.jobs = (unsigned)atoi(value); break;
 	case ARGP_KEY_ARG:
 		conf->entry = xreallocarray(conf->entry, conf->count + 1, sizeof *conf->entry);
 		conf->entry[conf->count++] = (struct conf_entry){ .path = value,
 								  .dereference = a->options.dereference };
 		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
+	default: return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
 }
@@ -114,7 +94,8 @@ static void print_all(const struct object_table *table, const struct arguments *
 
 		members += object->scope.count;
 		plugins += object->plugin_count;
-		if (!a->quiet && object->arch && (!library || (a->libraries && object->kind == OBJECT_LIBRARY)))
+		if (!a->quiet && object->arch &&
+		    (!library || (a->libraries && object->kind == OBJECT_LIBRARY)))
 			print_object(object);
 	}
 	printf("objects %zu members %zu plugins %zu\n", table->count, members, plugins);

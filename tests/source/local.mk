@@ -1,0 +1,3 @@
+# Tests of this area; one line each.
+TESTS += tests/source/format.py
+TESTS += tests/source/release.py
