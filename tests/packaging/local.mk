@@ -6,5 +6,6 @@ TESTS += \
 	tests/packaging/keep_fresh.py \
 	tests/packaging/manuals.py \
 	tests/packaging/rpm.py \
+	tests/packaging/upgrade.py \
 	tests/packaging/walk.py
 EXTRA_DIST += tests/packaging/machine.py

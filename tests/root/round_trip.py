@@ -10,7 +10,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import scratch_root
-from harness import elf_files, expect, fail, notegen
+from harness import elf_files, expect, fail, need, notegen, run
 from tree import differences
 from tree import snapshot as snapshot_of
 from whole_root import LOADER_SETS, add_notes, expect_no_temporaries, prelink_all, root_of, undo_all
@@ -58,6 +58,19 @@ def answers(root, asked):
         return list(pool.map(lambda pair: ask(root, *pair), asked))
 
 
+def lint(root):
+    """What eu-elflint says of each program, without numbers, which room for the plan changes."""
+    def complaints(path):
+        text = run(["eu-elflint", "--gnu-ld", path], status=None).stdout
+        # A string's offset (glibc, elf/dl-load.c), which it takes for an address: it looks right at address 0.
+        text = re.sub(r".*AUDIT value must point into loaded segment\n", "", text)
+        return {re.sub(r"0x[0-9a-f]+|\d+", "N", line) for line in text.split("\n")} - {"No errors", ""}
+
+    paths = list(elf_files(os.path.join(root, "usr/bin"), os.path.join(root, "usr/sbin")))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(paths, pool.map(complaints, paths)))
+
+
 def check(root):
     inside = len(os.path.realpath(root))
     asked = [(path[inside:], option)
@@ -73,12 +86,14 @@ def check(root):
     pristine = snapshot(root)
     hosts = re.findall(r"^(\S+): note added$", add_notes(root).stdout, re.MULTILINE)
     expect(len(hosts) >= 3, f"only {hosts} got a note")
-    with_notes = snapshot(root)
+    with_notes, linted = snapshot(root), lint(root)
     prelink_all(root)
     expect_no_temporaries(root)
     prelinked = snapshot(root)
     changed = sum(1 for path in with_notes if prelinked[path] != with_notes[path])
     expect(changed > programs, f"prelink -a changed only {changed} files")
+    new = {path: said - linted[path] for path, said in lint(root).items() if said - linted[path]}
+    expect(not new, f"eu-elflint finds more in {len(new)} of {len(linted)} programs: {list(new.items())[:5]}")
 
     # A few end while a thread of theirs still writes: what they say seldom, they say without us, too.
     suspect = {question: {answer, *answers(root, [question] * OFTEN)}
@@ -101,9 +116,11 @@ def check(root):
     notegen("remove", *hosts)
     lines = differences(pristine, snapshot(root))
     expect(not lines, "removing the notes left:\n" + "\n".join(lines))
-    print(f"{changed} files prelinked and given back bit for bit, {len(pristine)} compared")
+    print(f"{changed} files prelinked and given back bit for bit, {len(pristine)} compared; "
+          f"eu-elflint says nothing new of {len(linted)} programs")
 
 
+need("eu-elflint")
 check(root_of("tools", *LOADER_SETS))
 if os.environ.get("LONG"):
     for suite in SUITES:
