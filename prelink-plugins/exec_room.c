@@ -12,7 +12,7 @@ enum {
 	LOWEST = 65536,     /* where the kernel lets nobody map anything (vm.mmap_min_addr) */
 	TLS_ALIGN = 4096,
 	NOTES_LIMIT = 1024, /* bytes of notes that are moved to the front */
-	MORE_SEGMENTS = 2,  /* PT_TLS, and a PT_LOAD for a moved dynamic section */
+	MORE_SEGMENTS = 3,  /* a PT_LOAD for the room, PT_TLS, and a PT_LOAD for a moved dynamic section */
 };
 
 static uint64_t align_up(uint64_t value, uint64_t alignment)
@@ -278,8 +278,8 @@ static uint64_t room_size(const struct elf_image *image, const struct dynamic *d
 	return size + want->bytes + 2 * NOTES_LIMIT;
 }
 
-/* Shifts what the headers say of the file; FIRST is the first segment. */
-static void shift_headers(struct exec_room *room, GElf_Phdr *first)
+/* Shifts what the headers say of the file. */
+static void shift_headers(struct exec_room *room)
 {
 	struct elf_image *image = room->image;
 
@@ -288,13 +288,7 @@ static void shift_headers(struct exec_room *room, GElf_Phdr *first)
 	for (size_t i = 0; i < image->phnum; i++) {
 		GElf_Phdr *p = &image->phdr[i];
 
-		if (p == first) {
-			if (p->p_paddr == p->p_vaddr)
-				p->p_paddr -= room->front;
-			p->p_vaddr -= room->front;
-			p->p_filesz += room->front;
-			p->p_memsz += room->front;
-		} else if (p->p_type == PT_PHDR) {
+		if (p->p_type == PT_PHDR) {
 			p->p_offset = image->ehdr.e_phoff;
 			p->p_vaddr = p->p_paddr = room->base + p->p_offset;
 		} else if (p->p_type != PT_NULL && (p->p_offset || p->p_filesz)) {
@@ -304,6 +298,24 @@ static void shift_headers(struct exec_room *room, GElf_Phdr *first)
 	for (size_t i = 1; i < image->shnum; i++)
 		if (image->shdr[i].sh_type != SHT_NULL)
 			image->shdr[i].sh_offset += room->front;
+}
+
+/* Puts the room's segment before FIRST, which was the first one, in the program headers too: they are in
+ * ascending order of addresses (gABI). */
+static void add_segment(struct exec_room *room, GElf_Phdr *first)
+{
+	struct elf_image *image = room->image;
+	GElf_Phdr segment = { .p_type = PT_LOAD,
+			      .p_flags = PF_R,
+			      .p_vaddr = room->base,
+			      .p_paddr = first->p_paddr - (first->p_vaddr - room->base),
+			      .p_filesz = room->front,
+			      .p_memsz = room->front,
+			      .p_align = first->p_align };
+
+	memmove(first + 1, first, (size_t)(image->phdr + image->phnum - first) * sizeof *first);
+	*first = segment;
+	image->phnum++;
 }
 
 /* ---- The dynamic section ---- */
@@ -441,10 +453,14 @@ static void fill_room(struct exec_room *room, const struct dynamic *dynamic, con
 {
 	struct elf_image *image = room->image;
 
-	image->phdr = xreallocarray(image->phdr, image->phnum + MORE_SEGMENTS, sizeof *image->phdr);
-	shift_headers(room, first_load(image));
-	room->next = align_up(elf_ehdr_size(image) + (image->phnum + MORE_SEGMENTS) * elf_phdr_size(image),
-			      16);
+	size_t segments = image->phnum + MORE_SEGMENTS;
+
+	image->phdr = xreallocarray(image->phdr, segments, sizeof *image->phdr);
+	GElf_Phdr *first = first_load(image);
+
+	shift_headers(room);
+	add_segment(room, first);
+	room->next = align_up(elf_ehdr_size(image) + segments * elf_phdr_size(image), 16);
 	room->dynamic_at = dynamic->offset + room->front;
 	room->dynamic_count = dynamic->count;
 	room->dynamic_room = dynamic->count + 1 + dynamic->spare;

@@ -3,17 +3,18 @@
  * sections of our own.
  *
  * The room is at the front.  The file's contents shift up by whole pages, and what is needed goes between
- * the ELF header and them, inside the first PT_LOAD, which grows downwards:
+ * the ELF header and them, in a PT_LOAD of its own before all others:
  *
  *     ELF header, program headers, notes, [TLS template], .dynstr, new sections, | the old file
  *
  * So the program headers stay right behind the ELF header, where the kernel (AT_PHDR), strip and
- * debuggers look for them, the build-id stays in the page that core files keep, and everything new that is
- * read-only lies in one read-only segment.
+ * debuggers look for them, the build-id stays in the page that core files keep, and everything new lies in
+ * one segment that is read-only, also where the first one of the old file is its text.  (Where that is
+ * read-only too, the kernel makes one mapping of both.)
  *
- *   - ET_EXEC: the first segment's p_vaddr goes down; no other address changes.
- *   - PIE: the first segment's p_vaddr stays, all else is moved up by rebase_image().  An address of the
- *     original is exec_room.shift lower.
+ *   - ET_EXEC: the new segment lies below the others; no address changes.
+ *   - PIE: the new segment has the first one's address, all else is moved up by rebase_image().  An address
+ *     of the original is exec_room.shift lower.
  *
  * The bytes of the old ELF header and program headers stay where the rest of the old file puts
  * them: that is where the program's own __ehdr_start points, and they are still true of it.
