@@ -452,7 +452,6 @@ static void fill_room(struct exec_room *room, const struct dynamic *dynamic, con
 		      uint64_t page)
 {
 	struct elf_image *image = room->image;
-
 	size_t segments = image->phnum + MORE_SEGMENTS;
 
 	image->phdr = xreallocarray(image->phdr, segments, sizeof *image->phdr);
