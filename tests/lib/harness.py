@@ -10,6 +10,7 @@ says what was expected and what was seen.  `make check` runs all, in parallel; o
 import atexit
 import faulthandler
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,14 @@ def compile_c(source, output, *flags, compiler="gcc", language=None):
     language = language or ("c++" if compiler.endswith("++") else "c")
     run([compiler, "-x", language, "-o", output, "-", *flags], input=source)
     return output
+
+
+def lint(path, known=None):
+    """What eu-elflint says is wrong with the ELF file PATH, without its name and numbers, which rewriting changes; KNOWN,
+    a regular expression, is what may be said of it all the same."""
+    text = run(["eu-elflint", "--gnu-ld", path], status=None).stdout.replace(path, "")
+    return {re.sub(r"0x[0-9a-f]+|\[ *\d+\]|\d+", "N", line) for line in text.split("\n")
+            if line.strip() and line != "No errors" and not (known and re.search(known, line))}
 
 
 def read(path):

@@ -27,6 +27,10 @@ LOADERS = {
                  "print STDERR 'ready'; <STDIN>"), {"ready": "ready"}),
 }
 LOADER_SETS = ("xine", "python", "perl")
+# Programs that act whatever they are asked, or only on the system as a whole.
+LEFT_OUT = {"chroot", "init", "telinit", "reboot", "halt", "poweroff", "shutdown", "runlevel",
+            "killall5",  # signals every process it may, whatever it is asked
+            "unix_chkpwd", "unix_update"}  # wait ten seconds before they refuse
 
 
 def module():
@@ -52,6 +56,11 @@ def root_of(*names, **keywords):
 def add_notes(root):
     """Adds the notes of all manifests to the hosts that ROOT has; returns the messages."""
     return notegen("add", "-v", "--root", root, "--manifest-dir", os.path.join(harness.SOURCE, "manifests"))
+
+
+def noted(said):
+    """The files that got a note, as `notegen add -v` SAID."""
+    return re.findall(r"^(\S+): note added$", said, re.MULTILINE)
 
 
 def prelink_all(root, *options, **keywords):

@@ -4,8 +4,9 @@
  * answers each with one line, "ok" or why not:
  *
  *     move IN OUT ADDRESS     IN, a library, moved to ADDRESS (hexadecimal), as OUT
- *     grow IN OUT TAGS        IN, an executable, given room for a section of 5000 bytes, a string, TAGS
- *                             (hexadecimal) dynamic entries and, where possible, larger static TLS
+ *     grow IN OUT TAGS        IN, an executable, given room for a section of 5000 bytes (2 MB where TAGS is
+ *                             above 2), a string, TAGS (hexadecimal) dynamic entries and, where possible,
+ *                             larger static TLS
  *     undo IN OUT             the original of IN as OUT
  *
  * IN that is prelinked already is undone in memory first.  OUT gets IN's mode and times. */
@@ -54,11 +55,10 @@ static enum object_skip grow(void *context, const struct object *object, struct 
 			     struct undo *undo, bool *changed)
 {
 	static const char text[] = "a string for .dynstr";
-	static unsigned char content[5000];
+	static unsigned char content[2 << 20]; /* more than rewrite.c leaves before a copy (FRONT) */
 	const unsigned int *tags = context;
-	struct exec_want want = {
-		.bytes = sizeof content + 64, .strings = sizeof text, .tags = *tags, .tls = true
-	};
+	size_t size = *tags > 2 ? sizeof content : 5000;
+	struct exec_want want = { .bytes = size + 64, .strings = sizeof text, .tags = *tags, .tls = true };
 	struct exec_room room;
 	const char *why = NULL;
 
@@ -70,8 +70,7 @@ static enum object_skip grow(void *context, const struct object *object, struct 
 		printf("(%s) ", why ? why : "");
 		return skip;
 	}
-	GElf_Addr address = exec_room_section(&room, ".prelink.test", SHT_PROGBITS, 64, content,
-					      sizeof content);
+	GElf_Addr address = exec_room_section(&room, ".prelink.test", SHT_PROGBITS, 64, content, size);
 	uint64_t index = exec_room_string(&room, text);
 
 	if (!address || !index || exec_room_tag(&room, DT_CONFIG, address))

@@ -5,20 +5,15 @@ nothing; undoing gives back every file, bit for bit, with mode, owner, time, att
 
 With LONG=1 much more of Debian 12, 13 and sid, some 30 GB; SUITES=NAME: of that release alone."""
 import os
-import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import scratch_root
-from harness import elf_files, expect, fail, need, notegen, run
+from harness import elf_files, expect, fail, lint, need, notegen
 from tree import differences
 from tree import snapshot as snapshot_of
-from whole_root import LOADER_SETS, add_notes, expect_no_temporaries, prelink_all, root_of, undo_all
+from whole_root import LEFT_OUT, LOADER_SETS, add_notes, expect_no_temporaries, noted, prelink_all, root_of, undo_all
 
-# Programs that act whatever they are asked, or only on the system as a whole.
-LEFT_OUT = {"chroot", "init", "telinit", "reboot", "halt", "poweroff", "shutdown", "runlevel",
-            "killall5",  # signals every process it may, whatever it is asked
-            "unix_chkpwd", "unix_update"}  # wait ten seconds before they refuse
 OFTEN = 20  # times that a program is asked again that answered otherwise
 
 # What LONG=1 adds to the tools, in each of the releases.
@@ -58,17 +53,12 @@ def answers(root, asked):
         return list(pool.map(lambda pair: ask(root, *pair), asked))
 
 
-def lint(root):
-    """What eu-elflint says of each program, without numbers, which room for the plan changes."""
-    def complaints(path):
-        text = run(["eu-elflint", "--gnu-ld", path], status=None).stdout
-        # A string's offset (glibc, elf/dl-load.c), which it takes for an address: it looks right at address 0.
-        text = re.sub(r".*AUDIT value must point into loaded segment\n", "", text)
-        return {re.sub(r"0x[0-9a-f]+|\d+", "N", line) for line in text.split("\n")} - {"No errors", ""}
-
+def lint_programs(root):
+    """What eu-elflint says of each program: it takes a string's offset (glibc, elf/dl-load.c) for an address, which looks
+    right at address 0."""
     paths = list(elf_files(os.path.join(root, "usr/bin"), os.path.join(root, "usr/sbin")))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(paths, pool.map(complaints, paths)))
+        return dict(zip(paths, pool.map(lambda path: lint(path, "AUDIT value must point into loaded segment$"), paths)))
 
 
 def check(root):
@@ -84,15 +74,15 @@ def check(root):
     expect(len(steady) > programs, f"only {len(steady)} answers of {programs} programs are steady")
 
     pristine = snapshot(root)
-    hosts = re.findall(r"^(\S+): note added$", add_notes(root).stdout, re.MULTILINE)
+    hosts = noted(add_notes(root).stdout)
     expect(len(hosts) >= 3, f"only {hosts} got a note")
-    with_notes, linted = snapshot(root), lint(root)
+    with_notes, linted = snapshot(root), lint_programs(root)
     prelink_all(root)
     expect_no_temporaries(root)
     prelinked = snapshot(root)
     changed = sum(1 for path in with_notes if prelinked[path] != with_notes[path])
     expect(changed > programs, f"prelink -a changed only {changed} files")
-    new = {path: said - linted[path] for path, said in lint(root).items() if said - linted[path]}
+    new = {path: said - linted[path] for path, said in lint_programs(root).items() if said - linted[path]}
     expect(not new, f"eu-elflint finds more in {len(new)} of {len(linted)} programs: {list(new.items())[:5]}")
 
     # A few end while a thread of theirs still writes: what they say seldom, they say without us, too.
