@@ -4,7 +4,7 @@
  * answers each with one line, "ok" or why not:
  *
  *     move IN OUT ADDRESS     IN, a library, moved to ADDRESS (hexadecimal), as OUT
- *     grow IN OUT TAGS        IN, an executable, given room for a section of 5000 bytes (2 MB where TAGS is
+ *     grow IN OUT TAGS        IN, an executable, given room for a section of 5000 bytes (over 1 MB where TAGS is
  *                             above 2), a string, TAGS (hexadecimal) dynamic entries and, where possible,
  *                             larger static TLS
  *     undo IN OUT             the original of IN as OUT
@@ -55,7 +55,7 @@ static enum object_skip grow(void *context, const struct object *object, struct 
 			     struct undo *undo, bool *changed)
 {
 	static const char text[] = "a string for .dynstr";
-	static unsigned char content[2 << 20]; /* more than rewrite.c leaves before a copy (FRONT) */
+	static unsigned char content[(1 << 20) + 1]; /* more than rewrite.c leaves before a copy (FRONT) */
 	const unsigned int *tags = context;
 	size_t size = *tags > 2 ? sizeof content : 5000;
 	struct exec_want want = { .bytes = size + 64, .strings = sizeof text, .tags = *tags, .tls = true };
