@@ -360,6 +360,16 @@ static struct object *object_new(struct link_map *map)
 	return object;
 }
 
+/* The object that COOKIE stands for; NULL where it is not one of ours.  ld.so hands us cookies that it never
+ * let us set, whose value is its own link map (glibc, _dl_new_object()): those of the maps that stand for itself
+ * in a namespace that dlmopen made, and of what a failing dlopen takes back before la_objopen() came. */
+static struct object *object_of(uintptr_t cookie)
+{
+	uintptr_t at = cookie - (uintptr_t)pool;
+
+	return at < sizeof pool && at % sizeof *pool == 0 ? &pool[at / sizeof *pool] : NULL;
+}
+
 static void batch_clear(void)
 {
 	batch = NULL;
@@ -776,9 +786,9 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 EXPORT unsigned int la_objclose(uintptr_t *cookie);
 EXPORT unsigned int la_objclose(uintptr_t *cookie)
 {
-	struct object *object = (struct object *)*cookie;
+	struct object *object = object_of(*cookie);
 
-	if (!object || object == &program_object)
+	if (!object)
 		return 0;
 	batch_clear(); /* a dlopen that failed half way is taken back before any other la_activity() */
 	if (object->index != NO_INDEX && started && loaded[object->index] == object)

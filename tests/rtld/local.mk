@@ -2,6 +2,7 @@
 TESTS += tests/rtld/module.py
 TESTS += tests/rtld/levels.py
 TESTS += tests/rtld/cases.py
+TESTS += tests/rtld/namespaces.py
 TESTS += tests/rtld/shadowed.py
 TESTS += tests/rtld/ifunc.py
 TESTS += tests/rtld/images.py
