@@ -1,8 +1,7 @@
 # The plugin note: its library (shared with prelink) and its command line.
-noinst_LIBRARIES += notegen/lib/libnote.a
-notegen_lib_libnote_a_SOURCES = \
+noinst_LIBRARIES += notegen/lib/libcommon.a
+notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/diag.c notegen/lib/diag.h \
-	notegen/lib/elf_append.c notegen/lib/elf_append.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
 	notegen/lib/elf_memory.c notegen/lib/elf_memory.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
@@ -22,6 +21,7 @@ notegen_notegen_SOURCES = \
 	notegen/add.c \
 	notegen/check.c \
 	notegen/edit.c notegen/edit.h \
+	notegen/elf_append.c notegen/elf_append.h \
 	notegen/found.c notegen/found.h \
 	notegen/hosts.c notegen/hosts.h \
 	notegen/manifest.c notegen/manifest.h notegen/manifest_print.c \
@@ -29,6 +29,6 @@ notegen_notegen_SOURCES = \
 	notegen/remove.c \
 	notegen/show.c \
 	notegen/suggest.c
-notegen_notegen_LDADD = notegen/lib/libnote.a $(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
+notegen_notegen_LDADD = notegen/lib/libcommon.a $(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
 
 dist_man_MANS += notegen/notegen.1 notegen/plugin-manifest.5

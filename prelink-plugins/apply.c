@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 
 #include "diag.h"
-#include "liblist.h"
+#include "plan/liblist.h"
 #include "outfile.h"
-#include "rewrite.h"
+#include "rewrite/rewrite.h"
 #include "threads.h"
-#include "verify.h"
+#include "rewrite/verify.h"
 
 void apply_init(struct apply *apply, const struct root *root, struct object_table *table,
 		const struct options *options)

@@ -5,7 +5,7 @@
  *     apply_init(&apply, &root, &table, &options);
  *     apply_bind(&apply);         // values of libraries (bind.h)
  *     apply_libraries(&apply);    // moved, filled in, replaced (rebase.h, rewrite.h)
- *     apply_programs(&apply);     // plans made and attached (universe.h, plan.h, rewrite.h)
+ *     apply_programs(&apply);     // plans made and attached (decide.h, plan.h, rewrite.h)
  *     apply_release(&apply);
  *
  * Objects with `skip` set, or an `outcome` already, are passed over; each function sets the `outcome` of
@@ -13,10 +13,10 @@
 #ifndef APPLY_H
 #define APPLY_H
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "options.h"
-#include "plan.h"
-#include "print.h"
+#include "plan/plan.h"
+#include "say/print.h"
 
 /* Where programs find the run-time module, inside the root. */
 #define RUNTIME_MODULE PKGLIBDIR "/prelink-rtld.so"

@@ -13,7 +13,7 @@
 #include <pthread.h>
 
 #include "arch/arch.h"
-#include "dynamic.h"
+#include "elf/dynamic.h"
 #include "note.h"
 #include "pattern.h"
 #include "root.h"

@@ -11,7 +11,7 @@
  * Slots: user space is 48 bits wide, or 39 on small kernels (Android, some boards with 4 KB pages),
  * where it ends at 0x8000000000; libraries go down from there, PIEs are at two thirds of it,
  * 0x5555555000 and up.  [0x3000000000, 0x4000000000) is free in both. */
-#include "arch.h"
+#include "arch/arch.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 and FLAG_AARCH64_LIB64 of glibc's sysdeps/generic/ldconfig.h. */
 #define CACHE_AARCH64 0x0a03

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The machines we know; see arch.h. */
-#include "arch.h"
+#include "arch/arch.h"
 
 static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386, &arch_aarch64 };
 

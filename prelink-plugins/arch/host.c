@@ -5,7 +5,7 @@
  * itself.  ld.so of x86 asks the processor, and so the instruction that asks is repeated here for those
  * capabilities that take no help from the kernel; what takes it (the wide registers) the kernel lists when it
  * gives it. */
-#include "arch.h"
+#include "arch/arch.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
  * 0x08048000 followed by the heap.  [0x41000000, 0x50000000) is the range of prelink(8): below every
  * place that randomisation can give a PIE, and 900 MB above ET_EXEC for its heap.  On a kernel with
  * 3 GB of user space (mmap_base near 0xb7f00000, PIEs near 0x80000000 in old kernels) it is as free. */
-#include "arch.h"
+#include "arch/arch.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 of glibc's sysdeps/generic/ldconfig.h; the machine has no bits there. */
 #define CACHE_I386 0x0003

@@ -15,7 +15,7 @@
  *
  * PC32, 32 and their like are 32 bits wide and only in text, or in data built for the small code model
  * without -fPIC: ld.so accepts them, and we leave them to it.  RELATIVE64 is x32's. */
-#include "arch.h"
+#include "arch/arch.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 and FLAG_X8664_LIB64 of glibc's sysdeps/generic/ldconfig.h. */
 #define CACHE_X86_64 0x0303

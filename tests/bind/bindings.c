@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind.h"
+#include "bind/bind.h"
 #include "diag.h"
 
 static struct object **table;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "diag.h"
-#include "universe.h"
+#include "plan/decide.h"
 
 static struct object *new_object(const char *path, size_t index, enum object_kind kind)
 {

@@ -12,11 +12,11 @@ from harness import SOURCE, expect, fail, need, read, run, scratch, write
 
 TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.version_r", ".gnu.version_d", ".rela.dyn",
           ".rela.plt", ".rel.dyn", ".rel.plt", ".relr.dyn", ".dynamic", ".data.rel.ro", ".got"}
-PARTS = ["prelink-plugins/symbols.c", "prelink-plugins/bind.c", "prelink-plugins/definers.c", "prelink-plugins/wanted.c",
-         "prelink-plugins/searchlist.c", "prelink-plugins/lookup.c", "prelink-plugins/target.c",
-         "prelink-plugins/ifunc.c", "prelink-plugins/universe.c",
-         "prelink-plugins/shadowed.c", "prelink-plugins/resident.c",
-         "prelink-plugins/dynamic.c", "prelink-plugins/object.c", "prelink-plugins/arch/arch.c",
+PARTS = ["prelink-plugins/elf/symbols.c", "prelink-plugins/bind/bind.c", "prelink-plugins/bind/definers.c", "prelink-plugins/bind/asked.c",
+         "prelink-plugins/bind/searchlist.c", "prelink-plugins/bind/lookup.c", "prelink-plugins/bind/target.c",
+         "prelink-plugins/bind/ifunc.c", "prelink-plugins/plan/decide.c",
+         "prelink-plugins/plan/shadowed.c", "prelink-plugins/resident.c",
+         "prelink-plugins/elf/dynamic.c", "prelink-plugins/object.c", "prelink-plugins/arch/arch.c",
          "prelink-plugins/arch/x86_64.c", "prelink-plugins/arch/i386.c", "prelink-plugins/arch/aarch64.c"]
 LIBRARY = """
 int f1(void) { return 1; } int f2(void) { return 2; } int g3(void) { return 3; } __thread int t;

@@ -10,7 +10,7 @@ TESTS += \
 # Binds in scopes that a test spells out; opens plugins; plays the loading of plugins in any order.
 check_PROGRAMS += tests/bind/bindings tests/bind/load tests/bind/orders
 tests_bind_bindings_SOURCES = tests/bind/bindings.c
-tests_bind_bindings_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a $(LIBELF_LIBS)
+tests_bind_bindings_LDADD = prelink-plugins/libprelink.a notegen/lib/libcommon.a $(LIBELF_LIBS)
 tests_bind_load_SOURCES = tests/bind/load.c
 tests_bind_load_LDADD = -ldl
 tests_bind_orders_SOURCES = tests/bind/orders.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Does what universe.h decides hold, whatever is loaded before, by whom, and how?
+/* Does what decide.h decides hold, whatever is loaded before, by whom, and how?
  *
  *     orders SEED ROUNDS PROGRAM PLUGIN...
  *
@@ -14,10 +14,10 @@
 #include <stdlib.h>
 
 #include "diag.h"
-#include "gather.h"
-#include "scope.h"
-#include "target.h"
-#include "universe.h"
+#include "gather/gather.h"
+#include "scope/scope.h"
+#include "bind/target.h"
+#include "plan/decide.h"
 
 struct play {
 	struct bind *bind;

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-#include "dynamic.h"
+#include "elf/dynamic.h"
 #include "elf_append.h"
 #include "note.h"
-#include "symbols.h"
+#include "elf/symbols.h"
 
 #define ADDED ".added"
 

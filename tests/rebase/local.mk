@@ -11,6 +11,6 @@ TESTS += \
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter
 tests_rebase_rewriter_SOURCES = tests/rebase/rewriter.c
-tests_rebase_rewriter_LDADD = prelink-plugins/libprelink.a notegen/lib/libnote.a \
+tests_rebase_rewriter_LDADD = prelink-plugins/libprelink.a notegen/lib/libcommon.a \
 	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(NETTLE_LIBS)
 EXTRA_DIST += tests/rebase/rewriting.py

@@ -18,8 +18,8 @@
 
 #include "diag.h"
 #include "elf_memory.h"
-#include "exec_room.h"
-#include "rewrite.h"
+#include "rewrite/exec_room.h"
+#include "rewrite/rewrite.h"
 
 static const char *const skip_names[] = {
 	[SKIP_SETID] = "setid",

@@ -9,8 +9,8 @@
  *     plugin PATH HOST    one of its plugins, and
  *     member PATH         that one's scope */
 #include "diag.h"
-#include "gather.h"
-#include "scope.h"
+#include "gather/gather.h"
+#include "scope/scope.h"
 
 #include <argp.h>
 #include <stdio.h>

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Decoding the dynamic section; see dynamic.h. */
+#include "elf/dynamic.h"
+
+#include "diag.h"
+
+void dynamic_entry(const struct dynamic *dynamic, const struct elf_image *image, size_t index,
+		   GElf_Dyn *entry)
+{
+	elf_get_dyn(image, dynamic->offset + index * elf_dyn_size(image), entry);
+}
+
+const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index)
+{
+	return elf_image_string(image, dynamic->strtab.offset, dynamic->strtab.size, index);
+}
+
+struct dynamic_stamp dynamic_stamp(const struct dynamic *d)
+{
+	if (d->gnu_prelinked && d->checksum)
+		return (struct dynamic_stamp){ (uint32_t)d->checksum, (uint32_t)d->gnu_prelinked };
+	return (struct dynamic_stamp){ (uint32_t)d->null, (uint32_t)(d->null >> 32) };
+}
+
+static void decode_entry(struct dynamic *d, const GElf_Dyn *entry)
+{
+	if (entry->d_tag > DT_NULL && entry->d_tag < DT_NUM) {
+		d->value[entry->d_tag] = entry->d_un.d_val;
+		d->has[entry->d_tag] = true;
+		return;
+	}
+	switch (entry->d_tag) {
+	case DT_FLAGS_1: d->flags_1 = entry->d_un.d_val; break;
+	case DT_RELACOUNT:
+	case DT_RELCOUNT: d->relacount = entry->d_un.d_val; break;
+	case DT_GNU_PRELINKED: d->gnu_prelinked = entry->d_un.d_val; break;
+	case DT_CHECKSUM: d->checksum = entry->d_un.d_val; break;
+	case DT_GNU_HASH: d->gnu_hash = entry->d_un.d_ptr; break;
+	case DT_VERSYM: d->versym = entry->d_un.d_ptr; break;
+	case DT_VERDEF: d->verdef = entry->d_un.d_ptr; break;
+	case DT_VERDEFNUM: d->verdefnum = entry->d_un.d_val; break;
+	case DT_VERNEED: d->verneed = entry->d_un.d_ptr; break;
+	case DT_VERNEEDNUM: d->verneednum = entry->d_un.d_val; break;
+	}
+}
+
+/* Fills TABLE from the tags that give its address and size.  Absent tables are fine. */
+static int find_table(const struct dynamic *d, const struct elf_image *image, const char *what, int64_t tag,
+		      int64_t size_tag, struct table *table)
+{
+	if (!d->has[tag] || !d->has[size_tag] || d->value[size_tag] == 0)
+		return 0;
+	table->address = d->value[tag];
+	table->size = d->value[size_tag];
+	if (!elf_image_offset(image, table->address, table->size, &table->offset))
+		return diag_error(image->path,
+				  "reading the dynamic section: %s lies outside the segments; "
+				  "the file is damaged",
+				  what);
+	return 0;
+}
+
+static int check_entry_size(const struct dynamic *d, const struct elf_image *image, int64_t tag, size_t size)
+{
+	if (d->has[tag] && d->value[tag] != size)
+		return diag_error(image->path,
+				  "reading the dynamic section: tag %ld is %lu, not %zu; the file "
+				  "is damaged",
+				  (long)tag, (unsigned long)d->value[tag], size);
+	return 0;
+}
+
+/* Highest symbol index + 1 that the GNU hash table reaches, as glibc would walk it.  0 if malformed. */
+static size_t gnu_hash_symbols(const struct dynamic *d, const struct elf_image *image)
+{
+	uint64_t at;
+
+	if (!elf_image_offset(image, d->gnu_hash, 16, &at))
+		return 0;
+	uint64_t buckets = elf_get32(image, at), base = elf_get32(image, at + 4);
+	uint64_t bloom = elf_get32(image, at + 8);
+	uint64_t bucket_at, last = 0;
+	GElf_Addr bucket_address = d->gnu_hash + 16 + bloom * elf_word_size(image);
+
+	if (!elf_image_offset(image, bucket_address, buckets * 4, &bucket_at))
+		return 0;
+	for (uint64_t i = 0; i < buckets; i++)
+		if (elf_get32(image, bucket_at + 4 * i) > last)
+			last = elf_get32(image, bucket_at + 4 * i);
+	if (last < base)
+		return base; /* nothing is defined: the symbols below base are undefined ones */
+	for (;; last++) {
+		uint64_t chain;
+		if (!elf_image_offset(image, bucket_address + 4 * buckets + 4 * (last - base), 4, &chain))
+			return 0;
+		if (elf_get32(image, chain) & 1)
+			return last + 1;
+	}
+}
+
+static size_t count_symbols(const struct dynamic *d, const struct elf_image *image)
+{
+	uint64_t at;
+	size_t count = 0;
+
+	if (d->hash && elf_image_offset(image, d->hash, 8, &at) && image->ehdr.e_machine != EM_ALPHA &&
+	    !(image->is64 && image->ehdr.e_machine == EM_S390)) /* those two have 8-byte hash entries */
+		count = elf_get32(image, at + 4);
+	if (d->gnu_hash) {
+		size_t hashed = gnu_hash_symbols(d, image);
+		if (hashed > count)
+			count = hashed;
+	}
+	return count;
+}
+
+/* A relocation may name an undefined symbol that no hash table covers. */
+static size_t symbols_in_relocs(const struct elf_image *image, const struct table *relocs, bool rela,
+				size_t count)
+{
+	size_t step = rela ? elf_rela_size(image) : elf_rel_size(image);
+
+	for (uint64_t at = 0; at + step <= relocs->size; at += step) {
+		GElf_Rela reloc;
+		elf_get_rel(image, relocs->offset + at, rela, &reloc);
+		if (GELF_R_SYM(reloc.r_info) >= count)
+			count = GELF_R_SYM(reloc.r_info) + 1;
+	}
+	return count;
+}
+
+static int find_symbols(struct dynamic *d, const struct elf_image *image)
+{
+	if (!d->has[DT_SYMTAB])
+		return 0;
+	size_t count = count_symbols(d, image);
+	count = symbols_in_relocs(image, &d->rela, true, count);
+	count = symbols_in_relocs(image, &d->rel, false, count);
+	count = symbols_in_relocs(image, &d->jmprel, d->jmprel_is_rela, count);
+	if (count == 0)
+		return 0;
+	d->symtab.address = d->value[DT_SYMTAB];
+	if (count > image->size / elf_sym_size(image) ||
+	    !elf_image_offset(image, d->symtab.address, count * elf_sym_size(image), &d->symtab.offset))
+		return diag_error(image->path,
+				  "reading the dynamic section: %zu dynamic symbols do not fit "
+				  "their segment; the file is damaged",
+				  count);
+	d->symtab.size = count * elf_sym_size(image);
+	d->symbol_count = count;
+	return 0;
+}
+
+int dynamic_init(struct dynamic *d, const struct elf_image *image)
+{
+	const GElf_Phdr *segment = elf_image_find_phdr(image, PT_DYNAMIC);
+	size_t entries, i;
+
+	*d = (struct dynamic){ 0 };
+	if (!segment || segment->p_filesz == 0)
+		return 1;
+	d->address = segment->p_vaddr;
+	/* ld.so reads memory, not the file: where the two differ, the file is damaged. */
+	if (!elf_image_offset(image, segment->p_vaddr, segment->p_filesz, &d->offset) ||
+	    d->offset != segment->p_offset)
+		return diag_error(image->path,
+				  "reading the dynamic section: it lies outside the loaded "
+				  "segments; the file is damaged, or only has debugging information");
+	entries = segment->p_filesz / elf_dyn_size(image);
+	for (i = 0; i < entries; i++) {
+		GElf_Dyn entry;
+		dynamic_entry(d, image, i, &entry);
+		d->null = entry.d_un.d_val;
+		if (entry.d_tag == DT_NULL)
+			break;
+		decode_entry(d, &entry);
+	}
+	if (i == entries)
+		return diag_error(image->path,
+				  "reading the dynamic section: it has no end (DT_NULL); the file "
+				  "is damaged");
+	d->count = i;
+	for (i++; i < entries; i++) {
+		GElf_Dyn entry;
+		dynamic_entry(d, image, i, &entry);
+		if (entry.d_tag != DT_NULL)
+			break;
+		d->spare++;
+	}
+	d->pltgot = d->value[DT_PLTGOT];
+	if (d->has[DT_HASH])
+		d->hash = d->value[DT_HASH];
+	d->jmprel_is_rela = d->value[DT_PLTREL] == DT_RELA;
+	if (check_entry_size(d, image, DT_SYMENT, elf_sym_size(image)) ||
+	    check_entry_size(d, image, DT_RELENT, elf_rel_size(image)) ||
+	    check_entry_size(d, image, DT_RELAENT, elf_rela_size(image)) ||
+	    check_entry_size(d, image, DT_RELRENT, elf_word_size(image)) ||
+	    find_table(d, image, "DT_STRTAB", DT_STRTAB, DT_STRSZ, &d->strtab) ||
+	    find_table(d, image, "DT_REL", DT_REL, DT_RELSZ, &d->rel) ||
+	    find_table(d, image, "DT_RELA", DT_RELA, DT_RELASZ, &d->rela) ||
+	    find_table(d, image, "DT_JMPREL", DT_JMPREL, DT_PLTRELSZ, &d->jmprel) ||
+	    find_table(d, image, "DT_RELR", DT_RELR, DT_RELRSZ, &d->relr) ||
+	    find_table(d, image, "DT_INIT_ARRAY", DT_INIT_ARRAY, DT_INIT_ARRAYSZ, &d->init_array) ||
+	    find_table(d, image, "DT_FINI_ARRAY", DT_FINI_ARRAY, DT_FINI_ARRAYSZ, &d->fini_array) ||
+	    find_table(d, image, "DT_PREINIT_ARRAY", DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, &d->preinit_array))
+		return -1;
+	return find_symbols(d, image);
+}

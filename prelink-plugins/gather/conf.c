@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading prelink.conf(5); see conf.h. */
+#include "gather/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "pattern.h"
+
+/* Files included by one another: deeper than this is a loop. */
+#define MAX_DEPTH 16
+
+/* What is being read. */
+struct reader {
+	struct conf *conf;
+	const struct root *root;
+	const char *path; /* of the file, inside the root */
+	unsigned line;
+	unsigned depth; /* of inclusion */
+};
+
+static int read_file(struct conf *conf, const struct root *root, const char *path, unsigned depth);
+
+/* Says what is wrong with the present line. */
+static int line_error(const struct reader *r, const char *what, const char *word)
+{
+	char *outside = root_outside(r->root, r->path);
+
+	diag_error(outside, "line %u: %s%s%s", r->line, what, word ? " " : "", word ? word : "");
+	free(outside);
+	return -1;
+}
+
+static void add_text(char ***list, size_t *count, char *text)
+{
+	*list = xreallocarray(*list, *count + 1, sizeof **list);
+	(*list)[(*count)++] = text;
+}
+
+/* PATTERN with the directory part before its first special character resolved, so that a pattern under a
+ * symbolic link (/lib -> usr/lib) matches the real paths that are compared with it.  Allocated. */
+static char *resolve_prefix(const struct root *root, const char *pattern)
+{
+	size_t length = strcspn(pattern, "*?[\\");
+	char *prefix = xstrdup(pattern), *real = NULL;
+
+	if (!pattern[length]) {
+		real = root_real(root, pattern);
+		if (real) {
+			free(prefix);
+			return real;
+		}
+	}
+	while (length > 1 && pattern[length - 1] != '/')
+		length--;
+	prefix[length] = '\0';
+	real = root_real(root, prefix);
+	free(prefix);
+	if (!real)
+		return xstrdup(pattern);
+	char *result = xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real, pattern + length);
+	free(real);
+	return result;
+}
+
+static void blacklist(struct conf *conf, const struct root *root, const char *pattern)
+{
+	char *own = xstrdup(pattern);
+	size_t length = strlen(own);
+
+	while (length > 1 && own[length - 1] == '/')
+		own[--length] = '\0';
+	add_text(&conf->blacklist, &conf->blacklist_count, own);
+	if (own[0] != '/')
+		return;
+	char *real = resolve_prefix(root, own);
+	if (strcmp(real, own) != 0)
+		add_text(&conf->blacklist, &conf->blacklist_count, real);
+	else
+		free(real);
+}
+
+bool conf_blacklisted(const struct conf *conf, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	for (size_t i = 0; i < conf->blacklist_count; i++) {
+		const char *pattern = conf->blacklist[i];
+
+		if (strchr(pattern, '/') ? fnmatch(pattern, path, FNM_PATHNAME | FNM_LEADING_DIR) == 0 :
+					   fnmatch(pattern, name, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_entry(struct conf *conf, const char *path, bool one_file_system, bool dereference)
+{
+	conf->entry = xreallocarray(conf->entry, conf->count + 1, sizeof *conf->entry);
+	conf->entry[conf->count++] = (struct conf_entry){ xstrdup(path), one_file_system, dereference };
+}
+
+/* A word without an option: what to walk.  A name that does not exist stays: gather says so. */
+static int add_path(const struct reader *r, const char *word, bool one_file_system, bool dereference)
+{
+	struct path_list match = { 0 };
+
+	if (!word[strcspn(word, "*?[")]) {
+		add_entry(r->conf, word, one_file_system, dereference);
+		return 0;
+	}
+	const char *wrong = pattern_check(word);
+	if (wrong)
+		return line_error(r, wrong, word);
+	if (pattern_expand_any(r->root, word, &match))
+		return -1;
+	for (size_t i = 0; i < match.count; i++)
+		add_entry(r->conf, match.path[i], one_file_system, dereference);
+	path_list_release(&match);
+	return 0;
+}
+
+static int include(const struct reader *r, const char *word)
+{
+	struct path_list match = { 0 };
+	int status = 0;
+
+	if (r->depth == MAX_DEPTH)
+		return line_error(r, "files include one another in a circle; see", word);
+	if (!word[strcspn(word, "*?[")])
+		return read_file(r->conf, r->root, word, r->depth + 1);
+	const char *wrong = pattern_check(word);
+	if (wrong)
+		return line_error(r, wrong, word);
+	if (pattern_expand(r->root, word, &match))
+		return -1;
+	for (size_t i = 0; i < match.count; i++)
+		if (read_file(r->conf, r->root, match.path[i], r->depth + 1))
+			status = -1;
+	path_list_release(&match);
+	return status;
+}
+
+/* Takes the next word off *TEXT: quotes and backslashes as in the shell, though a backslash outside quotes
+ * stays before what is special in a pattern.  NULL at the end of the line or before a comment, and
+ * WORD "" never means that.  Writes into the text. */
+static int next_word(const struct reader *r, char **text, char **word)
+{
+	char *in = *text + strspn(*text, " \t\r\f\v"), *out = in, quote = '\0';
+
+	*word = NULL;
+	if (!*in || *in == '#')
+		return 0;
+	*word = out;
+	for (; *in && (quote || !strchr(" \t\r\f\v", *in)); in++) {
+		if (quote ? *in == quote : *in == '"' || *in == '\'') {
+			quote = quote ? '\0' : *in;
+		} else if (*in == '\\' && quote != '\'' && in[1]) {
+			if (!quote && strchr("*?[]\\", in[1]))
+				*out++ = '\\';
+			*out++ = *++in;
+		} else {
+			*out++ = *in;
+		}
+	}
+	if (quote)
+		return line_error(r, "a quote is not closed", NULL);
+	*text = *in ? in + 1 : in;
+	*out = '\0';
+	return 0;
+}
+
+static int read_line(const struct reader *r, char *text)
+{
+	bool one_file_system = false, dereference = false;
+	char *word, option = '\0';
+
+	while (next_word(r, &text, &word) == 0) {
+		if (!word)
+			return option ? line_error(r, "nothing follows the option", NULL) : 0;
+		if (!option && word[0] == '-' && word[1] && !word[2] && strchr("lhbc", word[1])) {
+			one_file_system |= word[1] == 'l';
+			dereference |= word[1] == 'h';
+			option = word[1];
+			continue;
+		}
+		if ((option == 'l' || option == 'h') && (!strcmp(word, "-l") || !strcmp(word, "-h"))) {
+			one_file_system = dereference = true;
+			continue;
+		}
+		if (option == 'b' && *word) {
+			blacklist(r->conf, r->root, word);
+		} else if (word[0] == '-') {
+			return line_error(r, "only -l, -h, -b and -c are known here, not", word);
+		} else if (word[0] != '/') {
+			return line_error(r, "not an absolute path:", word);
+		} else if (option == 'c') {
+			if (include(r, word))
+				return -1;
+		} else if (add_path(r, word, one_file_system, dereference)) {
+			return -1;
+		}
+		if (next_word(r, &text, &word))
+			return -1;
+		return word ? line_error(r, "one path a line (quote a name with spaces); what is", word) : 0;
+	}
+	return -1;
+}
+
+static int read_file(struct conf *conf, const struct root *root, const char *path, unsigned depth)
+{
+	struct reader r = { conf, root, path, 0, depth };
+	char *outside = root_outside(root, path), *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+	int status = 0;
+	int fd = root_open(root, path, O_RDONLY | O_NOCTTY);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (!file) {
+		status = diag_errno(outside, "reading the configuration");
+		if (fd >= 0)
+			close(fd);
+		free(outside);
+		return status;
+	}
+	add_text(&conf->file, &conf->file_count, xstrdup(path));
+	while (errno = 0, (length = getline(&line, &room, file)) >= 0) {
+		r.line++;
+		if (memchr(line, '\0', (size_t)length)) {
+			status = line_error(&r, "a NUL byte: this is not a text file", NULL);
+			break;
+		}
+		line[strcspn(line, "\n")] = '\0';
+		if (read_line(&r, line))
+			status = -1;
+	}
+	if (ferror(file))
+		status = diag_errno(outside, "reading the configuration");
+	fclose(file);
+	free(line);
+	free(outside);
+	return status;
+}
+
+int conf_read(struct conf *conf, const struct root *root, const struct options *options)
+{
+	static const char standard[] = "/etc/prelink.conf";
+	struct stat st;
+	char *path = root_inside(root, options->conf);
+	int status = 0;
+
+	*conf = (struct conf){ 0 };
+	for (size_t i = 0; i < options->blacklist_count; i++)
+		blacklist(conf, root, options->blacklist[i]);
+	/* Without -a only its -b lines matter, and a system without the file is in order. */
+	if (options->all || strcmp(path, standard) != 0 || root_stat(root, path, &st) == 0)
+		status = read_file(conf, root, path, 0);
+	free(path);
+	if (!options->all) {
+		for (size_t i = 0; i < conf->count; i++)
+			free(conf->entry[i].path);
+		conf->count = 0;
+		for (size_t i = 0; i < options->file_count; i++) {
+			char *inside = root_inside(root, options->file[i]);
+
+			add_entry(conf, inside, options->one_file_system, options->dereference);
+			free(inside);
+		}
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		conf->entry[i].one_file_system |= options->one_file_system;
+		conf->entry[i].dereference |= options->dereference;
+	}
+	return status;
+}
+
+void conf_release(struct conf *conf)
+{
+	for (size_t i = 0; i < conf->count; i++)
+		free(conf->entry[i].path);
+	for (size_t i = 0; i < conf->blacklist_count; i++)
+		free(conf->blacklist[i]);
+	for (size_t i = 0; i < conf->file_count; i++)
+		free(conf->file[i]);
+	free(conf->entry);
+	free(conf->blacklist);
+	free(conf->file);
+	*conf = (struct conf){ 0 };
+}

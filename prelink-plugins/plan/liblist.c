@@ -1,0 +1,784 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The list of libraries and conflicts that older ld.so's take; see liblist.h. */
+#include "plan/liblist.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "bind/target.h"
+
+#define LIBLIST_SECTION ".gnu.liblist"
+#define CONFLICT_SECTION ".gnu.conflict"
+#define COPY_MAX (1u << 20) /* bytes */
+#define NOT_STAMPED "a library of it is not at a slot"
+
+/* ---- ld.so ---- */
+
+bool liblist_helps(const struct object *program)
+{
+	return program->kind == OBJECT_EXEC && program->skip == SKIP_NOT && program->loader &&
+	       program->loader->knows_liblist && program->arch->loader_slot;
+}
+
+void liblist_place(struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct object *program = table->object[i];
+		struct object *loader = program->loader;
+
+		if (!program->wanted || !liblist_helps(program) || loader->skip != SKIP_LOADER)
+			continue;
+		loader->skip = SKIP_NOT;
+		loader->slot = loader->arch->loader_slot;
+	}
+}
+
+/* ADDRESS of LOADER's file as it was read, where it will be. */
+static GElf_Addr loader_place(const struct object *loader, GElf_Addr address)
+{
+	return address - loader->start + loader->slot;
+}
+
+/* Binds LOADER in itself alone, into LIST, and brings each word that is not RELATIVE to IMAGE, if that is not
+ * NULL.  NULL, or what stands against it. */
+static const char *bind_loader(struct bind *bind, struct object *loader, struct binding_list *list,
+			       struct elf_image *image)
+{
+	struct object_list self = { &loader, 1 };
+	struct searchlist global = { 0 };
+	const struct bind_scope scope = { .global = &global };
+	const char *why = "its symbols could not be bound";
+
+	if (searchlist_set(&global, bind, &self, NULL) == 0 && bind_object(bind, loader, &scope, list) == 0)
+		why = NULL;
+	for (size_t i = 0; !why && i < list->count; i++) {
+		const struct binding *binding = &list->item[i];
+		struct target target = binding_target(bind_open(bind, loader), binding);
+		GElf_Addr address = loader_place(loader, binding->address);
+		uint64_t offset;
+
+		if (!binding->rela || (target.kind != TARGET_VALUE && target.kind != TARGET_RELATIVE))
+			why = "a relocation of it is not to be had ahead of time";
+		else if (image && !elf_image_offset(image, address, elf_word_size(image), &offset))
+			why = "a relocation of it is outside the file";
+		else if (image)
+			elf_put_word(image, offset,
+				     target.base ? loader_place(loader, target.value) : target.value);
+	}
+	searchlist_release(&global);
+	return why;
+}
+
+void liblist_check_loader(struct bind *bind, struct object *loader)
+{
+	struct binding_list list = { 0 };
+	const struct bind_object *by = bind_open(bind, loader);
+
+	/* Thread variables of ld.so itself would be numbered before all others. */
+	if (!by || elf_image_find_phdr(&by->image, PT_TLS) || bind_loader(bind, loader, &list, NULL)) {
+		loader->skip = SKIP_LOADER;
+		loader->slot = 0;
+	}
+	binding_list_release(&list);
+}
+
+int liblist_fill_loader(struct bind *bind, struct object *loader, struct elf_image *image)
+{
+	struct binding_list list = { 0 };
+	const char *why = bind_loader(bind, loader, &list, image);
+
+	binding_list_release(&list);
+	return why ? diag_error(loader->path, "moving ld.so: %s; it is left as it was", why) : 0;
+}
+
+/* ---- Conflicts in the making ---- */
+
+/* What a record's addend still lacks until the program's own thread-local storage is settled. */
+enum tls_part { TLS_NOTHING, TLS_NUMBER, TLS_OFFSET };
+
+struct conflict {
+	Elf64_Rela rela;
+	enum tls_part part;
+	size_t module; /* whose; index in the scope */
+};
+
+struct conflicts {
+	struct conflict *item;
+	size_t count, room;
+};
+
+/* The program's copy of an object of PROVIDER. */
+struct copy {
+	const struct bind_object *provider;
+	GElf_Addr from, to; /* in the process */
+	uint64_t size;      /* bytes */
+};
+
+struct liblist {
+	struct exec_guest guest;
+	const struct arch *arch;
+	Elf64_Lib *lib;
+	char **name; /* of each; owned */
+	size_t lib_count;
+	struct conflicts words, resolvers;
+	struct copy *copy;
+	size_t copy_count;
+	const struct object_list *scope;
+	const GElf_Phdr **tls; /* by index in the scope; points into the files; NULL where it has none */
+	bool unique;           /* it binds to STB_GNU_UNIQUE symbols */
+	bool torn;             /* a copy begins or ends inside a word that is not right in the file */
+};
+
+/* What conflicts of one object go by. */
+struct maker {
+	struct liblist *list;
+	struct bind *bind;
+	const struct object *loader;
+	const struct elf_image *image; /* of the object, as ld.so will map it */
+	struct bind_object *by;
+};
+
+static struct conflict *add_conflict(struct liblist *list, GElf_Addr address, uint32_t type, uint64_t addend)
+{
+	struct conflicts *to = type == list->arch->r_irelative ? &list->resolvers : &list->words;
+
+	if (to->count == to->room) {
+		to->room = to->room ? 2 * to->room : 256;
+		to->item = xreallocarray(to->item, to->room, sizeof *to->item);
+	}
+	to->item[to->count] = (struct conflict){
+		{ .r_offset = address, .r_info = ELF64_R_INFO(0ull, type), .r_addend = (int64_t)addend },
+		TLS_NOTHING,
+		0
+	};
+	return &to->item[to->count++];
+}
+
+/* True if COPY has something of BY's word at ADDRESS. */
+static bool overlaps(const struct copy *copy, const struct bind_object *by, GElf_Addr address)
+{
+	return copy->provider == by && address + sizeof(uint64_t) > copy->from &&
+	       address < copy->from + copy->size;
+}
+
+/* The same for the word of BY at ADDRESS, and for the copy that the program has of it. */
+static void add_word(const struct maker *maker, GElf_Addr address, uint32_t type, uint64_t addend)
+{
+	struct liblist *list = maker->list;
+
+	add_conflict(list, address, type, addend);
+	for (size_t i = 0; i < list->copy_count; i++) {
+		const struct copy *copy = &list->copy[i];
+
+		if (!overlaps(copy, maker->by, address))
+			continue;
+		if (address >= copy->from && address - copy->from + sizeof(uint64_t) <= copy->size)
+			add_conflict(list, copy->to + (address - copy->from), type, addend);
+		else
+			list->torn = true;
+	}
+}
+
+/* SIZE bytes, up to 8, at ADDRESS of the file IMAGE, little endian; zeros where it has none (.bss). */
+static uint64_t bytes_in_file(const struct elf_image *image, GElf_Addr address, uint64_t size)
+{
+	uint64_t value = 0, offset;
+
+	if (size == sizeof value && elf_image_offset(image, address, size, &offset))
+		return elf_get64(image, offset);
+	for (uint64_t i = 0; i < size; i++)
+		if (elf_image_offset(image, address + i, 1, &offset))
+			value |= (uint64_t)image->data[offset] << 8 * i;
+	return value;
+}
+
+/* The word at ADDRESS in the file; 0 where it is not in it. */
+static uint64_t word_in_file(const struct elf_image *image, GElf_Addr address)
+{
+	return bytes_in_file(image, address, sizeof(uint64_t));
+}
+
+static GElf_Addr place(const struct object *object, GElf_Addr address)
+{
+	return object->kind == OBJECT_LOADER ? loader_place(object, address) : bind_place(object, address);
+}
+
+/* Index of OBJECT in the scope, if it has thread-local storage; else -1. */
+static ssize_t module_of(const struct liblist *list, const struct object *object)
+{
+	for (size_t i = 0; i < list->scope->count; i++)
+		if (list->scope->member[i] == object)
+			return list->tls[i] ? (ssize_t)i : -1;
+	return -1;
+}
+
+static const char *add_tls(const struct maker *maker, const struct binding *binding)
+{
+	struct liblist *list = maker->list;
+	GElf_Addr address = place(maker->by->object, binding->address);
+	uint64_t offset = binding->value + (uint64_t)binding->addend;
+
+	if (binding->result == BINDING_ZERO) /* ld.so leaves the word as it is */
+		return NULL;
+	if (binding->result != BINDING_SELF && binding->result != BINDING_FOUND)
+		return "a thread variable that nobody defines";
+	for (size_t i = 0; i < list->copy_count; i++)
+		if (overlaps(&list->copy[i], maker->by, address))
+			return "a copy of where a thread variable is";
+	ssize_t module = module_of(list, binding->provider->object);
+
+	if (module < 0)
+		return "a thread variable of an object that has none";
+	if (binding->kind == RELOC_TLS_OFFSET) {
+		add_conflict(list, address, list->arch->r_word, offset);
+		return NULL;
+	}
+	if (binding->kind != RELOC_TLS_MODULE && binding->kind != RELOC_TLS_TP)
+		return "a descriptor of a thread variable, which ld.so alone can make";
+	bool number = binding->kind == RELOC_TLS_MODULE;
+	struct conflict *conflict = add_conflict(list, address, list->arch->r_word, number ? 0 : offset);
+
+	conflict->part = number ? TLS_NUMBER : TLS_OFFSET;
+	conflict->module = (size_t)module;
+	return NULL;
+}
+
+/* Enters what BINDING of maker->by needs.  NULL, or what stands against it. */
+static const char *add_binding(const struct maker *maker, const struct binding *binding)
+{
+	const struct arch *arch = maker->list->arch;
+	struct target target = binding_target(maker->by, binding);
+	GElf_Addr address = place(maker->by->object, binding->address);
+
+	if (!binding->rela)
+		return "a relocation without addend";
+	if (binding->protected && binding->kind == RELOC_GLOB_DAT && binding->sym_type != STT_FUNC)
+		return "protected data, of which the program may have a copy";
+	if (target.base && target.base != maker->loader)
+		return NOT_STAMPED;
+	if (target.base)
+		target.value = loader_place(target.base, target.value);
+	if (binding->result == BINDING_FOUND && binding->sym_bind == STB_GNU_UNIQUE)
+		maker->list->unique = true;
+	switch (target.kind) {
+	case TARGET_VALUE:
+	case TARGET_RELATIVE:
+		if (word_in_file(maker->image, address) != target.value)
+			add_word(maker, address, arch->r_word, target.value);
+		return NULL;
+	case TARGET_IFUNC: add_word(maker, address, arch->r_irelative, target.value); return NULL;
+	case TARGET_TLS: return add_tls(maker, binding);
+	case TARGET_COPY: return NULL; /* add_copies() */
+	case TARGET_UNDEFINED: return "a symbol that nobody defines";
+	case TARGET_TYPE: break;
+	}
+	return "a type of relocation that cannot be had ahead of time";
+}
+
+/* Binds OBJECT in the program's scope and enters what that takes. */
+static const char *add_object(struct maker *maker, struct object *object, const struct elf_image *image,
+			      const struct bind_scope *scope, struct binding_list *bindings)
+{
+	const char *why = NULL;
+
+	maker->image = image;
+	maker->by = bind_open(maker->bind, object);
+	if (!maker->by || bind_object(maker->bind, object, scope, bindings))
+		return "its symbols could not be bound";
+	for (size_t i = 0; !why && i < bindings->count; i++)
+		why = add_binding(maker, &bindings->item[i]);
+	return why;
+}
+
+/* ---- Copies ---- */
+
+/* What the copy in PROGRAM gets from the file IMAGE.  What relocations change of that follows with the
+ * provider's own. */
+static const char *add_copied_bytes(struct liblist *list, const struct copy *copy,
+				    const struct elf_image *image, const struct elf_image *program)
+{
+	uint64_t at = 0, size, value;
+
+	for (; (size = copy->size - at) >= 4; at += size) {
+		size = size >= 8 ? 8 : 4;
+		value = bytes_in_file(image, copy->from + at, size);
+		if (value != bytes_in_file(program, copy->to + at, size))
+			add_conflict(list, copy->to + at,
+				     size == 8 ? list->arch->r_word : list->arch->r_word32, value);
+	}
+	if (bytes_in_file(image, copy->from + at, size) == bytes_in_file(program, copy->to + at, size))
+		return NULL;
+	if (copy->size < 4)
+		return "a copy of less than a word";
+	at = copy->size - 4;
+	add_conflict(list, copy->to + at, list->arch->r_word32, bytes_in_file(image, copy->from + at, 4));
+	return NULL;
+}
+
+/* Symbol INDEX of BY. */
+static GElf_Sym symbol_of(const struct bind_object *by, uint32_t index)
+{
+	GElf_Sym symbol = { 0 };
+
+	if (index < by->symbols.count)
+		symbols_get(&by->symbols, index, &symbol);
+	return symbol;
+}
+
+static const char *add_copy(struct planner *planner, struct liblist *list, const struct bind_object *by,
+			    const struct binding *binding)
+{
+	const struct bind_object *provider = binding->provider;
+
+	if (binding->result == BINDING_ZERO)
+		return NULL;
+	if (binding->result != BINDING_FOUND || provider->object->kind != OBJECT_LIBRARY ||
+	    !bind_placed(provider->object))
+		return "a copy of what is not at a slot";
+	uint64_t own = symbol_of(by, binding->symbol).st_size;
+	uint64_t size = symbol_of(provider, binding->definition).st_size;
+	struct copy copy = { provider, bind_place(provider->object, binding->value), binding->address,
+			     size < own ? size : own };
+	const struct placed *placed = placed_open(&planner->placed, provider->object);
+
+	if (!placed)
+		return "a file of it could not be read";
+	if (copy.size > COPY_MAX)
+		return "a copy of more than a megabyte";
+	list->copy = xreallocarray(list->copy, list->copy_count + 1, sizeof copy);
+	list->copy[list->copy_count++] = copy;
+	return add_copied_bytes(list, &copy, &placed->image, &by->image);
+}
+
+/* The program's COPY relocations, before anybody's words. */
+static const char *add_copies(struct planner *planner, struct liblist *list, struct object *program,
+			      const struct bind_scope *scope, struct binding_list *bindings)
+{
+	const struct bind_object *by = bind_open(planner->bind, program);
+	const char *why = NULL;
+
+	if (!by || bind_object(planner->bind, program, scope, bindings))
+		return "its symbols could not be bound";
+	if (bindings->relative)
+		return "it has RELATIVE relocations";
+	if (by->dynamic.has[DT_TEXTREL] || by->dynamic.value[DT_FLAGS] & DF_TEXTREL)
+		return "it has text relocations";
+	for (size_t i = 0; !why && i < bindings->count; i++)
+		if (bindings->item[i].kind == RELOC_COPY)
+			why = add_copy(planner, list, by, &bindings->item[i]);
+	return why;
+}
+
+/* ---- The list ---- */
+
+/* True if ld.so, asked for NAME, could have found OBJECT by it. */
+static bool may_mean(const char *name, const struct object *object)
+{
+	const char *slash = strrchr(name, '/');
+
+	if (strchr(name, '$'))
+		return false;
+	if (!slash && object->soname && strcmp(name, object->soname) == 0)
+		return true;
+	for (size_t i = 0; i < object->names.count; i++) {
+		const char *path = object->names.path[i];
+
+		if (strcmp(name, slash ? path : strrchr(path, '/') + 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The name by which ld.so knows OBJECT: as who needed it first called it. */
+static const char *name_of(const struct object *program, const struct object *object)
+{
+	for (size_t i = 0; i < program->scope.count; i++) {
+		const struct object *member = program->scope.member[i];
+
+		for (size_t j = 0; j < member->needed_count; j++)
+			if (member->needed[j].tag == DT_NEEDED && may_mean(member->needed[j].name, object))
+				return member->needed[j].name;
+	}
+	return NULL;
+}
+
+/* True if PLACED, of OBJECT, is where and what the list can say. */
+static bool is_stamped(const struct object *object, const struct placed *placed)
+{
+	if (object->kind == OBJECT_LOADER)
+		return placed->known && placed->start == object->slot && placed->dynamic.checksum;
+	return placed->slot;
+}
+
+/* Thread-local storage of an object; NULL where it has none. */
+static const GElf_Phdr *tls_of(const struct elf_image *image)
+{
+	const GElf_Phdr *tls = elf_image_find_phdr(image, PT_TLS);
+
+	return tls && tls->p_memsz ? tls : NULL;
+}
+
+static bool tls_sound(const GElf_Phdr *tls)
+{
+	return !tls || (tls->p_align && (tls->p_align & (tls->p_align - 1)) == 0 && tls->p_align <= 1 << 20 &&
+			tls->p_memsz <= 1 << 30);
+}
+
+static const char *add_lib(struct liblist *list, const struct object *program, const struct object *object,
+			   const struct placed *placed)
+{
+	const char *name = name_of(program, object);
+
+	if (!name)
+		return "a library of it is needed by a name that is not known";
+	if (placed->dynamic.gnu_prelinked > UINT32_MAX || placed->dynamic.checksum > UINT32_MAX)
+		return NOT_STAMPED;
+	list->lib[list->lib_count] = (Elf64_Lib){ .l_time_stamp = (uint32_t)placed->dynamic.gnu_prelinked,
+						  .l_checksum = (uint32_t)placed->dynamic.checksum };
+	list->name[list->lib_count++] = xstrdup(name);
+	return NULL;
+}
+
+/* Looks at the file of each object of the scope. */
+static const char *add_libs(struct planner *planner, struct liblist *list, struct object *program)
+{
+	const char *why = NULL;
+
+	list->tls = xcalloc(program->scope.count, sizeof *list->tls);
+	list->lib = xcalloc(program->scope.count, sizeof *list->lib);
+	list->name = xcalloc(program->scope.count, sizeof *list->name);
+	for (size_t i = 0; !why && i < program->scope.count; i++) {
+		struct object *object = program->scope.member[i];
+		const struct placed *placed = placed_open(&planner->placed, object);
+
+		for (size_t j = 0; j < object->needed_count; j++)
+			if (object->needed[j].tag != DT_NEEDED)
+				return "DT_FILTER or DT_AUXILIARY in its start-up scope";
+		if (!placed)
+			return "a file of it could not be read";
+		if (object == program && plan_is_audited(placed))
+			return "it has an audit module of its own";
+		list->tls[i] = tls_of(&placed->image);
+		if (!tls_sound(list->tls[i]))
+			return "PT_TLS is malformed";
+		if (object != program)
+			why = is_stamped(object, placed) ? add_lib(list, program, object, placed) :
+							   NOT_STAMPED;
+	}
+	return why;
+}
+
+/* STB_GNU_UNIQUE symbols are to be the only ones of their name in the process, and ld.so knows them from the
+ * lookups that the list spares it.  That makes no difference to who does not load anything later. */
+static bool may_load(const struct object *program)
+{
+	for (size_t i = 0; i < program->scope.count; i++) {
+		const char *soname = program->scope.member[i]->soname;
+
+		if (soname && strncmp(soname, "libdl.so", strlen("libdl.so")) == 0)
+			return true;
+	}
+	return program->plugin_count != 0;
+}
+
+static const char *make(struct planner *planner, struct liblist *list, struct object *program,
+			const struct elf_image *image)
+{
+	struct maker maker = { .list = list, .bind = planner->bind, .loader = program->loader };
+	struct searchlist *global = bind_searchlist(planner->bind, 0);
+	const struct bind_scope scope = { .global = global };
+	struct binding_list bindings = { 0 };
+	const char *why = add_libs(planner, list, program);
+
+	if (!why && searchlist_set(global, planner->bind, &program->scope, program))
+		why = "its symbols could not be bound";
+	if (!why)
+		why = add_copies(planner, list, program, &scope, &bindings);
+	for (size_t i = program->scope.count; !why && i-- > 0;) {
+		struct object *object = program->scope.member[i];
+		const struct placed *placed = placed_open(&planner->placed, object);
+
+		why = add_object(&maker, object, object == program ? image : &placed->image, &scope,
+				 &bindings);
+	}
+	binding_list_release(&bindings);
+	if (!why && list->torn)
+		why = "a copy of a part of a word";
+	if (!why && list->unique && may_load(program))
+		why = "C++ symbols that have to be the only ones, and it may load plugins";
+	return why;
+}
+
+static int fill_room(const void *context, struct exec_room *room);
+
+/* What the room has to have for LIST. */
+static void set_guest(struct liblist *list)
+{
+	size_t conflicts = list->words.count + list->resolvers.count;
+
+	list->guest = (struct exec_guest){
+		.want = { .bytes = list->lib_count * sizeof(Elf64_Lib) + conflicts * sizeof(Elf64_Rela) + 16,
+			  .tags = 4 },
+		.context = list,
+		.fill = fill_room,
+	};
+	for (size_t i = 0; i < list->lib_count; i++)
+		list->guest.want.strings += strlen(list->name[i]) + 1;
+}
+
+struct liblist *liblist_make(struct planner *planner, struct object *program, const struct elf_image *image,
+			     const char **why)
+{
+	*why = NULL;
+	if (!liblist_helps(program))
+		return NULL;
+	struct liblist *list = xcalloc(1, sizeof *list);
+
+	list->arch = program->arch;
+	list->scope = &program->scope;
+	pthread_mutex_lock(&planner->lock);
+	*why = make(planner, list, program, image);
+	pthread_mutex_unlock(&planner->lock);
+	if (*why) {
+		liblist_free(list);
+		return NULL;
+	}
+	set_guest(list);
+	return list;
+}
+
+void liblist_free(struct liblist *list)
+{
+	if (!list)
+		return;
+	for (size_t i = 0; i < list->lib_count; i++)
+		free(list->name[i]);
+	free(list->name);
+	free(list->lib);
+	free(list->tls);
+	free(list->copy);
+	free(list->words.item);
+	free(list->resolvers.item);
+	free(list);
+}
+
+const struct exec_guest *liblist_guest(const struct liblist *list)
+{
+	return list ? &list->guest : NULL;
+}
+
+void liblist_print(const struct liblist *list, FILE *out)
+{
+	fprintf(out, "%zu libraries, %zu conflicts", list->lib_count,
+		list->words.count + list->resolvers.count);
+}
+
+/* ---- Into the program ---- */
+
+static uint64_t round_up(uint64_t value, uint64_t alignment)
+{
+	return (value + alignment - 1) & -alignment;
+}
+
+/* Where ld.so puts an object's static TLS. */
+struct tls_place {
+	size_t number;   /* l_tls_modid */
+	uint64_t offset; /* bytes below the thread pointer: l_tls_offset */
+};
+
+/* Fills PLACE, by index in LIST's scope: glibc's _dl_determine_tlsoffset(), TLS_TCB_AT_TP.  A block may go
+ * into the gap that alignment left before an earlier one.  OWN is the program's, which making room may have
+ * changed. */
+static void place_tls(const struct liblist *list, const GElf_Phdr *own, struct tls_place *place)
+{
+	uint64_t used = 0, gap_start = 0, gap_end = 0;
+	size_t number = 0;
+
+	for (size_t i = 0; i < list->scope->count; i++) {
+		const GElf_Phdr *tls = i == 0 ? own : list->tls[i];
+
+		if (!tls)
+			continue;
+		uint64_t first = -tls->p_vaddr & (tls->p_align - 1);
+		uint64_t in_gap = round_up(gap_start + tls->p_memsz - first, tls->p_align) + first;
+
+		place[i].number = ++number;
+		if (gap_end - gap_start >= tls->p_memsz && in_gap <= gap_end) {
+			place[i].offset = gap_start = in_gap;
+			continue;
+		}
+		place[i].offset = round_up(used + tls->p_memsz - first, tls->p_align) + first;
+		if (place[i].offset > used + tls->p_memsz + (gap_end - gap_start)) {
+			gap_start = used;
+			gap_end = place[i].offset - tls->p_memsz;
+		}
+		used = place[i].offset;
+	}
+}
+
+static void copy_conflicts(const struct conflicts *from, const struct tls_place *place, Elf64_Rela *to)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		const struct conflict *conflict = &from->item[i];
+
+		to[i] = conflict->rela;
+		if (conflict->part == TLS_NUMBER)
+			to[i].r_addend = (int64_t)place[conflict->module].number;
+		else if (conflict->part == TLS_OFFSET)
+			to[i].r_addend -= (int64_t)place[conflict->module].offset;
+	}
+}
+
+/* Index of the section that holds ADDRESS first, of TYPE; 0 where there is none. */
+static uint32_t section_at(const struct elf_image *image, uint32_t type, GElf_Addr address)
+{
+	for (size_t i = 1; i < image->shnum; i++)
+		if (image->shdr[i].sh_type == type && image->shdr[i].sh_addr == address)
+			return (uint32_t)i;
+	return 0;
+}
+
+/* Adds one of the two sections, and its tags. */
+static int put_section(struct exec_room *room, const char *name, uint32_t type, const void *content,
+		       size_t size, int64_t tag, int64_t size_tag)
+{
+	GElf_Addr address = exec_room_section(room, name, type, 8, content, size);
+
+	if (!address || exec_room_tag(room, tag, address) || exec_room_tag(room, size_tag, size))
+		return -1;
+	GElf_Shdr *shdr = &room->undo->section[room->undo->section_count - 1].shdr;
+	bool libs = type == SHT_GNU_LIBLIST;
+
+	shdr->sh_entsize = libs ? sizeof(Elf64_Lib) : sizeof(Elf64_Rela);
+	if (libs)
+		shdr->sh_link = section_at(room->image, SHT_STRTAB, room->dynstr.address);
+	return 0;
+}
+
+/* Adds the names, and the list that points at them. */
+static int put_libs(struct exec_room *room, const struct liblist *list)
+{
+	Elf64_Lib *lib = xcalloc(list->lib_count + 1, sizeof *lib);
+	int result = 0;
+
+	for (size_t i = 0; i < list->lib_count; i++) {
+		lib[i] = list->lib[i];
+		lib[i].l_name = (uint32_t)exec_room_string(room, list->name[i]);
+		if (!lib[i].l_name)
+			result = -1;
+	}
+	if (result == 0)
+		result = put_section(room, LIBLIST_SECTION, SHT_GNU_LIBLIST, lib,
+				     list->lib_count * sizeof *lib, DT_GNU_LIBLIST, DT_GNU_LIBLISTSZ);
+	free(lib);
+	return result;
+}
+
+static int put_conflicts(struct exec_room *room, const struct liblist *list)
+{
+	size_t count = list->words.count + list->resolvers.count;
+	Elf64_Rela *conflict = xcalloc(count + 1, sizeof *conflict);
+	struct tls_place *place = NULL;
+
+	if (list->scope) {
+		place = xcalloc(list->scope->count, sizeof *place);
+		place_tls(list, tls_of(room->image), place);
+	}
+	copy_conflicts(&list->words, place, conflict);
+	copy_conflicts(&list->resolvers, place, conflict + list->words.count);
+	/* As SHT_RELA readers would take them for relocations of this file. */
+	int result = put_section(room, CONFLICT_SECTION, SHT_PROGBITS, conflict, count * sizeof *conflict,
+				 DT_GNU_CONFLICT, DT_GNU_CONFLICTSZ);
+	free(conflict);
+	free(place);
+	return result;
+}
+
+static int fill_room(const void *context, struct exec_room *room)
+{
+	return put_libs(room, context) || put_conflicts(room, context) ? -1 : 0;
+}
+
+enum object_skip liblist_attach(const struct liblist *list, struct elf_image *image, struct undo *undo,
+				const char **why)
+{
+	struct exec_room room;
+
+	*why = NULL;
+	enum object_skip skip = exec_room_make(&room, image, undo, &list->guest.want, why);
+
+	if (skip)
+		return skip;
+	if (fill_room(list, &room) == 0 && exec_room_end(&room) == 0)
+		return SKIP_NOT;
+	*why = "there is not enough room for the list";
+	return SKIP_MALFORMED;
+}
+
+/* ---- As it is in a file ---- */
+
+bool liblist_in(const struct placed *placed)
+{
+	return elf_image_find_section(&placed->image, LIBLIST_SECTION) != 0;
+}
+
+/* The bytes of section NAME of PLACED that are whole records of SIZE; COUNT of them. */
+static const unsigned char *section_of(const struct placed *placed, const char *name, size_t size,
+				       size_t *count)
+{
+	const struct elf_image *image = &placed->image;
+	size_t section = elf_image_find_section(image, name);
+
+	if (!section || image->shdr[section].sh_type == SHT_NOBITS || image->shdr[section].sh_size % size)
+		return NULL;
+	*count = image->shdr[section].sh_size / size;
+	return image->data + image->shdr[section].sh_offset;
+}
+
+/* 0, or -1 where PLACED holds no list, or a damaged one. */
+static int read_list(struct liblist *list, const struct placed *placed)
+{
+	size_t libs = 0, conflicts = 0;
+	const unsigned char *lib = section_of(placed, LIBLIST_SECTION, sizeof *list->lib, &libs);
+	const unsigned char *conflict = section_of(placed, CONFLICT_SECTION, sizeof(Elf64_Rela), &conflicts);
+
+	if (!lib || !conflict)
+		return -1;
+	list->lib = xcalloc(libs + 1, sizeof *list->lib);
+	list->name = xcalloc(libs + 1, sizeof *list->name);
+	memcpy(list->lib, lib, libs * sizeof *list->lib);
+	for (; list->lib_count < libs; list->lib_count++) {
+		const char *name = dynamic_string(&placed->dynamic, &placed->image,
+						  list->lib[list->lib_count].l_name);
+
+		if (!name)
+			return -1;
+		list->name[list->lib_count] = xstrdup(name);
+	}
+	for (size_t i = 0; i < conflicts; i++) {
+		Elf64_Rela rela;
+
+		memcpy(&rela, conflict + i * sizeof rela, sizeof rela);
+		add_conflict(list, 0, list->arch->r_word, 0)->rela = rela;
+	}
+	return 0;
+}
+
+struct liblist *liblist_present(struct planner *planner, struct object *program)
+{
+	pthread_mutex_lock(&planner->lock);
+	const struct placed *placed = program->arch ? placed_open(&planner->placed, program) : NULL;
+	pthread_mutex_unlock(&planner->lock);
+	if (!placed || program->kind != OBJECT_EXEC)
+		return NULL;
+	struct liblist *list = xcalloc(1, sizeof *list);
+
+	list->arch = program->arch;
+	if (read_list(list, placed) == 0) {
+		set_guest(list);
+		return list;
+	}
+	liblist_free(list);
+	return NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What ld.so itself takes from a prelinked program, where it still can: glibc before 2.33, and a program that
+ * is ET_EXEC (others get their libraries at random places there).
+ *
+ * .gnu.liblist names the libraries of start-up in the order of ld.so's searchlist, each with its stamp.
+ * ld.so compares: the same files, all at their slots (load bias 0), in this order, and no other.  If so, it
+ * relocates nothing, neither now nor lazily, and applies .gnu.conflict in the place of it.  If not, it
+ * ignores both.  Read in, and tried with, glibc 2.31: elf/rtld.c (dl_main), elf/dl-conflict.c,
+ * sysdeps/x86_64/dl-machine.h.
+ *
+ * What follows from that:
+ *   - .gnu.conflict holds every word that is not yet right in the files.  Lazy calls are among them: nobody
+ *     sets up what a stub would jump to.  Their words in the files stay the stubs, so nothing depends on
+ *     got[1].
+ *   - It has plain words and IRELATIVE records only.  What a COPY relocation copies, and the module numbers
+ *     and offsets of thread variables, are given as words; these are known, since ld.so gives them out in the
+ *     order of the list.
+ *   - Resolvers run where ld.so would run them, when all words are there: the IRELATIVE records are the last.
+ *   - ld.so is in the list (libc.so.6 needs it), so it needs a place and a stamp as well.  The kernel maps it
+ *     where it asks to be only for ET_EXEC; elsewhere it has a load bias and relocates itself, as ever.  It
+ *     is moved only where a program gains by that, behind all slots, where nothing else goes.
+ *   - It does not count as having a slot: to plans (plan.h) its address stays that of the process.
+ *   - An audit module sets up thread-local storage before the list is compared, and then nobody gives any to
+ *     the libraries (glibc's own fault: nothing in the list, or in what it is compared with, tells).  Ours
+ *     (prelink-rtld.c) has ld.so ignore the list; one that needs libc.so.6 takes libc's slot, so that the
+ *     list does not match.  One that needs no library at all ends such a program.
+ *
+ *     liblist_place(&table);                           // after layout: which ld.so moves, and where to
+ *     liblist_check_loader(bind, loader);              // before it is rewritten
+ *     rewrite_objects() on libraries, then on these loaders, with liblist_fill_loader() to fill them
+ *     for each program: list = liblist_make(...);
+ *         plan_attach(..., liblist_guest(list), ...) or liblist_attach() */
+#ifndef LIBLIST_H
+#define LIBLIST_H
+
+#include "rewrite/exec_room.h"
+#include "plan/plan.h"
+
+/* True if PROGRAM is one that its ld.so would compare a list for. */
+bool liblist_helps(const struct object *program);
+
+/* Gives the ld.so of each ET_EXEC program that is to be rewritten its place (`slot`), where it is one that
+ * knows the list. */
+void liblist_place(struct object_table *table);
+
+/* Looks whether LOADER, that has its place, can be moved there; if not, takes the place away. */
+void liblist_check_loader(struct bind *bind, struct object *loader);
+
+/* Writes into IMAGE, which is LOADER moved to its place, what its relocations resolve to in itself: at load
+ * bias 0 it does not relocate itself.  0, or -1 after a message. */
+int liblist_fill_loader(struct bind *bind, struct object *loader, struct elf_image *image);
+
+struct liblist; /* of one program */
+
+/* Makes the list of PROGRAM, whose original is IMAGE.  NULL where it cannot have one, with the reason in WHY
+ * (static), NULL if its ld.so would not look at it.  Takes turns with plan_make(). */
+struct liblist *liblist_make(struct planner *planner, struct object *program, const struct elf_image *image,
+			     const char **why);
+
+/* True if the program PLACED carries one. */
+bool liblist_in(const struct placed *placed);
+
+/* The list that the file of PROGRAM carries now; NULL where there is none. */
+struct liblist *liblist_present(struct planner *planner, struct object *program);
+void liblist_free(struct liblist *list);
+
+/* For sharing the room with a plan; NULL for NULL. */
+const struct exec_guest *liblist_guest(const struct liblist *list);
+
+/* Puts LIST alone into IMAGE, a copy of the program's original.  SKIP_NOT, or why not; WHY (static) says
+ * more. */
+enum object_skip liblist_attach(const struct liblist *list, struct elf_image *image, struct undo *undo,
+				const char **why);
+
+/* Writes to OUT what LIST has, without an end of line. */
+void liblist_print(const struct liblist *list, FILE *out);
+
+#endif

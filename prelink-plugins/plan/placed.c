@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files as they are after rewriting; see placed.h. */
+#include "plan/placed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "elf_memory.h"
+#include "rewrite/undo.h"
+
+static struct placed unusable;
+
+/* Finds the build-id: its first 8 bytes, and where they are.  The module can look there only in the first
+ * page of the object, which is mapped whatever object it is. */
+static bool find_build_id(struct placed *placed)
+{
+	const struct elf_image *image = &placed->image;
+
+	for (size_t i = 0; i < image->phnum; i++) {
+		const GElf_Phdr *phdr = &image->phdr[i];
+		if (phdr->p_type != PT_NOTE)
+			continue;
+		for (uint64_t at = 0; phdr->p_filesz >= 24 && at <= phdr->p_filesz - 24;) {
+			uint64_t note = phdr->p_offset + at;
+			uint64_t name = elf_get32(image, note), size = elf_get32(image, note + 4);
+			if (elf_get32(image, note + 8) == NT_GNU_BUILD_ID && name == 4 && size >= 8 &&
+			    memcmp(image->data + note + 12, "GNU", 4) == 0) {
+				GElf_Addr address = phdr->p_vaddr + at + 16;
+				memcpy(placed->identity, image->data + note + 16, 8);
+				placed->note = (uint32_t)address;
+				return address < 4096 - 8 && placed->start == 0;
+			}
+			at += 12 + ((name + 3) & ~3ull) + ((size + 3) & ~3ull);
+		}
+	}
+	return false;
+}
+
+static int read_placed(const struct root *root, struct object *object, struct placed *placed)
+{
+	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return diag_errno(object->path, "reading it for a plan");
+	enum elf_image_status status = elf_image_open(&placed->image, fd, object->path);
+	close(fd);
+	if (status == ELF_IMAGE_NOT_ELF)
+		return diag_error(object->path,
+				  "reading it for a plan: it is no ELF file any more; run prelink again");
+	if (status)
+		return -1;
+	if (dynamic_init(&placed->dynamic, &placed->image)) {
+		elf_image_release(&placed->image);
+		return -1;
+	}
+	placed->start = elf_image_first_address(&placed->image);
+	struct dynamic_stamp stamp = dynamic_stamp(&placed->dynamic);
+
+	placed->slot = object->has_slot && placed->start == object->slot && stamp.checksum && stamp.time &&
+		       undo_present(&placed->image);
+	bool moved_loader = object->kind == OBJECT_LOADER && placed->dynamic.checksum &&
+			    undo_present(&placed->image);
+
+	if (placed->slot || moved_loader) {
+		placed->identity[0] = stamp.checksum;
+		placed->identity[1] = stamp.time;
+		placed->known = true;
+	} else {
+		placed->known = find_build_id(placed);
+	}
+	return 0;
+}
+
+struct placed *placed_open(struct placed_table *table, struct object *object)
+{
+	if (object->index >= table->count) {
+		size_t count = 2 * object->index + 64;
+		table->placed = xreallocarray(table->placed, count, sizeof *table->placed);
+		memset(table->placed + table->count, 0, (count - table->count) * sizeof *table->placed);
+		table->count = count;
+	}
+	struct placed **place = &table->placed[object->index];
+	if (!*place) {
+		struct placed *placed = xcalloc(1, sizeof *placed);
+		*place = placed;
+		table->opened++;
+		if (read_placed(table->root, object, placed)) {
+			free(placed);
+			*place = &unusable;
+		}
+	}
+	(*place)->used = true;
+	return *place == &unusable ? NULL : *place;
+}
+
+void placed_rest(struct placed_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->placed[i] && table->placed[i]->used) {
+			elf_image_relax(&table->placed[i]->image);
+			table->placed[i]->used = false;
+		}
+}
+
+void placed_release(struct placed_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->placed[i] && table->placed[i] != &unusable) {
+			elf_image_release(&table->placed[i]->image);
+			free(table->placed[i]);
+		}
+	free(table->placed);
+	*table = (struct placed_table){ 0 };
+}

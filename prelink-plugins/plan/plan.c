@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Deciding what is left to do at run time; see plan.h and rtld/plan_format.h. */
+#include "plan/draft.h"
+
+#include <stdlib.h>
+
+#include "diag.h"
+#include "bind/ifunc.h"
+#include "resident.h"
+
+#define NO_INDEX UINT32_MAX
+
+/* Files that are looked at before it is asked how much of them is in memory. */
+enum { ASK_AFTER = 16 };
+
+/* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian
+ * 12 (glibc 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached
+ * and without prelinking: from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990
+ * lookups, 124 pages). */
+enum {
+	NS_MODULE = 60000, /* mapping an audit module, asking it for its functions, static TLS set up early */
+	NS_OBJECT = 150,   /* one la_objopen() */
+	NS_VALUE = 1,      /* one word written by the module */
+	NS_RELATIVE = 1,   /* one RELATIVE relocation */
+	NS_LOOKUP = 100,   /* one symbol looked up */
+	NS_PAGE = 1000,    /* one copy-on-write fault */
+	PLUGIN_SHARE = 16, /* a run loads one in so many of the objects that its plugins can bring ... */
+	PLUGINS_MIN = 4,   /* ... and these besides */
+};
+
+void plan_init(struct planner *planner, const struct root *root, struct bind *bind)
+{
+	*planner = (struct planner){ .bind = bind, .placed = { .root = root } };
+	pthread_mutex_init(&planner->lock, NULL);
+}
+
+/* What one plan_make() at a time works with, and the next one again. */
+struct workbench {
+	struct workbench *next;
+	struct bind *bind;
+	struct decision_list decisions;
+};
+
+static struct workbench *take_workbench(struct planner *planner)
+{
+	pthread_mutex_lock(&planner->lock);
+	struct workbench *bench = planner->idle;
+	if (bench)
+		planner->idle = bench->next;
+	pthread_mutex_unlock(&planner->lock);
+	if (!bench) {
+		bench = xcalloc(1, sizeof *bench);
+		bench->bind = bind_share(planner->bind);
+	}
+	return bench;
+}
+
+/* Lets go of the memory that files take. */
+static void rest(struct planner *planner)
+{
+	bind_rest(planner->bind, false);
+	pthread_mutex_lock(&planner->lock);
+	placed_rest(&planner->placed);
+	pthread_mutex_unlock(&planner->lock);
+}
+
+/* While PLAN was made, other threads may have given back what was used until then. */
+static void mark_used(struct planner *planner, struct workbench *bench, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		bind_open(bench->bind, plan->draft[i].object);
+		plan_look_at(planner, plan->draft[i].object);
+	}
+}
+
+static void leave_workbench(struct planner *planner, struct workbench *bench, const struct plan *plan)
+{
+	bool much = resident_is_much();
+
+	mark_used(planner, bench, plan);
+	pthread_mutex_lock(&planner->lock);
+	bench->next = planner->idle;
+	planner->idle = bench;
+	pthread_mutex_unlock(&planner->lock);
+	if (much)
+		rest(planner);
+}
+
+void plan_release(struct planner *planner)
+{
+	while (planner->idle) {
+		struct workbench *bench = planner->idle;
+		planner->idle = bench->next;
+		decision_list_release(&bench->decisions);
+		bind_free(bench->bind);
+		free(bench);
+	}
+	placed_release(&planner->placed);
+	pthread_mutex_destroy(&planner->lock);
+	*planner = (struct planner){ 0 };
+}
+
+/* Plans. */
+
+static void *records_add(struct records *records, size_t size)
+{
+	if (records->count == records->room) {
+		records->room = records->room ? 2 * records->room : 16;
+		records->item = xreallocarray(records->item, records->room, size);
+	}
+	return (char *)records->item + size * records->count++;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct draft *draft = &plan->draft[i];
+		free(draft->closure.item);
+		free(draft->value.item);
+		free(draft->fixup.item);
+		free(draft->residual.item);
+		free(draft->ungrown.item);
+		free(draft->guessed.item);
+		free(draft->ifunc.item);
+	}
+	free(plan->draft);
+	free(plan->index);
+	free(plan->name.item);
+	free(plan->resolver.item);
+	free(plan);
+}
+
+const struct plan_estimate *plan_estimate(const struct plan *plan)
+{
+	return &plan->estimate;
+}
+
+static uint32_t index_of(const struct plan *plan, const struct object *object)
+{
+	return object->index < plan->index_count ? plan->index[object->index] : NO_INDEX;
+}
+
+static void add_object(struct plan *plan, struct object *object)
+{
+	if (object->index >= plan->index_count) {
+		size_t count = 2 * object->index + 64;
+		plan->index = xreallocarray(plan->index, count, sizeof *plan->index);
+		for (size_t i = plan->index_count; i < count; i++)
+			plan->index[i] = NO_INDEX;
+		plan->index_count = count;
+	}
+	if (plan->index[object->index] != NO_INDEX)
+		return;
+	plan->index[object->index] = (uint32_t)plan->count;
+	plan->draft = xreallocarray(plan->draft, plan->count + 1, sizeof *plan->draft);
+	plan->draft[plan->count++] = (struct draft){ .object = object };
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct draft *left = a, *right = b;
+
+	if (left->placed->slot != right->placed->slot)
+		return left->placed->slot ? -1 : 1;
+	if (left->placed->dynamic.address != right->placed->dynamic.address)
+		return left->placed->dynamic.address < right->placed->dynamic.address ? -1 : 1;
+	return strcmp(left->object->path, right->object->path);
+}
+
+struct placed *plan_look_at(struct planner *planner, struct object *object)
+{
+	pthread_mutex_lock(&planner->lock);
+	struct placed *placed = placed_open(&planner->placed, object);
+	pthread_mutex_unlock(&planner->lock);
+	return placed;
+}
+
+static void look_at_library(struct planner *planner, struct object *object)
+{
+	const struct placed *placed = plan_look_at(planner, object);
+
+	if (placed)
+		object->has_slot = placed->slot;
+	bind_open(planner->bind, object);
+	if (planner->placed.opened >= planner->asked + ASK_AFTER) {
+		planner->asked = planner->placed.opened;
+		if (resident_is_much())
+			rest(planner);
+	}
+}
+
+void plan_look(struct planner *planner, struct object *const *programs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct object *program = programs[i];
+		if (program->loader)
+			look_at_library(planner, program->loader);
+		for (size_t j = 1; j < program->scope.count; j++)
+			look_at_library(planner, program->scope.member[j]);
+		for (size_t j = 0; j < program->plugin_count; j++)
+			for (size_t k = 0; k < program->plugin[j].scope.count; k++)
+				look_at_library(planner, program->plugin[j].scope.member[k]);
+	}
+	bind_index(planner->bind);
+}
+
+static struct plan_refusal refuse(const char *why, const struct object *about)
+{
+	return (struct plan_refusal){ why, about };
+}
+
+static struct plan_refusal collect_startup(struct plan *plan, struct object *program)
+{
+	if (!program->loader)
+		return refuse("its ld.so is not there", NULL);
+	add_object(plan, program);
+	add_object(plan, program->loader);
+	for (size_t i = 0; i < program->scope.count; i++)
+		add_object(plan, program->scope.member[i]);
+	plan->startup = plan->count;
+	plan->scope = (uint32_t)program->scope.count;
+	for (size_t i = 0; i < plan->startup; i++)
+		for (size_t j = 0; j < plan->draft[i].object->needed_count; j++)
+			if (plan->draft[i].object->needed[j].tag != DT_NEEDED)
+				return refuse("it is a filter (DT_FILTER or DT_AUXILIARY), and loaded "
+					      "at start",
+					      plan->draft[i].object);
+	return refuse(NULL, NULL);
+}
+
+/* Why OBJECT, a library, cannot be in a plan; NULL where it can. */
+static const char *why_not(const struct placed *placed)
+{
+	if (!placed)
+		return "it could not be read, and is loaded at start";
+	return placed->known ? NULL : "it has neither a slot nor a build-id, and is loaded at start";
+}
+
+static struct plan_refusal open_startup(struct planner *planner, struct plan *plan)
+{
+	for (size_t i = 0; i < plan->startup; i++) {
+		struct draft *draft = &plan->draft[i];
+		draft->placed = plan_look_at(planner, draft->object);
+		const char *why = i == PLAN_PROGRAM && draft->placed ? NULL : why_not(draft->placed);
+		if (why)
+			return refuse(why, draft->object);
+	}
+	return refuse(NULL, NULL);
+}
+
+/* Adds PLUGIN and what comes with it; or nothing of that, where an object cannot be in a plan: ld.so alone
+ * then sees to all of them, whenever they are loaded. */
+static void add_plugin(struct planner *planner, struct plan *plan, const struct plugin_scope *plugin)
+{
+	for (size_t i = 0; i < plugin->scope.count; i++) {
+		struct object *object = plugin->scope.member[i];
+
+		if (index_of(plan, object) == NO_INDEX && why_not(plan_look_at(planner, object))) {
+			plan->estimate.left_out++;
+			return;
+		}
+	}
+	for (size_t i = 0; i < plugin->scope.count; i++)
+		add_object(plan, plugin->scope.member[i]);
+}
+
+static void collect_plugins(struct planner *planner, struct plan *plan, const struct object *program)
+{
+	for (size_t i = 0; i < program->plugin_count; i++)
+		add_plugin(planner, plan, &program->plugin[i]);
+	for (size_t i = plan->startup; i < plan->count; i++)
+		plan->draft[i].placed = plan_look_at(planner, plan->draft[i].object);
+}
+
+/* Brings the plugin side into the format's order. */
+static void sort_plugins(struct plan *plan)
+{
+	qsort(plan->draft + plan->startup, plan->count - plan->startup, sizeof *plan->draft, by_address);
+	plan->unplaced = plan->startup;
+	for (size_t i = plan->startup; i < plan->count; i++) {
+		plan->index[plan->draft[i].object->index] = (uint32_t)i;
+		plan->unplaced += plan->draft[i].placed->slot;
+	}
+}
+
+/* RELATIVE records of DT_RELA. */
+static size_t count_relative(const struct bind_object *by)
+{
+	size_t count = 0;
+
+	for (uint64_t at = 0; at + sizeof(Elf64_Rela) <= by->dynamic.rela.size; at += sizeof(Elf64_Rela)) {
+		GElf_Rela reloc;
+		elf_get_rel(&by->image, by->dynamic.rela.offset + at, true, &reloc);
+		count += GELF_R_TYPE(reloc.r_info) == by->object->arch->r_relative;
+	}
+	return count;
+}
+
+/* Way and flags of an object. */
+static void classify(struct plan *plan, struct draft *draft, const struct decision_list *list)
+{
+	const struct dynamic *dynamic = &draft->by->dynamic;
+	bool textrel = dynamic->has[DT_TEXTREL] || (dynamic->value[DT_FLAGS] & DF_TEXTREL);
+	bool now = draft->by->bind_now;
+
+	draft->flags = (draft->by->symbolic ? PLAN_SYMBOLIC : 0) | (now ? 0 : PLAN_LAZY) |
+		       (list->keep_plt ? PLAN_KEEP_PLT : 0) |
+		       (list->deepbind_differs ? PLAN_NOT_DEEPBIND : 0);
+	if (draft != &plan->draft[PLAN_PROGRAM])
+		draft->way = draft->placed->slot && !textrel ? PLAN_RELA : PLAN_LEAVE;
+	else if (textrel || dynamic->rel.size || dynamic->relacount != count_relative(draft->by))
+		draft->way = PLAN_LEAVE;
+	else if (now)
+		draft->way = PLAN_JMPREL;
+	else /* a lazy one needs its DT_JMPREL, and DT_RELA cannot hold both */
+		draft->way = dynamic->relacount == 0 ? PLAN_RELA : PLAN_LEAVE;
+	if (draft == &plan->draft[PLAN_PROGRAM] && !now && draft->object->kind == OBJECT_PIE)
+		draft->flags |= PLAN_KEEP_PLT; /* the addresses of its stubs move with it */
+	if (!draft->placed->slot && draft != &plan->draft[PLAN_PROGRAM])
+		draft->flags |= PLAN_UNPLACED;
+}
+
+static void add_value(struct draft *draft, GElf_Addr address, GElf_Addr value)
+{
+	*(struct plan_value *)records_add(&draft->value,
+					  sizeof(struct plan_value)) = (struct plan_value){ address, value };
+}
+
+static void add_fixup(struct draft *draft, GElf_Addr address, GElf_Addr offset, uint32_t object)
+{
+	*(struct plan_fixup *)records_add(&draft->fixup, sizeof(struct plan_fixup)) =
+		(struct plan_fixup){ address, offset, object, 0 };
+}
+
+static void add_residual(struct records *residual, GElf_Addr address, uint64_t info, int64_t addend)
+{
+	*(Elf64_Rela *)records_add(residual, sizeof(Elf64_Rela)) =
+		(Elf64_Rela){ .r_offset = address, .r_info = info, .r_addend = addend };
+}
+
+/* The relocation as it is in the object. */
+static void add_own(struct records *residual, GElf_Addr address, const struct decision *decision)
+{
+	add_residual(residual, address, GELF_R_INFO((uint64_t)decision->symbol, decision->type),
+		     decision->addend);
+}
+
+/* Index in plan->resolver of the C library's resolver at ADDRESS (in the process), or NO_INDEX. */
+static uint32_t find_resolver(struct plan *plan, GElf_Addr address)
+{
+	const struct plan_resolver *known = plan->resolver.item;
+	GElf_Addr guess, base;
+
+	for (size_t i = 0; i < plan->resolver.count; i++)
+		if (known[i].resolver == address)
+			return (uint32_t)i;
+	if (!plan->libc || plan->resolver.count == PLAN_RESOLVERS_MAX || address < plan->libc->placed->start)
+		return NO_INDEX;
+	base = elf_image_first_address(&plan->libc->by->image);
+	guess = ifunc_guess(plan->libc->by, address - plan->libc->placed->start + base);
+	if (!guess)
+		return NO_INDEX;
+	*(struct plan_resolver *)records_add(&plan->resolver, sizeof(struct plan_resolver)) =
+		(struct plan_resolver){ address, guess - base + plan->libc->placed->start };
+	return (uint32_t)plan->resolver.count - 1;
+}
+
+static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address, uint32_t resolver)
+{
+	const struct plan_resolver *known = (const struct plan_resolver *)plan->resolver.item + resolver;
+	uint64_t offset;
+	bool guessed = draft->placed->slot && elf_image_offset(&draft->placed->image, address, 8, &offset) &&
+		       elf_get64(&draft->placed->image, offset) == known->guess;
+
+	*(struct plan_ifunc *)records_add(guessed ? &draft->guessed : &draft->ifunc,
+					  sizeof(struct plan_ifunc)) = (struct plan_ifunc){ address, resolver,
+											    0 };
+}
+
+/* What a resolver chooses goes to ADDRESS.  If it is not one that the module asks, ld.so calls it, but need
+ * not look it up.  An IRELATIVE record's addend is relative to the load bias of the object that the record is
+ * for, which is 0 but for the program's. */
+static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr address,
+			 const struct decision *decision)
+{
+	bool unbiased = draft->placed->slot || draft->object->kind == OBJECT_EXEC;
+	bool own = decision->base == draft->object;
+	uint32_t resolver = decision->base ? NO_INDEX : find_resolver(plan, decision->value);
+
+	if (resolver != NO_INDEX)
+		add_ifunc(plan, draft, address, resolver);
+	else if (decision->reloc == RELOC_IRELATIVE)
+		add_residual(&draft->residual, address, GELF_R_INFO(0ull, decision->type),
+			     decision->value + draft->moved);
+	else if ((unbiased && !decision->base) || own)
+		add_residual(&draft->residual, address, GELF_R_INFO(0ull, draft->object->arch->r_irelative),
+			     decision->value + (own ? draft->moved : 0));
+	else
+		add_own(&draft->residual, address, decision);
+}
+
+/* Lazy calls of start-up stay at their stubs.  A plugin may be loaded with RTLD_NOW, and then ld.so sets up
+ * nothing that a stub could call: all of its calls are bound, or all left to ld.so. */
+static enum decision_kind kind_now(const struct draft *draft, const struct decision *decision, bool startup)
+{
+	if (decision->kind == DECISION_LAZY && (startup || (draft->flags & PLAN_KEEP_PLT)))
+		return DECISION_DONE;
+	return decision->kind == DECISION_LAZY ? decision->then : decision->kind;
+}
+
+/* Enters what DECISION, which comes to KIND, leaves to do at run time. */
+static void enter(struct plan *plan, struct draft *draft, const struct decision *decision,
+		  enum decision_kind kind)
+{
+	GElf_Addr address = decision->address + draft->moved;
+	uint32_t base;
+
+	switch (kind) {
+	case DECISION_DONE:
+	case DECISION_LAZY:
+	case DECISION_UNSEEN: break;
+	case DECISION_VALUE: add_value(draft, address, decision->value); break;
+	case DECISION_FIXUP:
+		base = index_of(plan, decision->base);
+		if (base == NO_INDEX)
+			add_own(&draft->residual, address, decision);
+		else
+			add_fixup(draft, address, decision->value + plan->draft[base].moved, base);
+		break;
+	case DECISION_IFUNC: add_resolver(plan, draft, address, decision); break;
+	case DECISION_RESIDUAL: add_own(&draft->residual, address, decision); break;
+	}
+}
+
+/* Enters all of LIST.  What is right only while RTLD_GLOBAL has added nothing to the start-up scope goes to
+ * ld.so as well, for where it has. */
+static void enter_all(struct plan *plan, struct draft *draft, const struct decision_list *list)
+{
+	for (size_t i = 0; draft->way != PLAN_LEAVE && i < list->count; i++) {
+		const struct decision *decision = &list->item[i];
+		enum decision_kind kind = kind_now(draft, decision, list->startup);
+		bool stub = decision->kind == DECISION_LAZY && kind == DECISION_DONE;
+
+		enter(plan, draft, decision, kind);
+		if (decision->ungrown && !stub && kind != DECISION_RESIDUAL)
+			add_own(&draft->ungrown, decision->address + draft->moved, decision);
+	}
+}
+
+static void count_savings(struct plan *plan, const struct draft *draft, const struct decision_list *list)
+{
+	struct plan_estimate *estimate = &plan->estimate;
+	size_t looked_up = list->kinds[DECISION_DONE] + list->kinds[DECISION_VALUE] +
+			   list->kinds[DECISION_FIXUP] + list->kinds[DECISION_IFUNC] +
+			   list->kinds[DECISION_UNSEEN];
+	size_t relative = draft == plan->draft ? 0 : list->relative;
+	size_t pages = list->pages_before - list->pages_after;
+
+	if (draft->way == PLAN_LEAVE)
+		return;
+	*(list->startup ? &estimate->saved : &estimate->plugins_saved) +=
+		(int64_t)(relative * NS_RELATIVE + looked_up * NS_LOOKUP + pages * NS_PAGE);
+	if (list->startup)
+		estimate->cost += (int64_t)((draft->value.count + draft->fixup.count) * NS_VALUE);
+	estimate->relative += relative;
+	estimate->lookups += looked_up;
+	estimate->pages += pages;
+	estimate->values += draft->value.count;
+	estimate->fixups += draft->fixup.count;
+	estimate->residual += draft->residual.count;
+}
+
+/* Finds the C library among the start-up objects, if its resolvers can be asked. */
+static void find_libc(struct bind *bind, struct plan *plan)
+{
+	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->startup; i++) {
+		struct draft *draft = &plan->draft[i];
+		if (!draft->placed->slot || !draft->object->soname ||
+		    strcmp(draft->object->soname, "libc.so.6"))
+			continue;
+		draft->by = bind_open(bind, draft->object);
+		if (draft->by)
+			plan->libc = draft;
+	}
+}
+
+/* Notes whose thread variables have to be in static TLS.  Start-up first: beside an audit module the others'
+ * are in dynamic TLS once they are used, and a plugin that then needs them at a fixed offset cannot be
+ * loaded. */
+static struct plan_refusal note_static_tls(struct plan *plan, const struct draft *draft,
+					   const struct decision_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct object *object = list->item[i].static_tls;
+		uint32_t index = object ? index_of(plan, object) : NO_INDEX;
+
+		if (index == PLAN_PROGRAM || index >= plan->startup || plan->draft[index].static_tls)
+			continue;
+		if (!list->startup)
+			return refuse("it needs thread variables of a library at a fixed offset, "
+				      "where an audit module has no room for them",
+				      draft->object);
+		plan->draft[index].static_tls = true;
+	}
+	return refuse(NULL, NULL);
+}
+
+static struct plan_refusal decide_all(struct workbench *bench, struct plan *plan, struct universe *universe)
+{
+	struct decision_list *list = &bench->decisions;
+
+	find_libc(bench->bind, plan);
+	/* Start-up first, in its own order: decide.h asks for it. */
+	for (size_t i = 0; i < plan->count; i++) {
+		struct draft *draft = &plan->draft[i];
+		if (i == PLAN_LOADER) {
+			draft->flags = PLAN_UNPLACED;
+			draft->moved = (int64_t)(draft->placed->start - draft->object->start); /* liblist.h */
+			continue;
+		}
+		if (universe_decide(universe, draft->object, list))
+			return refuse("its symbols could not be bound", draft->object);
+		struct plan_refusal refusal = note_static_tls(plan, draft, list);
+		if (refusal.why)
+			return refusal;
+		draft->by = list->object;
+		if (i == PLAN_PROGRAM && draft->object->kind == OBJECT_PIE)
+			draft->moved = -undo_delta(&draft->by->image);
+		classify(plan, draft, list);
+		enter_all(plan, draft, list);
+		count_savings(plan, draft, list);
+	}
+	return refuse(NULL, NULL);
+}
+
+/* The closure of OBJECT when dlopen is asked for it: as the program's notes lead to it, else its own. */
+static const struct object_list *closure_of(const struct object *program, const struct object *object)
+{
+	for (size_t i = 0; i < program->plugin_count; i++)
+		if (program->plugin[i].plugin == object)
+			return &program->plugin[i].scope;
+	return &object->scope;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* Enters CLOSURE's objects beyond the start-up scope, or nothing where one of them is not in the plan. */
+static void enter_closure(const struct plan *plan, struct draft *draft, const struct object_list *closure)
+{
+	for (size_t i = 0; i < closure->count; i++) {
+		uint32_t index = index_of(plan, closure->member[i]);
+		if (index == NO_INDEX) {
+			draft->closure.count = 0;
+			return;
+		}
+		if (index >= plan->startup)
+			*(uint32_t *)records_add(&draft->closure, sizeof(uint32_t)) = index;
+	}
+	if (draft->closure.count)
+		qsort(draft->closure.item, draft->closure.count, sizeof(uint32_t), by_number);
+}
+
+static void add_name(struct plan *plan, const char *name)
+{
+	uint32_t *hash = records_add(&plan->name, sizeof *hash);
+
+	*hash = plan_hash(name);
+}
+
+/* Names by which ld.so may take an unknown object for one of the plan's. */
+static void collect_names(struct plan *plan)
+{
+	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->count; i++) {
+		const struct object *object = plan->draft[i].object;
+		if (object->soname)
+			add_name(plan, object->soname);
+		for (size_t j = 0; j < object->names.count; j++)
+			add_name(plan, strrchr(object->names.path[j], '/') + 1);
+	}
+	if (plan->name.count)
+		qsort(plan->name.item, plan->name.count, sizeof(uint32_t), by_number);
+}
+
+/* Bytes of static TLS that the start-up libraries need, as _dl_try_allocate_static_tls() packs them at
+ * worst. */
+static uint64_t static_tls(const struct plan *plan)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = PLAN_LOADER; i < plan->startup; i++) {
+		const GElf_Phdr *tls = elf_image_find_phdr(&plan->draft[i].placed->image, PT_TLS);
+		if (tls && plan->draft[i].static_tls)
+			bytes += tls->p_memsz + (tls->p_align ? tls->p_align - 1 : 0);
+	}
+	return bytes;
+}
+
+static struct plan_refusal make(struct planner *planner, struct workbench *bench, struct plan *plan,
+				struct object *program)
+{
+	struct universe universe;
+	struct plan_refusal refusal = collect_startup(plan, program);
+
+	if (!refusal.why)
+		refusal = open_startup(planner, plan);
+	if (refusal.why)
+		return refusal;
+	collect_plugins(planner, plan, program);
+	if (plan->count > PLAN_OBJECTS_MAX)
+		return refuse("more libraries and plugins than the run-time module has room for", NULL);
+	sort_plugins(plan);
+	if (universe_init(&universe, bench->bind, program))
+		return refuse("its symbols could not be bound", NULL);
+	refusal = decide_all(bench, plan, &universe);
+	universe_release(&universe);
+	if (refusal.why)
+		return refusal;
+	for (size_t i = plan->startup; i < plan->count; i++)
+		enter_closure(plan, &plan->draft[i], closure_of(program, plan->draft[i].object));
+	collect_names(plan);
+	plan->estimate.objects = plan->startup;
+	plan->estimate.plugin_objects = plan->count - plan->startup;
+	plan->estimate.size = plan_size(plan);
+	plan->estimate.static_tls = static_tls(plan);
+	plan->estimate.cost += NS_MODULE + (int64_t)plan->startup * NS_OBJECT;
+	return refuse(NULL, NULL);
+}
+
+struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal)
+{
+	struct plan *plan = xcalloc(1, sizeof *plan);
+	struct workbench *bench = take_workbench(planner);
+
+	*refusal = make(planner, bench, plan, program);
+	leave_workbench(planner, bench, plan);
+	if (!refusal->why)
+		return plan;
+	plan_free(plan);
+	return NULL;
+}
+
+void plan_print(const struct plan *plan, FILE *out)
+{
+	const struct plan_estimate *estimate = &plan->estimate;
+
+	fprintf(out,
+		"%lld us saved at start, %lld us spent, %lld us saved if all its plugins are loaded "
+		"(%zu objects at start, %zu for plugins; spares %zu relative relocations, %zu lookups, "
+		"%zu pages; leaves %zu values, %zu fixups, %zu relocations; %llu bytes",
+		(long long)estimate->saved / 1000, (long long)estimate->cost / 1000,
+		(long long)estimate->plugins_saved / 1000, estimate->objects, estimate->plugin_objects,
+		estimate->relative, estimate->lookups, estimate->pages, estimate->values, estimate->fixups,
+		estimate->residual, (unsigned long long)estimate->size);
+	if (estimate->left_out)
+		fprintf(out,
+			"; leaves out %zu plugins, which have no slot and no build-id, or need what has none",
+			estimate->left_out);
+	putc(')', out);
+}
+
+bool plan_pays(const struct plan *plan)
+{
+	const struct plan_estimate *estimate = &plan->estimate;
+	int64_t all = estimate->plugin_objects, loaded = PLUGINS_MIN + all / PLUGIN_SHARE;
+
+	if (loaded > all)
+		loaded = all;
+	return estimate->saved + (all ? estimate->plugins_saved * loaded / all : 0) > estimate->cost;
+}

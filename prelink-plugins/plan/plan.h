@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The plan of a program: what decide.h decided, brought into the form of rtld/plan_format.h.
+ *
+ *     plan_init(&planner, root, bind);
+ *     rewrite_objects() on all libraries and plugins          // a plan names the very files, by checksum
+ *     plan_look(&planner, programs, count);           // beyond this point nothing loses its slot
+ *     for each program: plan = plan_make(...); room for plan_size(plan) bytes; plan_encode(plan, ...);
+ *     plan_release(&planner);
+ *
+ * plan_make() and plan_free() may be called by several threads at once. */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stdio.h>
+
+#include "rewrite/exec_room.h"
+#include "plan/placed.h"
+#include "rewrite/undo.h"
+#include "plan/decide.h"
+
+/* Set by plan_init(); released by plan_release().  ROOT and BIND outlive it. */
+struct planner {
+	struct bind *bind;
+	pthread_mutex_t lock;
+	struct placed_table placed; /* under lock; what is in it stays as it is */
+	struct workbench *idle;     /* likewise: what no plan_make() works with now */
+	size_t asked;               /* placed.opened when it was last asked what the files take */
+};
+
+void plan_init(struct planner *planner, const struct root *root, struct bind *bind);
+void plan_release(struct planner *planner);
+
+/* Looks at every file that the plans of the COUNT programs are about, as it is now.  What could not be
+ * rewritten has lost its slot. */
+void plan_look(struct planner *planner, struct object *const *programs, size_t count);
+
+/* What a plan saves and costs, at start-up and by one load of each plugin. */
+struct plan_estimate {
+	size_t objects, plugin_objects;  /* of the start-up scope; beyond it */
+	size_t relative;                 /* RELATIVE relocations that ld.so need not apply */
+	size_t lookups;                  /* symbols that it need not look up */
+	size_t pages;                    /* that are not written */
+	size_t values, fixups, residual; /* left to do: words written by the module, and by ld.so */
+	size_t left_out;                 /* plugins that cannot be in the plan, with what comes with them */
+	uint64_t static_tls;             /* bytes of static TLS that the start-up libraries need */
+	uint64_t size;                   /* bytes of the plan */
+	int64_t saved, cost;             /* nanoseconds at start-up, by the constants of plan.c */
+	int64_t plugins_saved;           /* nanoseconds, by loading each plugin once */
+};
+
+struct plan; /* of one program */
+
+/* Why a program has no plan. */
+struct plan_refusal {
+	const char *why;            /* static; NULL: it has one */
+	const struct object *about; /* whose fault it is, where it is another object's */
+};
+
+/* Makes the plan of PROGRAM.  NULL where it cannot have one: REFUSAL then says why, and a message was printed
+ * only if something failed. */
+struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal);
+void plan_free(struct plan *plan);
+const struct plan_estimate *plan_estimate(const struct plan *plan);
+
+/* Bytes of the plan as it goes into the file. */
+uint64_t plan_size(const struct plan *plan);
+/* Writes these bytes at OUT.  FRONT is how far (bytes) everything that was there before in a
+ * position-independent program has moved away from its original address; 0 for others. */
+void plan_encode(const struct plan *plan, uint64_t front, void *out);
+
+/* Whether the program is better off with the plan and the module than without. */
+bool plan_pays(const struct plan *plan);
+
+/* True if PROGRAM, as it is or was, asks for audit modules of its own. */
+bool plan_is_audited(const struct placed *program);
+
+/* Puts the plan into IMAGE, a copy of the program's original, with DT_AUDIT naming MODULE (an absolute path)
+ * and DT_PRELINK_PLAN the plan, and what GUEST has (or NULL); notes in UNDO what that takes.  SKIP_NOT, or
+ * why not; WHY (static) says more, and is NULL where the plan is in. */
+enum object_skip plan_attach(const struct plan *plan, const char *module, struct elf_image *image,
+			     struct undo *undo, const struct exec_guest *guest, const char **why);
+
+/* The same with the plan and the module's name that PROGRAM's file carries now: for verifying it. */
+enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
+			     struct undo *undo, const struct exec_guest *guest, const char **why);
+
+/* Writes to OUT what PLAN would do for its program: figures, without the end of the line. */
+void plan_print(const struct plan *plan, FILE *out);
+
+#endif

@@ -1,0 +1,715 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Writing and using the undo record; see undo.h. */
+#include "rewrite/undo.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "diag.h"
+#include "elf_memory.h"
+
+static const char magic[8] = "PRELUNDO";
+
+/* Offsets in .prelink.undo, as in undo.h. */
+enum {
+	REC_VERSION = 8,
+	REC_CRC = 12,
+	REC_SIZE = 16,
+	REC_ORIGINAL_CRC = 24,
+	REC_FLAGS = 28,
+	REC_DELTA = 32,
+	REC_FRONT = 40,
+	REC_WORDS = 48,
+	REC_STREAM_SIZE = 56,
+	REC_STREAM = 64,
+};
+enum { RECORD_VERSION = 1, FLAG_FILL = 1, FLAG_STAMPED_NULL = 2 };
+
+/* The record, decoded.  Set by read_record(). */
+struct record {
+	size_t headers_at, headers_size; /* of .gnu.prelink_undo in the file */
+	uint64_t at;                     /* file offset of .prelink.undo */
+	uint32_t crc, original_crc;
+	uint64_t original_size;
+	struct undo undo;
+	unsigned char *stream; /* inflated; owned */
+	size_t stream_size;
+	size_t patches; /* where in the stream they start */
+};
+
+/* ---- The headers ---- */
+
+/* Where the header tables of a file are, by its ELF header alone. */
+struct tables {
+	uint64_t phoff, shoff;
+	size_t phsize, shsize; /* bytes; section headers without the first */
+};
+
+/* Reads them from the ELF header at file offset OFFSET of IMAGE, which is of IMAGE's class. */
+static struct tables find_tables(const struct elf_image *image, uint64_t offset)
+{
+#define FIELD(name) (offset + (image->is64 ? offsetof(Elf64_Ehdr, name) : offsetof(Elf32_Ehdr, name)))
+	size_t shnum = elf_get16(image, FIELD(e_shnum));
+
+	return (struct tables){
+		.phoff = elf_get_word(image, FIELD(e_phoff)),
+		.shoff = elf_get_word(image, FIELD(e_shoff)) + elf_shdr_size(image),
+		.phsize = elf_get16(image, FIELD(e_phnum)) * elf_phdr_size(image),
+		.shsize = (shnum ? shnum - 1 : 0) * elf_shdr_size(image),
+	};
+#undef FIELD
+}
+
+/* The contents of .gnu.prelink_undo, allocated. */
+static unsigned char *save_headers(const struct elf_image *original, size_t *size)
+{
+	struct tables t = find_tables(original, 0);
+	size_t ehsize = elf_ehdr_size(original);
+	unsigned char *saved = xmalloc(ehsize + t.phsize + t.shsize);
+
+	memcpy(saved, original->data, ehsize);
+	memcpy(saved + ehsize, original->data + t.phoff, t.phsize);
+	memcpy(saved + ehsize + t.phsize, original->data + t.shoff, t.shsize);
+	*size = ehsize + t.phsize + t.shsize;
+	return saved;
+}
+
+/* Puts the SIZE bytes of HEADERS back where they say they were, in a file of LIMIT bytes. */
+static int restore_headers(struct elf_image *image, const unsigned char *headers, size_t size, uint64_t limit)
+{
+	size_t ehsize = elf_ehdr_size(image);
+
+	if (size < ehsize || limit < ehsize || memcmp(headers, ELFMAG, SELFMAG) != 0 ||
+	    headers[EI_CLASS] != (image->is64 ? ELFCLASS64 : ELFCLASS32) ||
+	    headers[EI_DATA] != (image->big_endian ? ELFDATA2MSB : ELFDATA2LSB))
+		return -1;
+	memcpy(image->data, headers, ehsize);
+	elf_touch(image, 0, ehsize);
+	struct tables t = find_tables(image, 0);
+
+	if (size != ehsize + t.phsize + t.shsize || t.phoff > limit || t.phsize > limit - t.phoff ||
+	    t.shoff > limit || t.shsize > limit - t.shoff)
+		return -1;
+	memcpy(image->data + t.phoff, headers + ehsize, t.phsize);
+	memcpy(image->data + t.shoff, headers + ehsize + t.phsize, t.shsize);
+	elf_touch(image, t.phoff, t.phsize);
+	elf_touch(image, t.shoff, t.shsize);
+	return 0;
+}
+
+/* ---- Moving back ---- */
+
+/* Does mechanically what can be done: IMAGE's first SIZE bytes are then the original's, but for the
+ * patches.  HEADERS (of HEADERS_SIZE bytes) are not in IMAGE. */
+static int move_back(struct elf_image *image, struct undo *undo, uint64_t size, const unsigned char *headers,
+		     size_t headers_size, const char **why)
+{
+	struct rebase rebase = { .delta = undo->delta, .fill = undo->fill };
+
+	if (undo->delta && rebase_back(image, undo->arch, &rebase, &undo->words) != SKIP_NOT) {
+		*why = rebase.why;
+		return -1;
+	}
+	elf_image_drop_front(image, undo->front);
+	*why = "the headers that it saved are not this file's";
+	return restore_headers(image, headers, headers_size, size);
+}
+
+/* ---- Patches ---- */
+
+struct buffer {
+	unsigned char *data; /* owned */
+	size_t size, room;
+};
+
+static void put_byte(struct buffer *buffer, unsigned char byte)
+{
+	if (buffer->size == buffer->room) {
+		buffer->room = buffer->room ? buffer->room * 2 : 256;
+		buffer->data = xreallocarray(buffer->data, buffer->room, 1);
+	}
+	buffer->data[buffer->size++] = byte;
+}
+
+static void put_leb128(struct buffer *buffer, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		put_byte(buffer, (unsigned char)(value | 0x80));
+	put_byte(buffer, (unsigned char)value);
+}
+
+/* Reads a number at *AT of the SIZE bytes at DATA, and advances. */
+static bool get_leb128(const unsigned char *data, size_t size, size_t *at, uint64_t *value)
+{
+	*value = 0;
+	for (unsigned int shift = 0; *at < size && shift < 64; shift += 7) {
+		unsigned char byte = data[(*at)++];
+
+		*value |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return true;
+	}
+	return false;
+}
+
+/* The word at file offset OFFSET of a file of SIZE bytes, which may end inside it. */
+static uint64_t get_word(const struct elf_image *image, uint64_t offset, uint64_t size)
+{
+	size_t word = elf_word_size(image);
+	unsigned char padded[8] = { 0 };
+	struct elf_image end = { .data = padded, .is64 = image->is64, .big_endian = image->big_endian };
+
+	if (word <= size - offset)
+		return elf_get_word(image, offset);
+	memcpy(padded, image->data + offset, size - offset);
+	return elf_get_word(&end, 0);
+}
+
+static void put_word(struct elf_image *image, uint64_t offset, uint64_t size, uint64_t value)
+{
+	size_t word = elf_word_size(image);
+	unsigned char padded[8];
+	struct elf_image end = { .data = padded, .is64 = image->is64, .big_endian = image->big_endian };
+
+	elf_put_word(&end, 0, value);
+	memcpy(image->data + offset, padded, word <= size - offset ? word : size - offset);
+	elf_touch(image, offset, word <= size - offset ? word : size - offset);
+}
+
+/* What has to be written over BACK to make it ORIGINAL, both of the same file, added to STREAM. */
+static void make_patches(const struct elf_image *back, const struct elf_image *original,
+			 struct buffer *stream)
+{
+	uint64_t word = elf_word_size(original), next = 0, previous = 0;
+	const size_t block = ELF_IMAGE_TOUCHED;
+
+	for (uint64_t start = 0; start < original->size; start += block) {
+		uint64_t end = original->size - start < block ? original->size : start + block;
+
+		if ((!elf_touched(back, start) && !elf_touched(original, start)) ||
+		    memcmp(back->data + start, original->data + start, end - start) == 0)
+			continue;
+		for (uint64_t at = start; at < end; at += word) {
+			uint64_t value = get_word(original, at, original->size);
+
+			if (get_word(back, at, original->size) == value)
+				continue;
+			uint64_t step = value - previous;
+
+			put_leb128(stream, (at - next) / word);
+			put_leb128(stream, step << 1 ^ (step >> 63 ? UINT64_MAX : 0));
+			next = at + word;
+			previous = value;
+		}
+	}
+}
+
+static int apply_patches(struct elf_image *image, uint64_t size, const unsigned char *stream,
+			 size_t stream_size)
+{
+	uint64_t word = elf_word_size(image), at = 0, value = 0, gap, step;
+
+	for (size_t i = 0; i < stream_size; at += word) {
+		if (!get_leb128(stream, stream_size, &i, &gap) ||
+		    !get_leb128(stream, stream_size, &i, &step) || gap > size / word)
+			return -1;
+		at += gap * word;
+		if (at >= size)
+			return -1;
+		value += step >> 1 ^ (step & 1 ? UINT64_MAX : 0);
+		put_word(image, at, size, value);
+	}
+	return 0;
+}
+
+/* ---- CRC ---- */
+
+static uint32_t crc_part(uint32_t crc, const unsigned char *data, size_t size)
+{
+	return (uint32_t)crc32_z(crc, data, size);
+}
+
+static uint32_t crc_zeros(uint32_t crc, size_t size)
+{
+	static const unsigned char zeros[8];
+
+	return crc_part(crc, zeros, size);
+}
+
+/* Where the checksum of the stamp is in a file. */
+struct checksum {
+	uint64_t at; /* file offset; 0 where there is none */
+	size_t size; /* bytes: 4 or 8 */
+};
+
+static struct checksum find_checksum(const struct elf_image *image, bool stamped_null)
+{
+	const GElf_Phdr *p = elf_image_find_phdr(image, PT_DYNAMIC);
+	size_t step = elf_dyn_size(image), word = elf_word_size(image);
+
+	for (uint64_t at = 0; p && at + step <= p->p_filesz; at += step) {
+		GElf_Dyn entry;
+		uint64_t value = p->p_offset + at + word;
+
+		elf_get_dyn(image, p->p_offset + at, &entry);
+		if (entry.d_tag == DT_NULL && stamped_null && image->is64)
+			return (struct checksum){ value + (image->big_endian ? 4 : 0), 4 };
+		if (entry.d_tag == DT_NULL)
+			break;
+		if (entry.d_tag == DT_CHECKSUM && !stamped_null)
+			return (struct checksum){ value, word };
+	}
+	return (struct checksum){ 0 };
+}
+
+static void put_checksum(struct elf_image *image, struct checksum checksum, uint32_t value)
+{
+	if (checksum.size == 8)
+		elf_put64(image, checksum.at, value);
+	else if (checksum.size == 4)
+		elf_put32(image, checksum.at, value);
+}
+
+static int crc_piece(void *context, const unsigned char *data, size_t size)
+{
+	uint32_t *crc = context;
+
+	*crc = crc_part(*crc, data, size);
+	return 0;
+}
+
+/* CRC, continued with bytes [from, to) of IMAGE. */
+static uint32_t crc_bytes(uint32_t crc, const struct elf_image *image, uint64_t from, uint64_t to)
+{
+	elf_image_for_each(image, from, to, &crc, crc_piece);
+	return crc;
+}
+
+/* CRC-32 of IMAGE, a rewritten file, but for two fields: CHECKSUM, and that in the record at file offset
+ * RECORD, which lies after the dynamic section. */
+static uint32_t rewritten_crc(const struct elf_image *image, struct checksum checksum, uint64_t record)
+{
+	uint64_t at = 0;
+	uint32_t crc = 0;
+
+	if (checksum.at && checksum.at + checksum.size <= record) {
+		crc = crc_bytes(crc, image, 0, checksum.at);
+		crc = crc_zeros(crc, checksum.size);
+		at = checksum.at + checksum.size;
+	}
+	crc = crc_bytes(crc, image, at, record + REC_CRC);
+	crc = crc_zeros(crc, 4);
+	return crc_bytes(crc, image, record + REC_CRC + 4, image->size);
+}
+
+/* ---- Writing ---- */
+
+/* Deflates STREAM after the REC_STREAM bytes that the record starts with. */
+static unsigned char *deflate_stream(const struct buffer *stream, size_t *size)
+{
+	uLongf deflated = compressBound(stream->size);
+	unsigned char *record = xcalloc(REC_STREAM + deflated, 1);
+
+	/* Cannot fail but for want of memory: the room is compressBound()'s. */
+	if (compress2(record + REC_STREAM, &deflated, stream->data, stream->size, 9) != Z_OK) {
+		free(record);
+		return NULL;
+	}
+	*size = REC_STREAM + deflated;
+	return record;
+}
+
+/* The contents of .prelink.undo but for the CRC of the rewritten file, allocated. */
+static unsigned char *make_record(const struct elf_image *original, const struct undo *undo,
+				  const struct buffer *stream, size_t *size)
+{
+	unsigned char *data = deflate_stream(stream, size);
+	struct elf_image record = { .data = data, .big_endian = original->big_endian };
+
+	if (!data)
+		return NULL;
+	memcpy(data, magic, sizeof magic);
+	elf_put32(&record, REC_VERSION, RECORD_VERSION);
+	elf_put64(&record, REC_SIZE, original->size);
+	elf_put32(&record, REC_ORIGINAL_CRC, crc_bytes(0, original, 0, original->size));
+	elf_put32(&record, REC_FLAGS,
+		  (undo->fill ? FLAG_FILL : 0) | (undo->stamped_null ? FLAG_STAMPED_NULL : 0));
+	elf_put64(&record, REC_DELTA, (uint64_t)undo->delta);
+	elf_put64(&record, REC_FRONT, undo->front);
+	elf_put64(&record, REC_WORDS, undo->words.count);
+	elf_put64(&record, REC_STREAM_SIZE, stream->size);
+	return data;
+}
+
+/* Where each part of the tail goes, in bytes from the tail's start. */
+struct tail_layout {
+	size_t headers, record, names, shdrs, end;
+};
+
+static size_t align_up(uint64_t value, size_t alignment)
+{
+	return (value + alignment - 1) / alignment * alignment;
+}
+
+/* Adds NAME to the COUNT bytes of names at TEXT (which have room), and to TABLE the section. */
+static void put_section(struct elf_image *out, uint64_t *table, unsigned char *text, size_t *count,
+			const char *name, GElf_Shdr shdr)
+{
+	shdr.sh_name = (uint32_t)*count;
+	strcpy((char *)text + *count, name);
+	*count += strlen(name) + 1;
+	elf_put_shdr(out, *table, &shdr);
+	*table += elf_shdr_size(out);
+}
+
+/* Bytes of the names of all sections that are added. */
+static size_t new_names_size(const struct undo *undo)
+{
+	size_t size = sizeof UNDO_SECTION + sizeof UNDO_OWN_SECTION;
+
+	for (size_t i = 0; i < undo->section_count; i++)
+		size += strlen(undo->section[i].name) + 1;
+	return size;
+}
+
+/* Appends to the section name table and to the section header table what is added; sets the ELF header.
+ * Returns the tail, with the contents of the two undo sections left to the caller. */
+static unsigned char *make_tail(struct elf_image *moved, const struct undo *undo, size_t headers_size,
+				size_t record_size, struct tail_layout *l)
+{
+	const GElf_Shdr *names = &moved->shdr[moved->shstrndx];
+	size_t shnum = moved->shnum + undo->section_count + 2, step = elf_shdr_size(moved);
+	size_t base = moved->size, names_size = names->sh_size;
+
+	l->headers = align_up(base, 8) - base;
+	l->record = align_up(base + l->headers + headers_size, 8) - base;
+	l->names = l->record + record_size;
+	l->shdrs = align_up(base + l->names + names_size + new_names_size(undo), 8) - base;
+	l->end = l->shdrs + shnum * step;
+
+	unsigned char *tail = xcalloc(l->end, 1);
+	struct elf_image out = { .data = tail, .is64 = moved->is64, .big_endian = moved->big_endian };
+	uint64_t table = l->shdrs;
+
+	memcpy(tail + l->names, moved->data + names->sh_offset, names_size);
+	for (size_t i = 0; i < moved->shnum; i++, table += step) {
+		GElf_Shdr s = moved->shdr[i];
+
+		if (i == moved->shstrndx) {
+			s.sh_offset = base + l->names;
+			s.sh_size += new_names_size(undo);
+		}
+		elf_put_shdr(&out, table, &s);
+	}
+	for (size_t i = 0; i < undo->section_count; i++)
+		put_section(&out, &table, tail + l->names, &names_size, undo->section[i].name,
+			    undo->section[i].shdr);
+	put_section(&out, &table, tail + l->names, &names_size, UNDO_SECTION,
+		    (GElf_Shdr){ .sh_type = SHT_PROGBITS,
+				 .sh_offset = base + l->headers,
+				 .sh_size = headers_size,
+				 .sh_addralign = 8 });
+	put_section(&out, &table, tail + l->names, &names_size, UNDO_OWN_SECTION,
+		    (GElf_Shdr){ .sh_type = SHT_PROGBITS,
+				 .sh_offset = base + l->record,
+				 .sh_size = record_size,
+				 .sh_addralign = 8 });
+
+	GElf_Ehdr ehdr = moved->ehdr;
+
+	ehdr.e_shoff = base + l->shdrs;
+	ehdr.e_shnum = (uint16_t)shnum;
+	elf_put_ehdr(moved, &ehdr);
+	return tail;
+}
+
+/* ---- Undoing ---- */
+
+static int bad_record(const struct elf_image *image, const char *why)
+{
+	return diag_error(image->path,
+			  "undoing: the undo record is damaged (%s); reinstall the file from "
+			  "its package",
+			  why);
+}
+
+/* Finds both sections and decodes what needs no inflating.  Returns what is wrong, NULL where nothing
+ * is. */
+static const char *read_record(const struct elf_image *image, struct record *r)
+{
+	size_t headers = elf_image_find_section(image, UNDO_SECTION);
+	size_t own = elf_image_find_section(image, UNDO_OWN_SECTION);
+
+	*r = (struct record){ 0 };
+	if (!headers || !own)
+		return "it is not there, or only half of it";
+	const GElf_Shdr *h = &image->shdr[headers], *o = &image->shdr[own];
+
+	if (h->sh_type != SHT_PROGBITS || o->sh_type != SHT_PROGBITS || o->sh_size < REC_STREAM ||
+	    memcmp(image->data + o->sh_offset, magic, sizeof magic) != 0)
+		return "it does not start as one";
+	r->at = o->sh_offset;
+	uint32_t flags = elf_get32(image, r->at + REC_FLAGS);
+
+	if (elf_get32(image, r->at + REC_VERSION) != RECORD_VERSION ||
+	    flags > (FLAG_FILL | FLAG_STAMPED_NULL))
+		return "it was written by a newer version of this program";
+	r->headers_at = h->sh_offset;
+	r->headers_size = h->sh_size;
+	r->crc = elf_get32(image, r->at + REC_CRC);
+	r->original_size = elf_get64(image, r->at + REC_SIZE);
+	r->original_crc = elf_get32(image, r->at + REC_ORIGINAL_CRC);
+	r->undo.arch = arch_find(image);
+	r->undo.fill = flags & FLAG_FILL;
+	r->undo.stamped_null = flags & FLAG_STAMPED_NULL;
+	r->undo.delta = (int64_t)elf_get64(image, r->at + REC_DELTA);
+	r->undo.front = elf_get64(image, r->at + REC_FRONT);
+	r->undo.words.count = elf_get64(image, r->at + REC_WORDS);
+	r->stream_size = elf_get64(image, r->at + REC_STREAM_SIZE);
+	/* Everything of the original lies before the record; a patch takes at most 20
+	 * bytes for 4, and deflating gains at most a factor of 1032. */
+	if (!r->undo.arch || r->original_size > r->at || r->undo.front > r->at - r->original_size ||
+	    r->undo.front % ELF_IMAGE_TOUCHED ||
+	    r->undo.words.count > r->original_size / elf_rela_size(image) ||
+	    r->stream_size / 6 > r->original_size + 64 || r->stream_size / 2048 > o->sh_size ||
+	    r->stream_size < r->undo.words.count / 8 + 1)
+		return "its numbers do not fit";
+	return NULL;
+}
+
+static int inflate_stream(const struct elf_image *image, struct record *r)
+{
+	const GElf_Shdr *own = &image->shdr[elf_image_find_section(image, UNDO_OWN_SECTION)];
+	uLongf size = r->stream_size;
+
+	r->stream = xmalloc(r->stream_size);
+	if (uncompress(r->stream, &size, image->data + r->at + REC_STREAM, own->sh_size - REC_STREAM) !=
+		    Z_OK ||
+	    size != r->stream_size)
+		return -1;
+	r->undo.words.held = r->stream;
+	r->patches = r->undo.words.count / 8 + 1;
+	return 0;
+}
+
+bool undo_present(const struct elf_image *image)
+{
+	size_t own = elf_image_find_section(image, UNDO_OWN_SECTION);
+
+	return own && image->shdr[own].sh_type == SHT_PROGBITS && image->shdr[own].sh_size >= sizeof magic &&
+	       memcmp(image->data + image->shdr[own].sh_offset, magic, sizeof magic) == 0;
+}
+
+int64_t undo_delta(const struct elf_image *image)
+{
+	struct record r;
+
+	return read_record(image, &r) ? 0 : r.undo.delta;
+}
+
+/* Undoes IMAGE by its record R, whose stream is inflated. */
+static int undo_by(struct elf_image *image, struct record *r)
+{
+	unsigned char *headers = xmalloc(r->headers_size);
+	const char *why;
+	int result;
+
+	memcpy(headers, image->data + r->headers_at, r->headers_size);
+	result = move_back(image, &r->undo, r->original_size, headers, r->headers_size, &why);
+	free(headers);
+	if (result)
+		return bad_record(image, why);
+	if (apply_patches(image, r->original_size, r->stream + r->patches, r->stream_size - r->patches))
+		return bad_record(image, "a patch lies outside the file");
+	return 0;
+}
+
+/* How the CRC of an image that we have just made was taken.  Set by set_crc(). */
+struct written {
+	uint64_t record;   /* file offset of .prelink.undo */
+	uint64_t checksum; /* file offset */
+	uint32_t crc;
+};
+
+/* Of smaller images (bytes) the CRC is always taken: it costs next to nothing, and a mistake in how we take
+ * it shows before files are replaced that nobody could undo. */
+enum { CRC_SMALL = 256 << 10 };
+
+/* True if IMAGE is still what was written, by its record R.  WRITTEN is NULL where it comes from a file. Else
+ * its CRC was taken from the same bytes a moment ago, and it is enough that it would be taken in the same way
+ * again. */
+static bool is_unchanged(const struct elf_image *image, const struct record *r, struct checksum checksum,
+			 const struct written *written)
+{
+	if (!written || image->size <= CRC_SMALL)
+		return rewritten_crc(image, checksum, r->at) == r->crc;
+	return r->at == written->record && r->crc == written->crc && checksum.at == written->checksum;
+}
+
+/* Undoes IMAGE, which comes from a file (WRITTEN is NULL) or is to become one: the caller then compares the
+ * result with the original, whose CRC would tell nothing more. */
+static int undo_record(struct elf_image *image, const struct written *written)
+{
+	struct record r;
+	const char *why = read_record(image, &r);
+
+	if (why)
+		return bad_record(image, why);
+	struct checksum checksum = find_checksum(image, r.undo.stamped_null);
+
+	if (!is_unchanged(image, &r, checksum, written))
+		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
+					       "strip, patchelf or the like; reinstall it from its package");
+	put_checksum(image, checksum, 0); /* as it was when the patches were made */
+	int result = inflate_stream(image, &r);
+
+	result = result ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);
+	free(r.stream);
+	if (result)
+		return -1;
+	if (!written && crc_bytes(0, image, 0, r.original_size) != r.original_crc)
+		return bad_record(image, "it does not lead back to the original");
+	return elf_image_redecode(image, r.original_size);
+}
+
+int undo_image(struct elf_image *image)
+{
+	return undo_record(image, NULL);
+}
+
+/* ---- Both ---- */
+
+/* Moves BACK, which is as the rewritten image is, back, and adds to STREAM what it still lacks to be
+ * ORIGINAL. */
+static enum object_skip make_stream(struct elf_image *back, const struct elf_image *original,
+				    struct undo *undo, const unsigned char *headers, size_t headers_size,
+				    struct buffer *stream)
+{
+	const char *why;
+
+	if (move_back(back, undo, original->size, headers, headers_size, &why)) {
+		diag_error(back->path, "trying to undo it in memory: %s; it is left as it was", why);
+		return SKIP_MALFORMED;
+	}
+	for (size_t i = 0; i < undo->words.count / 8 + 1; i++)
+		put_byte(stream, undo->words.held ? undo->words.held[i] : 0);
+	make_patches(back, original, stream);
+	return SKIP_NOT;
+}
+
+/* The same with MOVED, which is as before afterwards. */
+static enum object_skip find_stream(struct elf_image *moved, const struct elf_image *original,
+				    struct undo *undo, const unsigned char *headers, size_t headers_size,
+				    struct buffer *stream)
+{
+	struct elf_saved saved;
+	struct elf_image back;
+
+	if (elf_image_save(moved, &saved))
+		return SKIP_MALFORMED;
+	elf_image_view(&back, moved);
+	enum object_skip skip = make_stream(&back, original, undo, headers, headers_size, stream);
+
+	elf_image_release(&back);
+	elf_image_restore(moved, &saved, original, undo->front);
+	elf_saved_release(&saved);
+	return skip;
+}
+
+/* Undoes FILE, the bytes that are to be written, and compares all of them with ORIGINAL.  Patches and
+ * elf_image_restore() go by what elf_touch() was told; this does not, so that a change that it was not told
+ * of is found here. */
+static bool is_undone(struct elf_image *file, const struct elf_image *original, const struct written *written)
+{
+	if (undo_record(file, written))
+		return false;
+	if (file->size == original->size && elf_image_same(file, original, file->size))
+		return true;
+	diag_error(original->path, "trying to undo it in memory: the result differs from the original; it is "
+				   "left as it was; please report this");
+	return false;
+}
+
+/* The same with FILE, whose headers are decoded anew for that, and whose bytes are as before afterwards. */
+static bool is_proven(struct elf_image *file, const struct elf_image *original, const struct written *written,
+		      size_t front)
+{
+	struct elf_saved saved;
+	struct elf_image back;
+
+	if (elf_image_save(file, &saved))
+		return false;
+	elf_image_view(&back, file);
+	bool proven = elf_image_redecode(&back, back.size) == 0 && is_undone(&back, original, written);
+
+	elf_image_release(&back);
+	elf_image_restore(file, &saved, original, front);
+	elf_saved_release(&saved);
+	return proven;
+}
+
+/* Ends FILE, in which all is in place but for the CRC, as CHECKSUM and in the record at file offset
+ * RECORD. */
+static struct written set_crc(struct elf_image *file, struct checksum checksum, uint64_t record)
+{
+	struct written written = { .record = record,
+				   .checksum = checksum.at,
+				   .crc = rewritten_crc(file, checksum, record) };
+
+	elf_put32(file, record + REC_CRC, written.crc);
+	put_checksum(file, checksum, written.crc);
+	return written;
+}
+
+/* Appends to MOVED its two undo sections and what else comes with them.  0, or -1 after a message. */
+static int append(struct elf_image *moved, const struct undo *undo, const unsigned char *headers,
+		  size_t headers_size, const unsigned char *record, size_t record_size, struct tail_layout *l)
+{
+	unsigned char *tail = make_tail(moved, undo, headers_size, record_size, l);
+
+	memcpy(tail + l->headers, headers, headers_size);
+	memcpy(tail + l->record, record, record_size);
+	int result = elf_image_append(moved, tail, l->end);
+
+	free(tail);
+	return result;
+}
+
+enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo)
+{
+	size_t headers_size, record_size = 0;
+	struct buffer stream = { 0 };
+	struct tail_layout l;
+
+	/* Elsewhere counts go by e_shnum and e_phnum; .gnu.prelink_undo cannot have it otherwise. */
+	if (original->shnum == 0 || original->shstrndx == 0 ||
+	    moved->shnum + undo->section_count + 2 >= SHN_LORESERVE ||
+	    original->ehdr.e_shnum != original->shnum || original->ehdr.e_phnum != original->phnum)
+		return SKIP_NO_SECTIONS;
+	if (!moved->is64 && moved->size > UINT32_MAX / 2)
+		return SKIP_MALFORMED;
+
+	unsigned char *headers = save_headers(original, &headers_size);
+	enum object_skip skip = find_stream(moved, original, undo, headers, headers_size, &stream);
+	unsigned char *record = skip ? NULL : make_record(original, undo, &stream, &record_size);
+
+	if (record) {
+		uint64_t base = moved->size;
+
+		skip = SKIP_MALFORMED;
+		if (append(moved, undo, headers, headers_size, record, record_size, &l) == 0) {
+			struct checksum checksum = find_checksum(moved, undo->stamped_null);
+			struct written written = set_crc(moved, checksum, base + l.record);
+
+			if (is_proven(moved, original, &written, undo->front))
+				skip = SKIP_NOT;
+		}
+	} else if (!skip) {
+		diag_error(moved->path, "compressing the undo record: out of memory; it is left as it was");
+		skip = SKIP_MALFORMED;
+	}
+	free(record);
+	free(headers);
+	free(stream.data);
+	return skip;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Verifying prelinked files; see verify.h. */
+#include "rewrite/verify.h"
+
+#include <nettle/nettle-meta.h>
+#include <nettle/sha2.h>
+#include <stdlib.h>
+
+#include "diag.h"
+#include "elf_memory.h"
+
+/* Rewrites ORIGINAL at the address where PRESENT is, and compares. */
+static int redo_and_compare(const struct rewrite *rewrite, const struct object *object,
+			    const struct elf_image *present, const struct elf_image *original, int fd)
+{
+	struct object there = *object; /* shares what it owns; nothing is changed or released through it */
+	struct elf_image redone;
+	struct dynamic dynamic;
+	const char *why;
+	bool changed;
+
+	/* The stamp is the file's, whatever has touched it since. */
+	if (dynamic_init(&dynamic, present) == 0 && dynamic_stamp(&dynamic).time)
+		there.st.st_mtim.tv_sec = (time_t)dynamic_stamp(&dynamic).time;
+	there.slot = object->original_start + (GElf_Addr)undo_delta(present);
+	there.has_slot = true;
+	enum object_skip skip = rewrite_image(rewrite, &there, original, fd, &redone, &changed, &why);
+
+	if (skip || !changed)
+		return diag_error(present->path,
+				  "verifying: its original would not be prelinked: %s; undo "
+				  "it and prelink it again",
+				  !skip ? "nothing to gain" :
+				  why   ? why :
+					  object_skip_text(skip));
+	bool same = redone.size == present->size && elf_image_same(&redone, present, redone.size);
+
+	elf_image_release(&redone);
+	if (!same)
+		return diag_error(present->path,
+				  "verifying: prelinking its original again gives another file: "
+				  "a dependency has changed, or another version of this "
+				  "program wrote it; prelink it again");
+	return 0;
+}
+
+static const struct nettle_hash *hash_of(enum digest digest)
+{
+	switch (digest) {
+	case DIGEST_MD5: return &nettle_md5;
+	case DIGEST_SHA1: return &nettle_sha1;
+	case DIGEST_SHA256: return &nettle_sha256;
+	case DIGEST_NONE: break;
+	}
+	return NULL;
+}
+
+static int print_original(const struct elf_image *original, enum digest digest, FILE *out)
+{
+	const struct nettle_hash *hash = hash_of(digest);
+
+	if (!hash) {
+		fwrite(original->data, 1, original->size, out);
+	} else {
+		unsigned char value[SHA256_DIGEST_SIZE];
+		void *context = xmalloc(hash->context_size);
+
+		hash->init(context);
+		hash->update(context, original->size, original->data);
+		hash->digest(context, hash->digest_size, value);
+		free(context);
+		for (unsigned i = 0; i < hash->digest_size; i++)
+			fprintf(out, "%02x", value[i]);
+		fprintf(out, "  %s\n", original->path);
+	}
+	if (fflush(out) || ferror(out))
+		return diag_errno(original->path, "verifying: writing the output");
+	return 0;
+}
+
+int verify_object(const struct rewrite *rewrite, const struct object *object, bool redo, enum digest digest,
+		  FILE *out)
+{
+	struct elf_image present, original;
+	int result = -1, fd = object_open(rewrite->root, object, READ_MAX, &present);
+
+	if (fd < 0)
+		return -1;
+	if (original_init(&original, &present, fd) == 0) {
+		result = redo && undo_present(&present) ?
+				 redo_and_compare(rewrite, object, &present, &original, fd) :
+				 0;
+		if (result == 0)
+			result = print_original(&original, digest, out);
+		elf_image_release(&original);
+	}
+	object_close(&present, fd);
+	return result;
+}

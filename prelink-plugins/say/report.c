@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Making the report; see report.h. */
+#include "say/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "json.h"
+#include "outfile.h"
+
+/* report.html, by the Makefile. */
+extern const char report_page[];
+
+static const char mark[] = "@DATA@";
+
+/* What the page says of one program's next start, set in ITEM. */
+static void add_status(json_t *item, struct placed_table *placed, struct object *program, const char *module)
+{
+	struct program_status status = program_status(placed, program, module);
+	char *why = NULL;
+
+	if (status.why)
+		why = xasprintf("%s%s%s", status.cause ? status.cause->path : "", status.cause ? " " : "",
+				status.why);
+	json_object_set_new(item, "next", json_string(status.state));
+	json_object_set_new(item, "why", json_text(why));
+	json_object_set_new(item, "spared", json_integer((json_int_t)status.spared));
+	free(why);
+}
+
+/* The indices in LIST, but for those of WITHOUT, which SEEN (by object, zeroed, left so) finds. */
+static json_t *indices(const struct cache *c, struct cache_list list, struct cache_list without, bool *seen)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < without.count; i++)
+		seen[c->pool[without.first + i]] = true;
+	for (uint32_t i = 0; i < list.count; i++)
+		if (!seen[c->pool[list.first + i]])
+			json_array_append_new(array, json_integer(c->pool[list.first + i]));
+	for (uint32_t i = 0; i < without.count; i++)
+		seen[c->pool[without.first + i]] = false;
+	return array;
+}
+
+static json_t *plugins(const struct cache *c, const struct cache_object *program, bool *seen)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < program->plugin.count; i++) {
+		const struct cache_plugin *p = &c->plugin[program->plugin.first + i];
+
+		json_array_append_new(array,
+				      json_pack("{si si so so so}", "object", (int)p->object, "host",
+						(int)p->host, "feature",
+						json_text_or_null(cache_string(c, p->feature)), "exclusive",
+						json_text_or_null(cache_string(c, p->exclusive)), "adds",
+						indices(c, p->scope, program->scope, seen)));
+	}
+	return array;
+}
+
+static json_t *object_json(const struct cache *c, const struct cache_object *o, bool *seen)
+{
+	bool placed = o->end > o->start;
+
+	return json_pack("{so so ss sb so so so sb si so so}", "path", json_text(cache_string(c, o->path)),
+			 "machine", json_text(cache_string(c, o->machine)), "kind", object_kind_text(o->kind),
+			 "slot", o->flags & CACHE_HAS_SLOT ? 1 : 0, "start",
+			 placed ? json_address(o->start) : json_null(), "end",
+			 placed ? json_address(o->end) : json_null(), "skip",
+			 o->skip ? json_text(object_skip_text(o->skip)) : json_null(), "prelinked",
+			 o->flags & CACHE_PRELINKED ? 1 : 0, "uses", (int)o->uses, "scope",
+			 indices(c, o->scope, (struct cache_list){ 0, 0 }, seen), "plugins",
+			 plugins(c, o, seen));
+}
+
+/* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
+static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root,
+		       const char *module)
+{
+	bool *seen = xcalloc(cache->object_count, sizeof *seen);
+	struct placed_table placed = { .root = root };
+	json_t *objects = json_array();
+
+	for (size_t i = 0; i < cache->object_count; i++)
+		json_array_append_new(objects, object_json(cache, &cache->object[i], seen));
+	free(seen);
+	status_prepare(table);
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		const struct cache_object *entry = cache_find(cache, object->path);
+
+		if (entry && (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE))
+			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, object,
+				   module);
+	}
+	placed_release(&placed);
+
+	json_t *document = json_pack("{so so}", "root", json_text(root->path), "objects", objects);
+	char *text = json_dumps(document, JSON_COMPACT | JSON_ESCAPE_SLASH);
+
+	json_decref(document);
+	return text;
+}
+
+int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
+		 const char *module, const char *path)
+{
+	const char *middle = strstr(report_page, mark);
+	char *data = page_data(cache, table, root, module), *inside;
+	struct root everywhere;
+	struct outfile out;
+	int result = -1;
+
+	if (!data)
+		return diag_error(path, "making the report: out of memory");
+	if (root_open_tree(&everywhere, NULL) == 0) {
+		inside = root_inside(&everywhere, path);
+		if (outfile_begin(&out, &everywhere, inside, NULL) == 0) {
+			if (outfile_write(&out, report_page, (size_t)(middle - report_page)) ||
+			    outfile_write(&out, data, strlen(data)) ||
+			    outfile_write(&out, middle + strlen(mark), strlen(middle + strlen(mark))))
+				outfile_abandon(&out);
+			else
+				result = outfile_commit(&out);
+		}
+		free(inside);
+		root_release(&everywhere);
+	}
+	free(data);
+	return result;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The report: one HTML page, with nothing to fetch, that shows the address map and every program's scope.
+ *
+ * The page itself is report.html, built into the program; what it shows is JSON put in its middle:
+ *
+ *     { "root": path,
+ *       "objects": [ { "path", "machine", "kind", "slot": true | false, "start", "end": "0x..." or null,
+ *                      "skip": text or null, "prelinked", "uses",
+ *                      "scope": [ index ... ],
+ *                      "plugins": [ { "object": index, "host": index, "feature", "exclusive",
+ *                                     "adds": [ index ... ] } ... ],
+ *                      "next": what the next start does, "why": text or null, "spared": relocations } ... ] }
+ *
+ * "next", "why" and "spared" are there for programs only.
+ *
+ * Objects are named by their index in "objects", since a path in every scope would make the page large. */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "cache/cache.h"
+#include "say/status.h"
+
+/* Writes the page about CACHE, of the tree ROOT, to the file at PATH, a path outside of any root, in place
+ * of what is there.  TABLE has the programs as they are now, scopes found (see status.h); MODULE is the path
+ * of the run-time module inside the root.  0, or -1 after a message. */
+int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
+		 const char *module, const char *path);
+
+#endif

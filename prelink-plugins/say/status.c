@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Telling whether a program takes the fast path; see status.h. */
+#include "say/status.h"
+
+#include <stdlib.h>
+
+#include "diag.h"
+#include "json.h"
+#include "plan/liblist.h"
+#include "rtld/plan_format.h"
+#include "rewrite/undo.h"
+
+/* The plan in a program's file. */
+struct stored {
+	struct plan_header header;
+	const struct placed *program;
+	uint64_t offset; /* in the file */
+};
+
+static bool read_plan(const struct placed *program, struct stored *stored)
+{
+	size_t section = elf_image_find_section(&program->image, PLAN_SECTION);
+
+	if (!section || program->image.shdr[section].sh_type == SHT_NOBITS ||
+	    program->image.shdr[section].sh_size < sizeof stored->header)
+		return false;
+	*stored = (struct stored){ .program = program, .offset = program->image.shdr[section].sh_offset };
+	memcpy(&stored->header, program->image.data + stored->offset, sizeof stored->header);
+	const struct plan_header *header = &stored->header;
+	uint64_t size = program->image.shdr[section].sh_size;
+	return header->magic == PLAN_MAGIC && header->size <= size && header->object.offset <= size &&
+	       header->object.count <= (size - header->object.offset) / sizeof(struct plan_object) &&
+	       header->startup <= header->object.count && header->startup >= PLAN_FIRST_LIBRARY;
+}
+
+static struct plan_object stored_object(const struct stored *stored, size_t index)
+{
+	struct plan_object object;
+
+	memcpy(&object,
+	       stored->program->image.data + stored->offset + stored->header.object.offset +
+		       index * sizeof object,
+	       sizeof object);
+	return object;
+}
+
+/* True if the file of OBJECT is what PLANNED means. */
+static bool is_planned(const struct placed *placed, const struct plan_object *planned)
+{
+	return placed && placed->known && placed->slot == !(planned->flags & PLAN_UNPLACED) &&
+	       placed->dynamic.address == planned->dynamic && placed->identity[0] == planned->identity[0] &&
+	       placed->identity[1] == planned->identity[1];
+}
+
+static bool plugin_is_planned(const struct stored *stored, const struct placed *placed)
+{
+	for (size_t i = stored->header.startup; i < stored->header.object.count; i++) {
+		struct plan_object planned = stored_object(stored, i);
+		if (is_planned(placed, &planned))
+			return true;
+	}
+	return false;
+}
+
+/* Words that RELR names; gABI, "Relative Relocation Table". */
+static size_t count_relr(const struct placed *placed)
+{
+	size_t word = elf_word_size(&placed->image), count = 0;
+
+	for (uint64_t at = 0; at + word <= placed->dynamic.relr.size; at += word) {
+		uint64_t entry = elf_get_word(&placed->image, placed->dynamic.relr.offset + at);
+		count += entry & 1 ? (size_t)__builtin_popcountll(entry) - 1 : 1;
+	}
+	return count;
+}
+
+/* Relocations that ld.so would process at start-up without the plan, less what is left to do with it. */
+static size_t count_spared(const struct placed *placed, const struct plan_object *planned)
+{
+	const struct dynamic *dynamic = &placed->dynamic;
+	size_t all = dynamic->rela.size / elf_rela_size(&placed->image) + count_relr(placed);
+	size_t left = planned->value.count + planned->fixup.count + planned->certain;
+
+	if (planned->way == PLAN_LEAVE)
+		return 0;
+	if (!(planned->flags & PLAN_LAZY))
+		all += dynamic->jmprel.size / elf_rela_size(&placed->image);
+	return all > left ? all - left : 0;
+}
+
+/* Start-up: the same files, in the same order, no more and no less. */
+static void check_startup(struct program_status *status, struct placed_table *placed,
+			  const struct stored *stored, const struct object *program)
+{
+	size_t index = PLAN_FIRST_LIBRARY;
+
+	for (size_t i = 0; i < program->scope.count; i++) {
+		struct object *object = program->scope.member[i];
+		if (object == program)
+			continue;
+		size_t at = object->kind == OBJECT_LOADER ? PLAN_LOADER : index++;
+		struct plan_object planned = { 0 };
+		if (at < stored->header.startup)
+			planned = stored_object(stored, at);
+		struct placed *file = placed_open(placed, object);
+		if (at >= stored->header.startup || !is_planned(file, &planned)) {
+			status->why = "is not the file that the plan was made for";
+			status->cause = object;
+			return;
+		}
+		status->objects++;
+		status->spared += count_spared(file, &planned);
+	}
+	if (index != stored->header.startup)
+		status->why = "a library that the plan was made for is no longer loaded at start";
+}
+
+/* Why a plugin, or what it needs, with FILE is not loaded as planned. */
+static const char *why_slow(const struct placed *file)
+{
+	return file && !file->known ? "has neither a slot nor a build-id, and so is in no plan" :
+				      "was not there, or was another file, when the plan was made";
+}
+
+/* Plugins: each with all that it brings. */
+static void check_plugins(struct program_status *status, struct placed_table *placed,
+			  const struct stored *stored, const struct object *program)
+{
+	for (size_t i = 0; i < program->plugin_count; i++) {
+		const struct object_list *scope = &program->plugin[i].scope;
+		struct object *cause = NULL;
+		for (size_t k = 0; k < scope->count && !cause; k++)
+			if (!object_list_has(&program->scope, scope->member[k]) &&
+			    !plugin_is_planned(stored, placed_open(placed, scope->member[k])))
+				cause = scope->member[k];
+		status->plugins++;
+		status->planned += !cause;
+		if (cause && !status->cause) {
+			status->cause = cause;
+			status->why = why_slow(placed_open(placed, cause));
+		}
+	}
+}
+
+struct program_status program_status(struct placed_table *placed, struct object *program, const char *module)
+{
+	struct program_status status = { .state = "no plan" };
+	struct placed *file = placed_open(placed, program);
+	struct stored stored;
+	struct stat st;
+
+	if (!file) {
+		status.why = "its file cannot be read";
+	} else if (!undo_present(&file->image)) {
+		status.why = program->skip    ? object_skip_text(program->skip) :
+			     program->no_plan ? program->no_plan :
+						"it is not prelinked";
+	} else if (!read_plan(file, &stored)) {
+		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" :
+						"its file holds none";
+	} else if (root_stat(placed->root, module, &st)) {
+		status.state = "slow";
+		status.why = "the run-time module is not installed";
+	} else {
+		check_startup(&status, placed, &stored, program);
+		status.state = "slow";
+		if (!status.why) {
+			check_plugins(&status, placed, &stored, program);
+			status.state = status.cause ? "partly" : "fast";
+		}
+	}
+	return status;
+}
+
+static void print_line(const struct object *program, const struct program_status *status)
+{
+	printf("%s: %s", program->path, status->state);
+	if (!status->why || status->state[0] == 'p')
+		printf(": %zu libraries at start, %zu of %zu plugins", status->objects, status->planned,
+		       status->plugins);
+	if (status->why)
+		printf(": %s%s%s", status->cause ? status->cause->path : "", status->cause ? " " : "",
+		       status->why);
+	putchar('\n');
+}
+
+static json_t *json_line(const struct object *program, const struct program_status *status)
+{
+	return json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path), "state",
+			 status->state, "reason", json_text(status->why), "file",
+			 json_text(status->cause ? status->cause->path : NULL), "libraries",
+			 (json_int_t)status->objects, "plugins", (json_int_t)status->plugins, "planned",
+			 (json_int_t)status->planned);
+}
+
+void status_prepare(struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
+		object->slot = object->start;
+	}
+}
+
+int status_print(struct object_table *table, const struct root *root, const char *module, bool all, bool json)
+{
+	struct placed_table placed = { .root = root };
+	json_t *rows = json ? json_array() : NULL;
+	int result = 0;
+
+	status_prepare(table);
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		if (!object->listed || (object->kind != OBJECT_EXEC && object->kind != OBJECT_PIE))
+			continue;
+		struct program_status status = program_status(&placed, object, module);
+		if (status.why && (!all || status.state[0] != 'n'))
+			result = 1;
+		if (rows)
+			json_array_append_new(rows, json_line(object, &status));
+		else
+			print_line(object, &status);
+	}
+	placed_release(&placed);
+	if (rows && json_print(rows, stdout))
+		result = 1;
+	return result;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* --status: does a program's next start take the fast path, and if not, why?
+ *
+ * Compares the plan in the program's file with what ld.so would load today, as the run-time module will. */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include "plan/placed.h"
+
+/* What is said of one program.  Strings are static. */
+struct program_status {
+	const char *state;          /* "fast", "partly", "slow", "no plan" */
+	const char *why;            /* NULL where fast */
+	const struct object *cause; /* the file that is to blame, or NULL */
+	size_t objects;             /* start-up libraries that are as planned */
+	size_t spared;              /* relocations of these that nobody need process at start-up */
+	size_t plugins;             /* of the program today */
+	size_t planned;             /* of them, on the fast path with all they need */
+};
+
+/* Says where the objects of TABLE are, by their files: what is prelinked is at its slot.  Before the next. */
+void status_prepare(struct object_table *table);
+
+/* The status of PROGRAM, whose scopes, plugins included, have been found.  PLACED is shared by all programs
+ * of a run; MODULE is the path of the run-time module inside the root. */
+struct program_status program_status(struct placed_table *placed, struct object *program, const char *module);
+
+/* Prints a line for each program of TABLE that is listed, or with JSON one array of objects.  MODULE is the
+ * path of the run-time module inside ROOT.  Scopes, plugins included, have been found.  0 where every one of
+ * the programs takes the fast path with all its plugins, else 1; with ALL, those that were left without a
+ * plan do not count. */
+int status_print(struct object_table *table, const struct root *root, const char *module, bool all,
+		 bool json);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading ld.so.conf, as ldconfig does (glibc's elf/ldconfig.c, parse_conf). */
+#include "search/ldconf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "diag.h"
+
+#define LD_SO_CONF "/etc/ld.so.conf"
+
+/* No system has as many; and they are open while what they include is read. */
+#define FILES_MAX 500
+
+struct reading {
+	const struct root *root;
+	struct path_list *list;
+	struct path_list files; /* read so far: none is read twice, so that they may include each other */
+};
+
+static int read_conf(struct reading *reading, const char *path);
+
+/* PATTERN of an include line in the file PATH: relative ones are relative to its directory. */
+static int read_included(struct reading *reading, const char *path, const char *pattern)
+{
+	struct path_list files = { 0 };
+	char *absolute = pattern[0] == '/' ?
+				 xstrdup(pattern) :
+				 xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, pattern);
+	int status = pattern_expand(reading->root, absolute, &files);
+
+	for (size_t i = 0; i < files.count; i++)
+		if (read_conf(reading, files.path[i]))
+			status = -1;
+	path_list_release(&files);
+	free(absolute);
+	return status;
+}
+
+static void add_directory(struct path_list *list, char *text)
+{
+	char *end = text + strcspn(text, " \t=,:"); /* "=libc5" was a kind of library once */
+
+	while (end > text + 1 && end[-1] == '/')
+		end--;
+	*end = '\0';
+	if (text[0] == '/') {
+		char *path = xasprintf("%s%s", text, text[1] ? "/" : "");
+
+		path_list_add(list, path);
+		free(path);
+	}
+}
+
+static int read_line(struct reading *reading, const char *path, char *line)
+{
+	char *word, *rest;
+	int status = 0;
+
+	line[strcspn(line, "#\n")] = '\0';
+	line += strspn(line, " \t\f\r\v");
+	if (strncmp(line, "include", 7) == 0 && isblank((unsigned char)line[7])) {
+		for (rest = line + 8; (word = strsep(&rest, " \t"));)
+			if (*word && read_included(reading, path, word))
+				status = -1;
+	} else if (*line && !(strncmp(line, "hwcap", 5) == 0 && isblank((unsigned char)line[5]))) {
+		add_directory(reading->list, line);
+	}
+	return status;
+}
+
+static bool was_read(const struct reading *reading, const char *path)
+{
+	for (size_t i = 0; i < reading->files.count; i++)
+		if (strcmp(reading->files.path[i], path) == 0)
+			return true;
+	return false;
+}
+
+static int read_lines(struct reading *reading, const char *path, FILE *in)
+{
+	char *line = NULL;
+	size_t size = 0;
+	int status = 0;
+
+	while (getline(&line, &size, in) >= 0)
+		if (read_line(reading, path, line))
+			status = -1;
+	free(line);
+	return ferror(in) ? diag_errno(path, "reading the directories of libraries") : status;
+}
+
+static int read_conf(struct reading *reading, const char *path)
+{
+	if (was_read(reading, path))
+		return 0;
+	if (reading->files.count == FILES_MAX)
+		return diag_error(path,
+				  "reading the directories of libraries: more than %d files are included; "
+				  "merge some",
+				  FILES_MAX);
+	path_list_add(&reading->files, path);
+
+	int fd = root_open(reading->root, path, O_RDONLY | O_NONBLOCK), status = 0;
+	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (in) {
+		status = read_lines(reading, path, in);
+		fclose(in);
+	} else if (errno != ENOENT) {
+		char *shown = root_outside(reading->root, path);
+
+		status = diag_errno(shown, "reading the directories of libraries");
+		free(shown);
+		if (fd >= 0)
+			close(fd);
+	}
+	return status;
+}
+
+int ldconf_read(struct path_list *list, const struct root *root)
+{
+	struct reading reading = { .root = root, .list = list };
+	int status = read_conf(&reading, LD_SO_CONF);
+
+	path_list_release(&reading.files);
+	return status;
+}
