@@ -27,54 +27,6 @@ void apply_release(struct apply *apply)
 	apply->bind = NULL;
 }
 
-/* --- who is concerned --- */
-
-static bool is_to_rewrite(const struct object *object)
-{
-	return object->wanted && object->skip == SKIP_NOT && object->outcome == OUTCOME_NONE;
-}
-
-static bool is_library_to_rewrite(const struct object *object)
-{
-	return is_to_rewrite(object) && object->kind == OBJECT_LIBRARY && object->has_slot;
-}
-
-static bool is_program_to_rewrite(const struct object *object)
-{
-	return is_to_rewrite(object) && (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE);
-}
-
-static bool is_program_for_list(const struct object *object)
-{
-	return is_program_to_rewrite(object) && liblist_helps(object);
-}
-
-static bool is_loader_to_rewrite(const struct object *object)
-{
-	return is_to_rewrite(object) && object->kind == OBJECT_LOADER && object_moves(object);
-}
-
-static bool is_to_undo(const struct object *object)
-{
-	return object->listed && object->prelinked;
-}
-
-static bool is_listed(const struct object *object)
-{
-	return object->listed;
-}
-
-/* Objects of the table that are WANTED; the caller frees the array. */
-static struct object_list select_objects(const struct apply *apply, bool (*wanted)(const struct object *))
-{
-	struct object_list list = { 0 };
-
-	for (size_t i = 0; i < apply->table->count; i++)
-		if (wanted(apply->table->object[i]))
-			object_list_add(&list, apply->table->object[i]);
-	return list;
-}
-
 /* --- hooks of the rewriter --- */
 
 static void show_progress(void *context, const struct object *object, size_t done, size_t count)
@@ -202,6 +154,11 @@ static struct rewrite rewrite_of(struct apply *apply)
 
 /* --- the passes --- */
 
+static bool is_program_for_list(const struct object *object)
+{
+	return object_is_program_to_rewrite(object) && liblist_helps(object);
+}
+
 /* What the threads of apply_bind() share. */
 struct binding_work {
 	struct apply *apply;
@@ -231,7 +188,9 @@ static void bind_some(void *argument)
 
 void apply_bind(struct apply *apply)
 {
-	struct binding_work work = { .apply = apply, .list = select_objects(apply, is_library_to_rewrite) };
+	struct binding_work work = {
+		.apply = apply, .list = object_table_select(apply->table, object_is_library_to_rewrite)
+	};
 
 	apply->bind = bind_new(apply->root);
 	plan_init(&apply->planner, apply->root, apply->bind);
@@ -240,7 +199,7 @@ void apply_bind(struct apply *apply)
 	threads_run(apply->options->jobs, bind_some, &work);
 	progress_end(&apply->progress);
 	pthread_mutex_destroy(&work.lock);
-	struct object_list loaders = select_objects(apply, is_loader_to_rewrite);
+	struct object_list loaders = object_table_select(apply->table, object_is_loader_to_rewrite);
 	for (size_t i = 0; i < loaders.count; i++)
 		liblist_check_loader(apply->bind, loaders.member[i]);
 	free(loaders.member);
@@ -250,14 +209,14 @@ void apply_bind(struct apply *apply)
 
 void apply_libraries(struct apply *apply)
 {
-	struct object_list list = select_objects(apply, is_library_to_rewrite);
+	struct object_list list = object_table_select(apply->table, object_is_library_to_rewrite);
 	struct rewrite how = rewrite_of(apply);
 
 	progress_begin(&apply->progress, "prelinking libraries", list.count);
 	rewrite_objects(&how, list.member, list.count);
 	progress_end(&apply->progress);
 	free(list.member);
-	list = select_objects(apply, is_loader_to_rewrite);
+	list = object_table_select(apply->table, object_is_loader_to_rewrite);
 	how.fill = fill_loader;
 	how.jobs = 1;
 	rewrite_objects(&how, list.member, list.count);
@@ -279,7 +238,7 @@ static bool has_module(const struct apply *apply)
 
 void apply_programs(struct apply *apply)
 {
-	struct object_list list = select_objects(apply, is_program_to_rewrite);
+	struct object_list list = object_table_select(apply->table, object_is_program_to_rewrite);
 	struct rewrite how = rewrite_of(apply);
 	bool wanted = list.count && !apply->options->libs_only && !apply->options->dry_run;
 
@@ -288,7 +247,7 @@ void apply_programs(struct apply *apply)
 		for (size_t i = 0; i < list.count; i++)
 			list.member[i]->no_plan = xstrdup(no_module);
 		free(list.member);
-		list = select_objects(apply, is_program_for_list);
+		list = object_table_select(apply->table, is_program_for_list);
 	}
 	how.program = attach;
 	if (wanted && list.count) {
@@ -302,7 +261,7 @@ void apply_programs(struct apply *apply)
 
 void apply_move(struct apply *apply)
 {
-	struct object_list list = select_objects(apply, is_listed);
+	struct object_list list = object_table_select(apply->table, object_is_listed);
 	struct rewrite how = rewrite_of(apply);
 
 	for (size_t i = 0; i < list.count; i++) {
@@ -329,7 +288,7 @@ void apply_move(struct apply *apply)
 
 int apply_undo(struct apply *apply)
 {
-	struct object_list list = select_objects(apply, is_to_undo);
+	struct object_list list = object_table_select(apply->table, object_is_to_undo);
 	struct rewrite how = rewrite_of(apply);
 
 	progress_begin(&apply->progress, "undoing", list.count);
@@ -358,7 +317,7 @@ static void write_original(const struct root *root, const char *path, const stru
 
 void apply_undo_elsewhere(struct apply *apply)
 {
-	struct object_list list = select_objects(apply, is_listed);
+	struct object_list list = object_table_select(apply->table, object_is_listed);
 	struct elf_image present, original;
 	struct root everywhere;
 	int fd;
@@ -394,7 +353,7 @@ void apply_verify(struct apply *apply)
 	}
 	object_table_want(apply->table);
 	apply_bind(apply);
-	struct object_list list = select_objects(apply, is_listed);
+	struct object_list list = object_table_select(apply->table, object_is_listed);
 	for (size_t i = 0; i < list.count; i++) {
 		how.fill = list.member[i]->kind == OBJECT_LOADER ? fill_loader : fill;
 		verify_object(&how, list.member[i], true, apply->options->digest, stdout);

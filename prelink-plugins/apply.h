@@ -16,7 +16,7 @@
 #include "bind/bind.h"
 #include "options.h"
 #include "plan/plan.h"
-#include "say/print.h"
+#include "progress.h"
 
 /* Where programs find the run-time module, inside the root. */
 #define RUNTIME_MODULE PKGLIBDIR "/prelink-rtld.so"

@@ -15,6 +15,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/apply.c prelink-plugins/apply.h \
 	prelink-plugins/object.c prelink-plugins/object.h \
 	prelink-plugins/options.c prelink-plugins/options.h \
+	prelink-plugins/progress.c prelink-plugins/progress.h \
 	prelink-plugins/resident.c prelink-plugins/resident.h \
 	prelink-plugins/threads.c prelink-plugins/threads.h \
 	prelink-plugins/arch/aarch64.c \

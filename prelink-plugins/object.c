@@ -128,6 +128,47 @@ void object_table_keep(struct object_table *table, void *memory)
 	table->kept[table->kept_count++] = memory;
 }
 
+static bool is_to_rewrite(const struct object *object)
+{
+	return object->wanted && object->skip == SKIP_NOT && object->outcome == OUTCOME_NONE;
+}
+
+bool object_is_listed(const struct object *object)
+{
+	return object->listed;
+}
+
+bool object_is_library_to_rewrite(const struct object *object)
+{
+	return is_to_rewrite(object) && object->kind == OBJECT_LIBRARY && object->has_slot;
+}
+
+bool object_is_loader_to_rewrite(const struct object *object)
+{
+	return is_to_rewrite(object) && object->kind == OBJECT_LOADER && object_moves(object);
+}
+
+bool object_is_program_to_rewrite(const struct object *object)
+{
+	return is_to_rewrite(object) && object_is_program(object);
+}
+
+bool object_is_to_undo(const struct object *object)
+{
+	return object->listed && object->prelinked;
+}
+
+struct object_list object_table_select(const struct object_table *table,
+				       bool (*is)(const struct object *object))
+{
+	struct object_list list = { 0 };
+
+	for (size_t i = 0; i < table->count; i++)
+		if (is(table->object[i]))
+			object_list_add(&list, table->object[i]);
+	return list;
+}
+
 void object_release(struct object *object)
 {
 	free(object->path);

@@ -156,6 +156,23 @@ static inline bool object_moves(const struct object *object)
 						object->kind == OBJECT_LOADER && object->slot;
 }
 
+static inline bool object_is_program(const struct object *object)
+{
+	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
+}
+
+/* Who a pass is for, of the table: for object_table_select().  Those to be rewritten are wanted, and nothing
+ * was found against it nor done to them yet. */
+bool object_is_listed(const struct object *object);
+bool object_is_library_to_rewrite(const struct object *object);
+bool object_is_loader_to_rewrite(const struct object *object);
+bool object_is_program_to_rewrite(const struct object *object);
+bool object_is_to_undo(const struct object *object);
+
+/* Objects of TABLE for which IS is true, in its order; the caller frees the array. */
+struct object_list object_table_select(const struct object_table *table,
+				       bool (*is)(const struct object *object));
+
 void object_release(struct object *object);
 const char *object_kind_text(enum object_kind kind); /* "library", "pie", "exec", "loader" */
 const char *object_skip_text(enum object_skip skip);

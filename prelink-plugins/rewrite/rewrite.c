@@ -292,9 +292,7 @@ static int prepare_rewrite(const struct rewrite *rewrite, struct object *object,
 	struct elf_image present, undone;
 	int result = -1, fd;
 
-	bool program = object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
-
-	if (object->skip || (!program && !object_moves(object)))
+	if (object->skip || (!object_is_program(object) && !object_moves(object)))
 		return 0;
 	fd = object_open(rewrite->root, object, READ_MAX, &present);
 	if (fd < 0)

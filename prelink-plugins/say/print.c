@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tables, summary and progress; see print.h. */
+/* Tables and summary; see print.h. */
 #include "say/print.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "diag.h"
 #include "json.h"
@@ -110,11 +107,6 @@ static void count_skipped(struct counts *counts, uint32_t skip)
 	counts->skipped++;
 }
 
-static bool is_program_object(const struct object *object)
-{
-	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
-}
-
 /* What a run made of OBJECT. */
 static void count_object(struct counts *counts, const struct object *object, const struct options *options)
 {
@@ -129,9 +121,9 @@ static void count_object(struct counts *counts, const struct object *object, con
 		counts->prelinked++;
 	else if (object->outcome == OUTCOME_UNDONE && undoing)
 		counts->undone++;
-	else if (object->outcome == OUTCOME_UNCHANGED && (object->prelinked || !is_program_object(object)))
+	else if (object->outcome == OUTCOME_UNCHANGED && (object->prelinked || !object_is_program(object)))
 		counts->unchanged++;
-	else if (is_program_object(object) && !undoing && !options->dry_run && !options->libs_only)
+	else if (object_is_program(object) && !undoing && !options->dry_run && !options->libs_only)
 		counts->no_plan++;
 }
 
@@ -370,72 +362,4 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 	put_programs(cache, table, options->verbose >= (table ? 2 : 1));
 	put_skipped(cache, table);
 	return fflush(stdout) ? diag_errno(NULL, "writing to standard output") : 0;
-}
-
-/* --- progress --- */
-
-#define DRAW_EVERY 100000000LL /* nanoseconds */
-
-static long long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
-static int columns(void)
-{
-	struct winsize size;
-
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || size.ws_col < 20 ? 80 : size.ws_col;
-}
-
-void progress_begin(struct progress *progress, const char *what, size_t total)
-{
-	*progress =
-		(struct progress){ .what = what, .total = total, .shown = total && isatty(STDERR_FILENO) };
-	pthread_mutex_init(&progress->lock, NULL);
-}
-
-/* One line, its end cut off where it would not fit; the cursor goes back to its start, so that a message
- * takes its place (diag.c clears what is left of it). */
-static void draw(const struct progress *p, const char *path)
-{
-	char bar[21], *line = NULL;
-	size_t filled = p->done >= p->total ? sizeof bar - 1 : p->done * (sizeof bar - 1) / p->total, length;
-	FILE *out = open_memstream(&line, &length);
-
-	if (!out)
-		return;
-	memset(bar, ' ', sizeof bar - 1);
-	memset(bar, '#', filled);
-	bar[sizeof bar - 1] = '\0';
-	fprintf(out, "%s [%s] %zu/%zu ", p->what, bar, p->done, p->total);
-	diag_put(out, path);
-	if (fclose(out) == 0)
-		fprintf(stderr, "\r\033[K%.*s\r", columns() - 1, line);
-	free(line);
-}
-
-void progress_show(struct progress *progress, const char *path, size_t done)
-{
-	if (!progress->shown)
-		return;
-	pthread_mutex_lock(&progress->lock);
-	if (done > progress->done)
-		progress->done = done;
-	long long time = now();
-	if (time >= progress->next) {
-		progress->next = time + DRAW_EVERY;
-		draw(progress, path);
-	}
-	pthread_mutex_unlock(&progress->lock);
-}
-
-void progress_end(struct progress *progress)
-{
-	if (progress->shown)
-		fputs("\r\033[K", stderr);
-	pthread_mutex_destroy(&progress->lock);
 }

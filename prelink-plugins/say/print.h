@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What prelink says on standard output, and the progress bar on a terminal.
+/* What prelink says on standard output.
  *
  * Tables are made of a struct cache only: of the file for -p, of the one that the run makes for -n and -v.
  * With --json standard output is one JSON document and nothing else. */
@@ -35,19 +35,5 @@ void print_summary(const struct object_table *table, const struct options *optio
 
 /* The same of a run with -q that found nothing to do; and print_tables() where they were asked for. */
 int print_current(const struct cache *cache, const struct options *options);
-
-/* A bar on standard error, where that is a terminal; else nothing at all. */
-struct progress {
-	const char *what; /* "prelinking" */
-	size_t total, done;
-	long long next; /* not drawn again before this time, nanoseconds of CLOCK_MONOTONIC */
-	bool shown;
-	pthread_mutex_t lock;
-};
-
-void progress_begin(struct progress *progress, const char *what, size_t total);
-/* DONE of the total are done, PATH is the last of them.  May be called from several threads. */
-void progress_show(struct progress *progress, const char *path, size_t done);
-void progress_end(struct progress *progress);
 
 #endif

@@ -92,7 +92,7 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);
 
-		if (entry && (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE))
+		if (entry && object_is_program(object))
 			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, object,
 				   module);
 	}

@@ -211,7 +211,7 @@ int status_print(struct object_table *table, const struct root *root, const char
 	status_prepare(table);
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
-		if (!object->listed || (object->kind != OBJECT_EXEC && object->kind != OBJECT_PIE))
+		if (!object->listed || !object_is_program(object))
 			continue;
 		struct program_status status = program_status(&placed, object, module);
 		if (status.why && (!all || status.state[0] != 'n'))
