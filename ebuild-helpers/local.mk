@@ -6,7 +6,16 @@ dist_bin_SCRIPTS = \
 	ebuild-helpers/interpreters/php-plugin-manifest \
 	ebuild-helpers/interpreters/python-plugin-manifest \
 	ebuild-helpers/interpreters/ruby-plugin-manifest
-dist_pkglibexec_SCRIPTS = ebuild-helpers/keep-fresh/prelink-maintain
+
+# prelink-maintain: the run itself, what is configured, what is remembered, who else is at work.
+pkglibexec_PROGRAMS = ebuild-helpers/keep-fresh/prelink-maintain
+ebuild_helpers_keep_fresh_prelink_maintain_SOURCES = \
+	ebuild-helpers/keep-fresh/prelink-maintain.c \
+	ebuild-helpers/keep-fresh/packagers.c ebuild-helpers/keep-fresh/packagers.h \
+	ebuild-helpers/keep-fresh/runs.c ebuild-helpers/keep-fresh/runs.h \
+	ebuild-helpers/keep-fresh/settings.c ebuild-helpers/keep-fresh/settings.h \
+	ebuild-helpers/keep-fresh/state.c ebuild-helpers/keep-fresh/state.h
+ebuild_helpers_keep_fresh_prelink_maintain_LDADD = notegen/lib/libcommon.a
 
 keepfreshdir = $(pkgdatadir)/keep-fresh
 dist_keepfresh_DATA = \

@@ -5,59 +5,12 @@ and quick runs, pending ones, from on to off, wrong configuration, two at once, 
 with the real prelink, in a root of its own."""
 import fcntl
 import os
+import socket
 import subprocess
 import time
 
-from harness import BUILD, SOURCE, compile_c, expect, expect_equal, need, read, run, scratch, tool, write
-
-SCRIPT = os.path.join(SOURCE, "ebuild-helpers/keep-fresh/prelink-maintain")
-STUB = """#!/bin/sh
-echo "$*" >>"$CALLS"
-echo "prelinking this"
-echo "a complaint" >&2
-cut -d' ' -f19 /proc/self/stat >"$CALLS.nice"
-[ ! -e "$CALLS.wait" ] || { : >"$CALLS.started"; while [ -e "$CALLS.wait" ]; do sleep 0.05; done; }
-exit $(cat "$CALLS.status" 2>/dev/null || echo 0)
-"""
-
-
-class System:
-    """A root with a configuration and state of its own, and a stub for prelink."""
-
-    def __init__(self):
-        top = scratch()
-        self.root, self.calls = os.path.join(top, "root"), os.path.join(top, "calls")
-        self.bin = os.path.join(top, "bin")
-        for name in (self.bin, self.root + "/etc/default", self.root + "/etc/sysconfig"):
-            os.makedirs(name)
-        write(self.bin + "/prelink", STUB)
-        os.chmod(self.bin + "/prelink", 0o755)
-        # In place of the system log.
-        write(self.bin + "/logger", f"#!/bin/sh\nexec cat >>{top}/log\n")
-        os.chmod(self.bin + "/logger", 0o755)
-        self.log = top + "/log"
-
-    def configure(self, where="default", **settings):
-        write(f"{self.root}/etc/{where}/prelink", "".join(f'{key}="{value}"\n' for key, value in settings.items()))
-
-    def environment(self, **more):
-        return {"PATH": self.bin + ":" + os.environ["PATH"], "CALLS": self.calls, **more}
-
-    def maintain(self, *arguments, status=0, **environment):
-        """Runs the script; returns the calls of prelink that it made, without --root."""
-        write(self.calls, "")
-        done = run([SCRIPT, "--root", self.root, *arguments], status=status, env=self.environment(**environment))
-        self.output = done.stdout + done.stderr
-        return [line.replace(f"--root {self.root} ", "") for line in read(self.calls).decode().splitlines()]
-
-    def state(self):
-        path = self.root + "/var/lib/prelink"
-        return sorted(set(os.listdir(path)) - {"lock"}) if os.path.isdir(path) else []
-
-    def age(self, name, days):
-        then = time.time() - days * 86400 - 60
-        os.utime(f"{self.root}/var/lib/prelink/{name}", (then, then))
-
+from harness import BUILD, compile_c, expect, expect_equal, need, read, run, scratch, tool, write
+from maintained import MAINTAIN, System
 
 def check_states():
     system = System()
@@ -100,18 +53,53 @@ def check_states():
     expect_equal(system.maintain(), [], "the run after that")
 
 
+def check_auto():
+    """What was prelinked by hand stays so, and no more is done; --undo takes it back."""
+    system = System()
+    system.configure(PRELINKING="auto")
+    for mode in "--mark-pending", "--if-pending", "--quick", "--full":
+        expect_equal(system.maintain(mode), [], f"{mode}, where nothing was prelinked")
+    expect_equal(system.state(), [], "what it left")
+    write(system.root + "/etc/prelink.cache", "")
+    system.maintain("--mark-pending")
+    expect_equal(system.maintain("--if-pending"), ["-a -q --with-plugins"], "after an upgrade")
+    expect_equal(system.maintain(), ["-a -q --with-plugins"], "daily")
+    expect_equal(system.state(), ["active"], "state after it")
+    expect_equal(system.maintain("--undo"), ["-ua"], "--undo")
+    expect_equal(system.state(), [], "state after it")
+    # yes, and the first layout by hand: hooks do not wait for the night.
+    system.configure(PRELINKING="yes")
+    system.maintain("--mark-pending")
+    expect_equal(system.maintain("--if-pending"), ["-a -q --with-plugins"], "after a first layout by hand")
+    expect_equal(system.maintain(), ["-a -f -R --with-plugins"], "the night after it")
+
+
+def check_hook():
+    """Who waits for apt is told why; also that it failed, and where the reason is."""
+    system = System()
+    system.configure(PRELINKING="yes")
+    system.maintain()
+    system.maintain("--mark-pending")
+    system.maintain("--if-pending", JOURNAL_STREAM="")
+    expect("Prelinking what changed" in system.output, f"a hook says {system.output!r}")
+    system.maintain("--mark-pending")
+    write(system.calls + ".status", "1")
+    system.maintain("--if-pending", status=1, JOURNAL_STREAM="")
+    expect("prelink failed" in system.output, f"a hook that failed says {system.output!r}")
+
+
 def check_configuration():
     system = System()
     for settings, says in (({"PRELINKING": "maybe"}, "has to be yes or no"),
                            ({"PRELINKING": "yes", "PRELINK_FULL_TIME_INTERVAL": "often"}, "number of days")):
         system.configure(**settings)
         expect_equal(system.maintain(status=1), [], str(settings))
-        text = read(system.log).decode()
-        expect(says in text and "/etc/default/prelink" in text, f"{settings}: logged {text!r}")
+        expect(says in system.output and f"/etc/default/prelink:{len(settings)}:" in system.output,
+               f"{settings}: said {system.output!r}")
     system.configure("sysconfig", PRELINKING="yes", PRELINK_OPTS="--md5")
     expect_equal(system.maintain(), ["-a -f -R --md5"], "sysconfig before default")
-    run([SCRIPT, "--nonsense"], status=2)
-    run([SCRIPT, "--root"], status=2)
+    run([MAINTAIN, "--nonsense"], status=2)
+    run([MAINTAIN, "--root"], status=2)
 
 
 def check_log():
@@ -119,14 +107,34 @@ def check_log():
     system.configure(PRELINKING="yes")
     write(system.calls + ".status", "1")
     system.maintain(status=1)
-    text = read(system.log).decode()
     for line in ("prelink -a -f -R --with-plugins", "prelinking this", "a complaint", "exit status 1"):
-        expect(line in text, f"the log has no {line!r}: {text}")
-    expect_equal(system.output, "", "what it prints where there is a system log")
+        line = line.replace("prelink -a", f"prelink --root {system.root} -a")
+        expect(f"prelink: {line}" in system.output or line == "exit status 1" and line in system.output,
+               f"under systemd, the journal gets no {line!r}: {system.output}")
     nice = int(read(system.calls + ".nice"))
     expect(nice == 19, f"prelink runs with nice {nice}")
-    system.maintain("--quick", status=1, JOURNAL_STREAM="8:1")
-    expect("prelink: a complaint" in system.output, f"under systemd the journal gets {system.output!r}")
+
+
+def check_system_log():
+    """Elsewhere the system log: a socket of our own in place of /dev/log."""
+    system = System()
+    system.configure(PRELINKING="yes")
+    device = os.path.join(scratch(), "dev")
+    os.mkdir(device)
+    for name in ("null", "urandom"):
+        write(f"{device}/{name}", "")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(device + "/log")
+        mounted = "for i in null urandom; do mount --bind /dev/$i \"$0\"/$i; done && mount --rbind \"$0\" /dev"
+        done = run(["unshare", "-rm", "sh", "-c", mounted + ' || exit 77; exec "$@"', device, MAINTAIN, "--root",
+                    system.root], status=None, env={**system.environment(), "JOURNAL_STREAM": ""})
+        if done.returncode == 77:
+            print(f"the system log is left out, no mount here: {done.stderr}")
+            return
+        expect_equal((done.returncode, done.stdout + done.stderr), (0, ""), "what it prints where there is a system log")
+        log.setblocking(False)
+        text = b"".join(log.recv(9999) for _ in range(3)).decode()
+    expect(text.count("prelink: ") >= 3 and "prelinking this" in text, f"the log has {text!r}")
 
 
 def check_one_at_a_time():
@@ -134,15 +142,15 @@ def check_one_at_a_time():
     system.configure(PRELINKING="yes")
     write(system.calls + ".wait", "")
     write(system.calls, "")
-    with subprocess.Popen([SCRIPT, "--root", system.root], env=system.environment()) as first:
+    with subprocess.Popen([MAINTAIN, "--root", system.root], env=system.environment(), stdout=subprocess.DEVNULL) as first:
         while not os.path.exists(system.calls + ".started"):
             time.sleep(0.05)
-        run([SCRIPT, "--root", system.root], env=system.environment(), timeout=60)
-        expect("another run" in read(system.log).decode(), "the second run does not say why it ends")
-        # Also when the script itself was killed, as long as its prelink lives.
+        second = run([MAINTAIN, "--root", system.root], env=system.environment(), timeout=60)
+        expect("another run" in second.stdout, "the second run does not say why it ends")
+        # Also when it was killed itself, as long as its prelink lives.
         first.kill()
         first.wait()
-        with open(system.root + "/var/lib/prelink/lock") as lock:
+        with open(system.root + "/var/lib/prelink/locks/maintain") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 raise SystemExit("FAIL: the lock was given up while prelink was running")
@@ -165,7 +173,7 @@ def check_real():
     system.configure(PRELINKING="yes")
     system.maintain()
     prelinked = read(library)
-    expect(prelinked != original, f"the real prelink did nothing:\n{read(system.log).decode()}")
+    expect(prelinked != original, f"the real prelink did nothing:\n{system.output}")
     shown = subprocess.run([tool("prelink"), "--root", system.root, "-y", "/usr/lib/libanswer.so.1"], check=True,
                            stdout=subprocess.PIPE).stdout
     expect(shown == original, "prelink -y does not print the original")
@@ -176,9 +184,12 @@ def check_real():
     expect(read(library) == original, "PRELINKING=no did not bring the original back")
 
 
-need("flock", "nice", "gcc")
+need("unshare", "gcc")
 check_states()
+check_auto()
+check_hook()
 check_configuration()
 check_log()
+check_system_log()
 check_one_at_a_time()
 check_real()

@@ -2,10 +2,13 @@
 TESTS += \
 	tests/packaging/add_plugin_note.py \
 	tests/packaging/debian.py \
+	tests/packaging/hostile_root.py \
 	tests/packaging/interpreters.py \
 	tests/packaging/keep_fresh.py \
 	tests/packaging/manuals.py \
 	tests/packaging/rpm.py \
+	tests/packaging/packagers.py \
+	tests/packaging/settings.py \
 	tests/packaging/upgrade.py \
 	tests/packaging/walk.py
-EXTRA_DIST += tests/packaging/machine.py
+EXTRA_DIST += tests/packaging/machine.py tests/packaging/maintained.py

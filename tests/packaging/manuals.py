@@ -10,8 +10,7 @@ import shutil
 from harness import BUILD, SOURCE, expect, expect_equal, read, run, scratch, write
 
 HELPERS = os.path.join(SOURCE, "ebuild-helpers")
-PAGES = {"add-plugin-note.1": HELPERS + "/add-plugin-note.in",
-         "keep-fresh/prelink-maintain.8": HELPERS + "/keep-fresh/prelink-maintain"}
+MAINTAIN = BUILD + "/ebuild-helpers/keep-fresh/prelink-maintain"
 
 
 def words(text):
@@ -30,13 +29,17 @@ def described(page):
     return {option for line in re.findall(r"\.TP\n(.*)", text) for option in words(re.sub(r"\\f.", " ", line))}
 
 
-for name, script in PAGES.items():
-    expect_equal(sorted(described(f"{HELPERS}/{name}")), sorted(taken(script)), f"options in {name} and in its script")
+expect_equal(sorted(described(HELPERS + "/add-plugin-note.1")), sorted(taken(HELPERS + "/add-plugin-note.in")),
+             "options in add-plugin-note.1 and in its script")
+usual = {"--help", "--usage", "--version"}
+expect_equal(sorted(described(HELPERS + "/keep-fresh/prelink-maintain.8")),
+             sorted(words(run([MAINTAIN, "--help"]).stdout) - usual - {"-?", "-"}), "options in prelink-maintain.8")
 
 settings = set(re.findall(r"^(PRELINK\w+)=", read(HELPERS + "/keep-fresh/prelink.default").decode(), re.M))
 page = read(HELPERS + "/keep-fresh/prelink-maintain.8").decode()
+code = read(HELPERS + "/keep-fresh/settings.c").decode()
 for name in settings:
-    expect(name in page and name in read(PAGES["keep-fresh/prelink-maintain.8"]).decode(), f"{name} is not in the page")
+    expect(name in page and name in code, f"{name} is not in the page, or unknown to prelink-maintain")
 
 if shutil.which("man"):
     for base, _, names in os.walk(HELPERS):
