@@ -37,6 +37,7 @@ include tests/report/local.mk
 include tests/root/local.mk
 include tests/source/local.mk
 include tests/bind/local.mk
+include tests/plan/local.mk
 include tests/rtld/local.mk
 include tests/manifests/local.mk
 include tests/packaging/local.mk

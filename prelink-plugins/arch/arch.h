@@ -60,6 +60,10 @@ struct arch {
 	GElf_Addr loader_slot; /* where an ld.so goes that knows DT_GNU_LIBLIST (liblist.h); 0: nowhere */
 	bool tls_below;        /* thread variables lie below the thread pointer (TLS variant II) */
 
+	/* Where programs find the run-time module, inside the root: of little-endian ones, of big-endian ones.
+	 * NULL where there is none. */
+	const char *module[2];
+
 	/* What ld.so of this machine looks for; see ldso.h. */
 	const char *interpreter;         /* the psABI's, as in PT_INTERP */
 	const char *multiarch;           /* Debian's triplet: "x86_64-linux-gnu" */

@@ -90,6 +90,7 @@ const struct arch arch_x86_64 = {
 	.address_tags = address_tags,
 	.value_tags = value_tags,
 	.tls_below = true,
+	.module = { PKGLIBDIR "/prelink-rtld.so", NULL },
 	.interpreter = "/lib64/ld-linux-x86-64.so.2",
 	.multiarch = "x86_64-linux-gnu",
 	.lib = "lib64",

@@ -6,10 +6,6 @@
 
 #include "diag.h"
 
-/* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS
- * after the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
-#define STATIC_TLS_MAX 1024 /* bytes */
-
 /* Encoding: the header, the objects, and then each object's tables and the names. */
 
 static uint64_t padded(uint64_t size)
@@ -126,34 +122,6 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 	memcpy(out, &header, sizeof header);
 }
 
-bool plan_is_audited(const struct placed *program)
-{
-	for (size_t i = 0; i < program->dynamic.count; i++) {
-		GElf_Dyn entry;
-		dynamic_entry(&program->dynamic, &program->image, i, &entry);
-		if (entry.d_tag == DT_DEPAUDIT)
-			return true;
-		if (entry.d_tag == DT_AUDIT && !undo_present(&program->image))
-			return true;
-	}
-	return false;
-}
-
-/* Why PLAN's program must do without it whatever it saves; NULL where it may have it. */
-static const char *obstacle(const struct plan *plan)
-{
-	const struct draft *program = &plan->draft[PLAN_PROGRAM];
-
-	if (sizeof(ElfW(Addr)) != 8 || !program->object->is64 || program->object->big_endian ||
-	    program->object->arch->machine != EM_X86_64)
-		return "there is no run-time module for its machine";
-	if (plan_is_audited(program->placed))
-		return "it has an audit module of its own";
-	if (plan->estimate.static_tls > STATIC_TLS_MAX)
-		return "its libraries need more static thread-local storage than an audit module leaves";
-	return NULL;
-}
-
 /* Makes the room that SIZE bytes of plan, the name MODULE and GUEST take. */
 static enum object_skip make_room(struct exec_room *room, struct elf_image *image, struct undo *undo,
 				  uint64_t size, const char *module, const struct exec_guest *guest,
@@ -193,9 +161,7 @@ enum object_skip plan_attach(const struct plan *plan, const char *module, struct
 	uint64_t size = plan_size(plan);
 	struct exec_room room;
 
-	*why = obstacle(plan);
-	if (*why)
-		return SKIP_NOT;
+	*why = NULL;
 	enum object_skip skip = make_room(&room, image, undo, size, module, guest, why);
 	if (skip || *why)
 		return skip;

@@ -457,7 +457,7 @@ static const char *add_libs(struct planner *planner, struct liblist *list, struc
 				return "DT_FILTER or DT_AUXILIARY in its start-up scope";
 		if (!placed)
 			return "a file of it could not be read";
-		if (object == program && plan_is_audited(placed))
+		if (object == program && placed_is_audited(placed))
 			return "it has an audit module of its own";
 		list->tls[i] = tls_of(&placed->image);
 		if (!tls_sound(list->tls[i]))

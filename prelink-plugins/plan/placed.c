@@ -96,6 +96,19 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 	return *place == &unusable ? NULL : *place;
 }
 
+bool placed_is_audited(const struct placed *program)
+{
+	for (size_t i = 0; i < program->dynamic.count; i++) {
+		GElf_Dyn entry;
+		dynamic_entry(&program->dynamic, &program->image, i, &entry);
+		if (entry.d_tag == DT_DEPAUDIT)
+			return true;
+		if (entry.d_tag == DT_AUDIT && !undo_present(&program->image))
+			return true;
+	}
+	return false;
+}
+
 void placed_rest(struct placed_table *table)
 {
 	for (size_t i = 0; i < table->count; i++)

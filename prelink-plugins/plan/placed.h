@@ -31,4 +31,7 @@ struct placed *placed_open(struct placed_table *table, struct object *object);
 void placed_rest(struct placed_table *table);
 void placed_release(struct placed_table *table);
 
+/* True if PROGRAM, as it is or was, asks for audit modules of its own. */
+bool placed_is_audited(const struct placed *program);
+
 #endif

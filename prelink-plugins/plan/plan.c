@@ -13,6 +13,10 @@
 /* Files that are looked at before it is asked how much of them is in memory. */
 enum { ASK_AFTER = 16 };
 
+/* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS
+ * after the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
+#define STATIC_TLS_MAX 1024 /* bytes */
+
 /* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian
  * 12 (glibc 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached
  * and without prelinking: from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990
@@ -213,6 +217,8 @@ static struct plan_refusal refuse(const char *why, const struct object *about)
 
 static struct plan_refusal collect_startup(struct plan *plan, struct object *program)
 {
+	if (!program->arch->module[program->big_endian])
+		return refuse("there is no run-time module for its machine", NULL);
 	if (!program->loader)
 		return refuse("its ld.so is not there", NULL);
 	add_object(plan, program);
@@ -246,6 +252,8 @@ static struct plan_refusal open_startup(struct planner *planner, struct plan *pl
 		const char *why = i == PLAN_PROGRAM && draft->placed ? NULL : why_not(draft->placed);
 		if (why)
 			return refuse(why, draft->object);
+		if (i == PLAN_PROGRAM && placed_is_audited(draft->placed))
+			return refuse("it has an audit module of its own", NULL);
 	}
 	return refuse(NULL, NULL);
 }
@@ -628,8 +636,10 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 	plan->estimate.objects = plan->startup;
 	plan->estimate.plugin_objects = plan->count - plan->startup;
 	plan->estimate.size = plan_size(plan);
-	plan->estimate.static_tls = static_tls(plan);
 	plan->estimate.cost += NS_MODULE + (int64_t)plan->startup * NS_OBJECT;
+	if (static_tls(plan) > STATIC_TLS_MAX)
+		return refuse("its libraries need more static thread-local storage than an audit module leaves",
+			      NULL);
 	return refuse(NULL, NULL);
 }
 

@@ -42,7 +42,6 @@ struct plan_estimate {
 	size_t pages;                    /* that are not written */
 	size_t values, fixups, residual; /* left to do: words written by the module, and by ld.so */
 	size_t left_out;                 /* plugins that cannot be in the plan, with what comes with them */
-	uint64_t static_tls;             /* bytes of static TLS that the start-up libraries need */
 	uint64_t size;                   /* bytes of the plan */
 	int64_t saved, cost;             /* nanoseconds at start-up, by the constants of plan.c */
 	int64_t plugins_saved;           /* nanoseconds, by loading each plugin once */
@@ -70,9 +69,6 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out);
 
 /* Whether the program is better off with the plan and the module than without. */
 bool plan_pays(const struct plan *plan);
-
-/* True if PROGRAM, as it is or was, asks for audit modules of its own. */
-bool plan_is_audited(const struct placed *program);
 
 /* Puts the plan into IMAGE, a copy of the program's original, with DT_AUDIT naming MODULE (an absolute path)
  * and DT_PRELINK_PLAN the plan, and what GUEST has (or NULL); notes in UNDO what that takes.  SKIP_NOT, or

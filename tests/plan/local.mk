@@ -1,0 +1,2 @@
+# Tests of this area; one line each.
+TESTS += tests/plan/machines.py
