@@ -43,12 +43,14 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/bind/target.c prelink-plugins/bind/target.h \
 	prelink-plugins/rebase/page_end.c prelink-plugins/rebase/page_end.h \
 	prelink-plugins/rebase/rebase.c prelink-plugins/rebase/rebase.h \
+	prelink-plugins/plan/cost.c prelink-plugins/plan/cost.h \
 	prelink-plugins/plan/decide.c prelink-plugins/plan/decide.h \
-	prelink-plugins/plan/draft.h \
+	prelink-plugins/plan/draft.c prelink-plugins/plan/draft.h \
 	prelink-plugins/plan/encode.c \
 	prelink-plugins/plan/liblist.c prelink-plugins/plan/liblist.h \
 	prelink-plugins/plan/placed.c prelink-plugins/plan/placed.h \
 	prelink-plugins/plan/plan.c prelink-plugins/plan/plan.h \
+	prelink-plugins/plan/planner.c prelink-plugins/plan/planner.h \
 	prelink-plugins/plan/shadowed.c prelink-plugins/plan/shadowed.h \
 	prelink-plugins/rewrite/exec_room.c prelink-plugins/rewrite/exec_room.h \
 	prelink-plugins/rewrite/rewrite.c prelink-plugins/rewrite/rewrite.h \

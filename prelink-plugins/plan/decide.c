@@ -307,123 +307,6 @@ static void decide_plugin_side(struct universe *u, struct bind_object *by, struc
 
 /* A whole object. */
 
-/* The pages of an object that somebody writes. */
-struct pages {
-	unsigned char *bit;
-	GElf_Addr start;
-	uint64_t size, count;
-};
-
-static void touch(struct pages *pages, GElf_Addr address)
-{
-	uint64_t page = (address - pages->start) / pages->size;
-
-	if (address >= pages->start && page < pages->count)
-		pages->bit[page / 8] |= 1 << page % 8;
-}
-
-static size_t count_pages(const struct pages *pages)
-{
-	size_t count = 0;
-
-	for (uint64_t i = 0; i <= pages->count / 8; i++)
-		count += __builtin_popcount(pages->bit[i]);
-	return count;
-}
-
-static void start_pages(struct pages *pages, const struct bind_object *by)
-{
-	uint64_t end = 0;
-
-	pages->start = (GElf_Addr)-1;
-	for (size_t i = 0; i < by->image.phnum; i++) {
-		const GElf_Phdr *load = &by->image.phdr[i];
-		if (load->p_type != PT_LOAD || !(load->p_flags & PF_W))
-			continue;
-		if (pages->start == (GElf_Addr)-1)
-			pages->start = load->p_vaddr;
-		if (load->p_vaddr + load->p_filesz > end)
-			end = load->p_vaddr + load->p_filesz;
-	}
-	pages->size = by->object->arch->page_max < 4096 ? 4096 : by->object->arch->page_max;
-	pages->start &= -pages->size;
-	pages->count = end > pages->start ? (end - pages->start + pages->size - 1) / pages->size : 0;
-	/* No more of it than the file has: an address range costs nothing to claim. */
-	if (pages->count > by->image.size / pages->size + by->image.phnum + 1)
-		pages->count = by->image.size / pages->size + by->image.phnum + 1;
-	pages->bit = xcalloc(pages->count / 8 + 1, 1);
-}
-
-/* RELATIVE relocations of the table; how many. */
-static size_t touch_relative(struct pages *pages, const struct bind_object *by, const struct table *table,
-			     bool rela)
-{
-	size_t step = rela ? elf_rela_size(&by->image) : elf_rel_size(&by->image), count = 0;
-
-	for (uint64_t at = 0; at + step <= table->size; at += step) {
-		GElf_Rela reloc;
-		elf_get_rel(&by->image, table->offset + at, rela, &reloc);
-		if (by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info)) != RELOC_RELATIVE)
-			continue;
-		touch(pages, reloc.r_offset);
-		count++;
-	}
-	return count;
-}
-
-/* DT_RELR: an even entry is an address, an odd one a bitmap of the words after it (gABI). */
-static size_t touch_relr(struct pages *pages, const struct bind_object *by)
-{
-	size_t word = elf_word_size(&by->image), count = 0;
-	GElf_Addr next = 0;
-
-	for (uint64_t at = 0; at + word <= by->dynamic.relr.size; at += word) {
-		uint64_t entry = elf_get_word(&by->image, by->dynamic.relr.offset + at);
-		if (!(entry & 1)) {
-			touch(pages, entry);
-			next = entry + word;
-			count++;
-			continue;
-		}
-		for (unsigned bit = 1; bit < 8 * word; bit++)
-			if (entry >> bit & 1) {
-				touch(pages, next + (bit - 1) * word);
-				count++;
-			}
-		next += (8 * word - 1) * word;
-	}
-	return count;
-}
-
-static void count_costs(const struct bind_object *by, struct decision_list *list)
-{
-	struct pages before, after;
-	bool moves = by->object->kind == OBJECT_PIE;
-
-	start_pages(&before, by);
-	start_pages(&after, by);
-	list->relative = touch_relr(&before, by) + touch_relative(&before, by, &by->dynamic.rel, false) +
-			 touch_relative(&before, by, &by->dynamic.rela, true);
-	if (moves) /* the program's RELATIVE relocations have to be applied in any case */
-		memcpy(after.bit, before.bit, before.count / 8 + 1);
-	for (size_t i = 0; i < list->count; i++) {
-		const struct decision *decision = &list->item[i];
-		GElf_Addr address = decision->address - bind_place(by->object, 0);
-		touch(&before, address);
-		if (decision->kind != DECISION_DONE && decision->kind != DECISION_LAZY &&
-		    decision->kind != DECISION_UNSEEN)
-			touch(&after, address);
-		list->kinds[decision->kind]++;
-		if (decision->kind == DECISION_RESIDUAL)
-			list->reasons[decision->reason]++;
-		list->ungrown |= decision->ungrown;
-	}
-	list->pages_before = count_pages(&before);
-	list->pages_after = count_pages(&after);
-	free(before.bit);
-	free(after.bit);
-}
-
 static struct decision *add_decision(struct decision_list *list, const struct bind_object *by,
 				     const struct binding *binding)
 {
@@ -531,7 +414,6 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 			list->keep_plt |= !startup && rtld_now_may_fail(decision);
 		}
 	}
-	count_costs(by, list);
 	return 0;
 }
 

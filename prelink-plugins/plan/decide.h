@@ -97,15 +97,7 @@ struct decision_list {
 	/* About the object as a whole. */
 	bool keep_plt;         /* lazy, and some JUMP_SLOT has no certain target: RTLD_NOW has to fail,
 				       or to choose, so DT_JMPREL stays with ld.so */
-	bool ungrown;          /* some decision says so */
 	bool deepbind_differs; /* plugin side: with RTLD_DEEPBIND some decision could be wrong */
-
-	/* For the cost model. */
-	size_t relative;                     /* RELATIVE relocations, RELR's included */
-	size_t kinds[DECISION_RESIDUAL + 1]; /* decisions by kind */
-	size_t reasons[REASONS];             /* residual ones by reason */
-	size_t pages_before; /* pages of the machine's page_max that ld.so writes without us */
-	size_t pages_after;  /* pages that still have to be written: all but DONE, LAZY, RELATIVE */
 };
 
 /* Gathers the universe of PROGRAM, whose scopes and slots are known.  0, or -1 after a message where an

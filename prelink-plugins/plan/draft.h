@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A plan in the making: what plan.c decides, and encode.c brings into a file.  Theirs alone; see
+/* A plan in the making: what plan.c decides, cost.c counts, and encode.c brings into a file.  Theirs alone; see
  * plan.h. */
 #ifndef DRAFT_H
 #define DRAFT_H
 
-#include "plan/plan.h"
+#include "plan/decide.h"
+#include "plan/placed.h"
 #include "rtld/plan_format.h"
+
+/* What a plan saves and costs, at start-up and by one load of each plugin. */
+struct plan_estimate {
+	size_t objects, plugin_objects;  /* of the start-up scope; beyond it */
+	size_t relative;                 /* RELATIVE relocations that ld.so need not apply */
+	size_t lookups;                  /* symbols that it need not look up */
+	size_t pages;                    /* that are not written */
+	size_t values, fixups, residual; /* left to do: words written by the module, and by ld.so */
+	size_t left_out;                 /* plugins that cannot be in the plan, with what comes with them */
+	uint64_t size;                   /* bytes of the plan */
+	int64_t saved, cost;             /* nanoseconds at start-up, by the constants of cost.c */
+	int64_t plugins_saved;           /* nanoseconds, by loading each plugin once */
+};
+
+#define NO_INDEX UINT32_MAX
 
 /* Records of one kind, growing. */
 struct records {
@@ -41,7 +57,12 @@ struct plan {
 	struct plan_estimate estimate;
 };
 
-/* OBJECT's file as it is now; NULL, after a message, where it cannot be read.  From any thread. */
-struct placed *plan_look_at(struct planner *planner, struct object *object);
+/* Adds room for one of SIZE bytes to RECORDS, whose others have that size too, and returns it. */
+void *records_add(struct records *records, size_t size);
+
+/* OBJECT's index in the plan; NO_INDEX where it is not in it. */
+uint32_t plan_index(const struct plan *plan, const struct object *object);
+/* Adds OBJECT, unless it is there. */
+void plan_add_object(struct plan *plan, struct object *object);
 
 #endif

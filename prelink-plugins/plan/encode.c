@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A plan in the form of rtld/plan_format.h, into the program's file and out of it; see plan.h. */
-#include "plan/draft.h"
+#include "plan/plan.h"
 
 #include <stdlib.h>
 
 #include "diag.h"
+#include "plan/draft.h"
 
 /* Encoding: the header, the objects, and then each object's tables and the names. */
 

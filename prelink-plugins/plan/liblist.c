@@ -340,7 +340,7 @@ static const char *add_copy(struct planner *planner, struct liblist *list, const
 	uint64_t size = symbol_of(provider, binding->definition).st_size;
 	struct copy copy = { provider, bind_place(provider->object, binding->value), binding->address,
 			     size < own ? size : own };
-	const struct placed *placed = placed_open(&planner->placed, provider->object);
+	const struct placed *placed = plan_look_at(planner, provider->object);
 
 	if (!placed)
 		return "a file of it could not be read";
@@ -352,13 +352,14 @@ static const char *add_copy(struct planner *planner, struct liblist *list, const
 }
 
 /* The program's COPY relocations, before anybody's words. */
-static const char *add_copies(struct planner *planner, struct liblist *list, struct object *program,
-			      const struct bind_scope *scope, struct binding_list *bindings)
+static const char *add_copies(struct planner *planner, struct bind *bind, struct liblist *list,
+			      struct object *program, const struct bind_scope *scope,
+			      struct binding_list *bindings)
 {
-	const struct bind_object *by = bind_open(planner->bind, program);
+	const struct bind_object *by = bind_open(bind, program);
 	const char *why = NULL;
 
-	if (!by || bind_object(planner->bind, program, scope, bindings))
+	if (!by || bind_object(bind, program, scope, bindings))
 		return "its symbols could not be bound";
 	if (bindings->relative)
 		return "it has RELATIVE relocations";
@@ -450,7 +451,7 @@ static const char *add_libs(struct planner *planner, struct liblist *list, struc
 	list->name = xcalloc(program->scope.count, sizeof *list->name);
 	for (size_t i = 0; !why && i < program->scope.count; i++) {
 		struct object *object = program->scope.member[i];
-		const struct placed *placed = placed_open(&planner->placed, object);
+		const struct placed *placed = plan_look_at(planner, object);
 
 		for (size_t j = 0; j < object->needed_count; j++)
 			if (object->needed[j].tag != DT_NEEDED)
@@ -482,22 +483,22 @@ static bool may_load(const struct object *program)
 	return program->plugin_count != 0;
 }
 
-static const char *make(struct planner *planner, struct liblist *list, struct object *program,
-			const struct elf_image *image)
+static const char *make(struct planner *planner, struct bind *bind, struct liblist *list,
+			struct object *program, const struct elf_image *image)
 {
-	struct maker maker = { .list = list, .bind = planner->bind, .loader = program->loader };
-	struct searchlist *global = bind_searchlist(planner->bind, 0);
+	struct maker maker = { .list = list, .bind = bind, .loader = program->loader };
+	struct searchlist *global = bind_searchlist(bind, 0);
 	const struct bind_scope scope = { .global = global };
 	struct binding_list bindings = { 0 };
 	const char *why = add_libs(planner, list, program);
 
-	if (!why && searchlist_set(global, planner->bind, &program->scope, program))
+	if (!why && searchlist_set(global, bind, &program->scope, program))
 		why = "its symbols could not be bound";
 	if (!why)
-		why = add_copies(planner, list, program, &scope, &bindings);
+		why = add_copies(planner, bind, list, program, &scope, &bindings);
 	for (size_t i = program->scope.count; !why && i-- > 0;) {
 		struct object *object = program->scope.member[i];
-		const struct placed *placed = placed_open(&planner->placed, object);
+		const struct placed *placed = plan_look_at(planner, object);
 
 		why = add_object(&maker, object, object == program ? image : &placed->image, &scope,
 				 &bindings);
@@ -537,9 +538,12 @@ struct liblist *liblist_make(struct planner *planner, struct object *program, co
 
 	list->arch = program->arch;
 	list->scope = &program->scope;
-	pthread_mutex_lock(&planner->lock);
-	*why = make(planner, list, program, image);
-	pthread_mutex_unlock(&planner->lock);
+	struct workbench *bench = workbench_take(planner);
+
+	*why = make(planner, bench->bind, list, program, image);
+	for (size_t i = 0; i < program->scope.count; i++)
+		workbench_used(planner, bench, program->scope.member[i]);
+	workbench_leave(planner, bench);
 	if (*why) {
 		liblist_free(list);
 		return NULL;
@@ -767,9 +771,7 @@ static int read_list(struct liblist *list, const struct placed *placed)
 
 struct liblist *liblist_present(struct planner *planner, struct object *program)
 {
-	pthread_mutex_lock(&planner->lock);
-	const struct placed *placed = program->arch ? placed_open(&planner->placed, program) : NULL;
-	pthread_mutex_unlock(&planner->lock);
+	const struct placed *placed = program->arch ? plan_look_at(planner, program) : NULL;
 	if (!placed || program->kind != OBJECT_EXEC)
 		return NULL;
 	struct liblist *list = xcalloc(1, sizeof *list);

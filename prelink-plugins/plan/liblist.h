@@ -33,8 +33,8 @@
 #ifndef LIBLIST_H
 #define LIBLIST_H
 
+#include "plan/planner.h"
 #include "rewrite/exec_room.h"
-#include "plan/plan.h"
 
 /* True if PROGRAM is one that its ld.so would compare a list for. */
 bool liblist_helps(const struct object *program);
@@ -53,7 +53,7 @@ int liblist_fill_loader(struct bind *bind, struct object *loader, struct elf_ima
 struct liblist; /* of one program */
 
 /* Makes the list of PROGRAM, whose original is IMAGE.  NULL where it cannot have one, with the reason in WHY
- * (static), NULL if its ld.so would not look at it.  Takes turns with plan_make(). */
+ * (static), NULL if its ld.so would not look at it.  May be called by several threads at once. */
 struct liblist *liblist_make(struct planner *planner, struct object *program, const struct elf_image *image,
 			     const char **why);
 

@@ -1,166 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Deciding what is left to do at run time; see plan.h and rtld/plan_format.h. */
-#include "plan/draft.h"
+#include "plan/plan.h"
 
 #include <stdlib.h>
 
-#include "diag.h"
 #include "bind/ifunc.h"
-#include "resident.h"
-
-#define NO_INDEX UINT32_MAX
-
-/* Files that are looked at before it is asked how much of them is in memory. */
-enum { ASK_AFTER = 16 };
+#include "diag.h"
+#include "plan/cost.h"
+#include "plan/draft.h"
 
 /* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS
  * after the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
 #define STATIC_TLS_MAX 1024 /* bytes */
-
-/* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian
- * 12 (glibc 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached
- * and without prelinking: from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990
- * lookups, 124 pages). */
-enum {
-	NS_MODULE = 60000, /* mapping an audit module, asking it for its functions, static TLS set up early */
-	NS_OBJECT = 150,   /* one la_objopen() */
-	NS_VALUE = 1,      /* one word written by the module */
-	NS_RELATIVE = 1,   /* one RELATIVE relocation */
-	NS_LOOKUP = 100,   /* one symbol looked up */
-	NS_PAGE = 1000,    /* one copy-on-write fault */
-	PLUGIN_SHARE = 16, /* a run loads one in so many of the objects that its plugins can bring ... */
-	PLUGINS_MIN = 4,   /* ... and these besides */
-};
-
-void plan_init(struct planner *planner, const struct root *root, struct bind *bind)
-{
-	*planner = (struct planner){ .bind = bind, .placed = { .root = root } };
-	pthread_mutex_init(&planner->lock, NULL);
-}
-
-/* What one plan_make() at a time works with, and the next one again. */
-struct workbench {
-	struct workbench *next;
-	struct bind *bind;
-	struct decision_list decisions;
-};
-
-static struct workbench *take_workbench(struct planner *planner)
-{
-	pthread_mutex_lock(&planner->lock);
-	struct workbench *bench = planner->idle;
-	if (bench)
-		planner->idle = bench->next;
-	pthread_mutex_unlock(&planner->lock);
-	if (!bench) {
-		bench = xcalloc(1, sizeof *bench);
-		bench->bind = bind_share(planner->bind);
-	}
-	return bench;
-}
-
-/* Lets go of the memory that files take. */
-static void rest(struct planner *planner)
-{
-	bind_rest(planner->bind, false);
-	pthread_mutex_lock(&planner->lock);
-	placed_rest(&planner->placed);
-	pthread_mutex_unlock(&planner->lock);
-}
-
-/* While PLAN was made, other threads may have given back what was used until then. */
-static void mark_used(struct planner *planner, struct workbench *bench, const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		bind_open(bench->bind, plan->draft[i].object);
-		plan_look_at(planner, plan->draft[i].object);
-	}
-}
-
-static void leave_workbench(struct planner *planner, struct workbench *bench, const struct plan *plan)
-{
-	bool much = resident_is_much();
-
-	mark_used(planner, bench, plan);
-	pthread_mutex_lock(&planner->lock);
-	bench->next = planner->idle;
-	planner->idle = bench;
-	pthread_mutex_unlock(&planner->lock);
-	if (much)
-		rest(planner);
-}
-
-void plan_release(struct planner *planner)
-{
-	while (planner->idle) {
-		struct workbench *bench = planner->idle;
-		planner->idle = bench->next;
-		decision_list_release(&bench->decisions);
-		bind_free(bench->bind);
-		free(bench);
-	}
-	placed_release(&planner->placed);
-	pthread_mutex_destroy(&planner->lock);
-	*planner = (struct planner){ 0 };
-}
-
-/* Plans. */
-
-static void *records_add(struct records *records, size_t size)
-{
-	if (records->count == records->room) {
-		records->room = records->room ? 2 * records->room : 16;
-		records->item = xreallocarray(records->item, records->room, size);
-	}
-	return (char *)records->item + size * records->count++;
-}
-
-void plan_free(struct plan *plan)
-{
-	if (!plan)
-		return;
-	for (size_t i = 0; i < plan->count; i++) {
-		struct draft *draft = &plan->draft[i];
-		free(draft->closure.item);
-		free(draft->value.item);
-		free(draft->fixup.item);
-		free(draft->residual.item);
-		free(draft->ungrown.item);
-		free(draft->guessed.item);
-		free(draft->ifunc.item);
-	}
-	free(plan->draft);
-	free(plan->index);
-	free(plan->name.item);
-	free(plan->resolver.item);
-	free(plan);
-}
-
-const struct plan_estimate *plan_estimate(const struct plan *plan)
-{
-	return &plan->estimate;
-}
-
-static uint32_t index_of(const struct plan *plan, const struct object *object)
-{
-	return object->index < plan->index_count ? plan->index[object->index] : NO_INDEX;
-}
-
-static void add_object(struct plan *plan, struct object *object)
-{
-	if (object->index >= plan->index_count) {
-		size_t count = 2 * object->index + 64;
-		plan->index = xreallocarray(plan->index, count, sizeof *plan->index);
-		for (size_t i = plan->index_count; i < count; i++)
-			plan->index[i] = NO_INDEX;
-		plan->index_count = count;
-	}
-	if (plan->index[object->index] != NO_INDEX)
-		return;
-	plan->index[object->index] = (uint32_t)plan->count;
-	plan->draft = xreallocarray(plan->draft, plan->count + 1, sizeof *plan->draft);
-	plan->draft[plan->count++] = (struct draft){ .object = object };
-}
 
 static int by_address(const void *a, const void *b)
 {
@@ -171,43 +22,6 @@ static int by_address(const void *a, const void *b)
 	if (left->placed->dynamic.address != right->placed->dynamic.address)
 		return left->placed->dynamic.address < right->placed->dynamic.address ? -1 : 1;
 	return strcmp(left->object->path, right->object->path);
-}
-
-struct placed *plan_look_at(struct planner *planner, struct object *object)
-{
-	pthread_mutex_lock(&planner->lock);
-	struct placed *placed = placed_open(&planner->placed, object);
-	pthread_mutex_unlock(&planner->lock);
-	return placed;
-}
-
-static void look_at_library(struct planner *planner, struct object *object)
-{
-	const struct placed *placed = plan_look_at(planner, object);
-
-	if (placed)
-		object->has_slot = placed->slot;
-	bind_open(planner->bind, object);
-	if (planner->placed.opened >= planner->asked + ASK_AFTER) {
-		planner->asked = planner->placed.opened;
-		if (resident_is_much())
-			rest(planner);
-	}
-}
-
-void plan_look(struct planner *planner, struct object *const *programs, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct object *program = programs[i];
-		if (program->loader)
-			look_at_library(planner, program->loader);
-		for (size_t j = 1; j < program->scope.count; j++)
-			look_at_library(planner, program->scope.member[j]);
-		for (size_t j = 0; j < program->plugin_count; j++)
-			for (size_t k = 0; k < program->plugin[j].scope.count; k++)
-				look_at_library(planner, program->plugin[j].scope.member[k]);
-	}
-	bind_index(planner->bind);
 }
 
 static struct plan_refusal refuse(const char *why, const struct object *about)
@@ -221,10 +35,10 @@ static struct plan_refusal collect_startup(struct plan *plan, struct object *pro
 		return refuse("there is no run-time module for its machine", NULL);
 	if (!program->loader)
 		return refuse("its ld.so is not there", NULL);
-	add_object(plan, program);
-	add_object(plan, program->loader);
+	plan_add_object(plan, program);
+	plan_add_object(plan, program->loader);
 	for (size_t i = 0; i < program->scope.count; i++)
-		add_object(plan, program->scope.member[i]);
+		plan_add_object(plan, program->scope.member[i]);
 	plan->startup = plan->count;
 	plan->scope = (uint32_t)program->scope.count;
 	for (size_t i = 0; i < plan->startup; i++)
@@ -265,13 +79,13 @@ static void add_plugin(struct planner *planner, struct plan *plan, const struct 
 	for (size_t i = 0; i < plugin->scope.count; i++) {
 		struct object *object = plugin->scope.member[i];
 
-		if (index_of(plan, object) == NO_INDEX && why_not(plan_look_at(planner, object))) {
+		if (plan_index(plan, object) == NO_INDEX && why_not(plan_look_at(planner, object))) {
 			plan->estimate.left_out++;
 			return;
 		}
 	}
 	for (size_t i = 0; i < plugin->scope.count; i++)
-		add_object(plan, plugin->scope.member[i]);
+		plan_add_object(plan, plugin->scope.member[i]);
 }
 
 static void collect_plugins(struct planner *planner, struct plan *plan, const struct object *program)
@@ -431,7 +245,7 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 	case DECISION_UNSEEN: break;
 	case DECISION_VALUE: add_value(draft, address, decision->value); break;
 	case DECISION_FIXUP:
-		base = index_of(plan, decision->base);
+		base = plan_index(plan, decision->base);
 		if (base == NO_INDEX)
 			add_own(&draft->residual, address, decision);
 		else
@@ -457,29 +271,6 @@ static void enter_all(struct plan *plan, struct draft *draft, const struct decis
 	}
 }
 
-static void count_savings(struct plan *plan, const struct draft *draft, const struct decision_list *list)
-{
-	struct plan_estimate *estimate = &plan->estimate;
-	size_t looked_up = list->kinds[DECISION_DONE] + list->kinds[DECISION_VALUE] +
-			   list->kinds[DECISION_FIXUP] + list->kinds[DECISION_IFUNC] +
-			   list->kinds[DECISION_UNSEEN];
-	size_t relative = draft == plan->draft ? 0 : list->relative;
-	size_t pages = list->pages_before - list->pages_after;
-
-	if (draft->way == PLAN_LEAVE)
-		return;
-	*(list->startup ? &estimate->saved : &estimate->plugins_saved) +=
-		(int64_t)(relative * NS_RELATIVE + looked_up * NS_LOOKUP + pages * NS_PAGE);
-	if (list->startup)
-		estimate->cost += (int64_t)((draft->value.count + draft->fixup.count) * NS_VALUE);
-	estimate->relative += relative;
-	estimate->lookups += looked_up;
-	estimate->pages += pages;
-	estimate->values += draft->value.count;
-	estimate->fixups += draft->fixup.count;
-	estimate->residual += draft->residual.count;
-}
-
 /* Finds the C library among the start-up objects, if its resolvers can be asked. */
 static void find_libc(struct bind *bind, struct plan *plan)
 {
@@ -502,7 +293,7 @@ static struct plan_refusal note_static_tls(struct plan *plan, const struct draft
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct object *object = list->item[i].static_tls;
-		uint32_t index = object ? index_of(plan, object) : NO_INDEX;
+		uint32_t index = object ? plan_index(plan, object) : NO_INDEX;
 
 		if (index == PLAN_PROGRAM || index >= plan->startup || plan->draft[index].static_tls)
 			continue;
@@ -538,7 +329,7 @@ static struct plan_refusal decide_all(struct workbench *bench, struct plan *plan
 			draft->moved = -undo_delta(&draft->by->image);
 		classify(plan, draft, list);
 		enter_all(plan, draft, list);
-		count_savings(plan, draft, list);
+		cost_add(plan, draft, list);
 	}
 	return refuse(NULL, NULL);
 }
@@ -563,7 +354,7 @@ static int by_number(const void *a, const void *b)
 static void enter_closure(const struct plan *plan, struct draft *draft, const struct object_list *closure)
 {
 	for (size_t i = 0; i < closure->count; i++) {
-		uint32_t index = index_of(plan, closure->member[i]);
+		uint32_t index = plan_index(plan, closure->member[i]);
 		if (index == NO_INDEX) {
 			draft->closure.count = 0;
 			return;
@@ -636,20 +427,23 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 	plan->estimate.objects = plan->startup;
 	plan->estimate.plugin_objects = plan->count - plan->startup;
 	plan->estimate.size = plan_size(plan);
-	plan->estimate.cost += NS_MODULE + (int64_t)plan->startup * NS_OBJECT;
+	cost_of_module(plan);
 	if (static_tls(plan) > STATIC_TLS_MAX)
-		return refuse("its libraries need more static thread-local storage than an audit module leaves",
-			      NULL);
+		return refuse(
+			"its libraries need more static thread-local storage than an audit module leaves",
+			NULL);
 	return refuse(NULL, NULL);
 }
 
 struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal)
 {
 	struct plan *plan = xcalloc(1, sizeof *plan);
-	struct workbench *bench = take_workbench(planner);
+	struct workbench *bench = workbench_take(planner);
 
 	*refusal = make(planner, bench, plan, program);
-	leave_workbench(planner, bench, plan);
+	for (size_t i = 0; i < plan->count; i++)
+		workbench_used(planner, bench, plan->draft[i].object);
+	workbench_leave(planner, bench);
 	if (!refusal->why)
 		return plan;
 	plan_free(plan);
@@ -673,14 +467,4 @@ void plan_print(const struct plan *plan, FILE *out)
 			"; leaves out %zu plugins, which have no slot and no build-id, or need what has none",
 			estimate->left_out);
 	putc(')', out);
-}
-
-bool plan_pays(const struct plan *plan)
-{
-	const struct plan_estimate *estimate = &plan->estimate;
-	int64_t all = estimate->plugin_objects, loaded = PLUGINS_MIN + all / PLUGIN_SHARE;
-
-	if (loaded > all)
-		loaded = all;
-	return estimate->saved + (all ? estimate->plugins_saved * loaded / all : 0) > estimate->cost;
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan of a program: what decide.h decided, brought into the form of rtld/plan_format.h.
  *
- *     plan_init(&planner, root, bind);
- *     rewrite_objects() on all libraries and plugins          // a plan names the very files, by checksum
- *     plan_look(&planner, programs, count);           // beyond this point nothing loses its slot
+ *     plan_init() and plan_look() of planner.h
  *     for each program: plan = plan_make(...); room for plan_size(plan) bytes; plan_encode(plan, ...);
- *     plan_release(&planner);
  *
  * plan_make() and plan_free() may be called by several threads at once. */
 #ifndef PLAN_H
@@ -13,39 +10,9 @@
 
 #include <stdio.h>
 
+#include "plan/planner.h"
 #include "rewrite/exec_room.h"
-#include "plan/placed.h"
 #include "rewrite/undo.h"
-#include "plan/decide.h"
-
-/* Set by plan_init(); released by plan_release().  ROOT and BIND outlive it. */
-struct planner {
-	struct bind *bind;
-	pthread_mutex_t lock;
-	struct placed_table placed; /* under lock; what is in it stays as it is */
-	struct workbench *idle;     /* likewise: what no plan_make() works with now */
-	size_t asked;               /* placed.opened when it was last asked what the files take */
-};
-
-void plan_init(struct planner *planner, const struct root *root, struct bind *bind);
-void plan_release(struct planner *planner);
-
-/* Looks at every file that the plans of the COUNT programs are about, as it is now.  What could not be
- * rewritten has lost its slot. */
-void plan_look(struct planner *planner, struct object *const *programs, size_t count);
-
-/* What a plan saves and costs, at start-up and by one load of each plugin. */
-struct plan_estimate {
-	size_t objects, plugin_objects;  /* of the start-up scope; beyond it */
-	size_t relative;                 /* RELATIVE relocations that ld.so need not apply */
-	size_t lookups;                  /* symbols that it need not look up */
-	size_t pages;                    /* that are not written */
-	size_t values, fixups, residual; /* left to do: words written by the module, and by ld.so */
-	size_t left_out;                 /* plugins that cannot be in the plan, with what comes with them */
-	uint64_t size;                   /* bytes of the plan */
-	int64_t saved, cost;             /* nanoseconds at start-up, by the constants of plan.c */
-	int64_t plugins_saved;           /* nanoseconds, by loading each plugin once */
-};
 
 struct plan; /* of one program */
 
@@ -59,7 +26,6 @@ struct plan_refusal {
  * only if something failed. */
 struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal);
 void plan_free(struct plan *plan);
-const struct plan_estimate *plan_estimate(const struct plan *plan);
 
 /* Bytes of the plan as it goes into the file. */
 uint64_t plan_size(const struct plan *plan);

@@ -17,7 +17,7 @@
 #include "gather/gather.h"
 #include "scope/scope.h"
 #include "bind/target.h"
-#include "plan/decide.h"
+#include "plan/cost.h"
 
 struct play {
 	struct bind *bind;
@@ -62,17 +62,18 @@ static void decide(struct play *play, struct object_table *table)
 				continue;
 			if (universe_decide(&play->universe, list->member[i], decided))
 				exit(1);
+			struct cost cost = cost_count(decided);
 			for (size_t k = 0; k <= DECISION_RESIDUAL; k++)
-				kinds[k] += decided->kinds[k];
+				kinds[k] += cost.kinds[k];
 			for (size_t k = 0; k < REASONS; k++)
-				reasons[k] += decided->reasons[k];
+				reasons[k] += cost.reasons[k];
 			for (size_t k = 0; k < decided->count; k++)
 				ungrown += decided->item[k].ungrown;
 			keep_plt += decided->keep_plt;
 			deepbind += decided->deepbind_differs;
-			before += decided->pages_before;
-			after += decided->pages_after;
-			relative += decided->relative;
+			before += cost.pages_before;
+			after += cost.pages_after;
+			relative += cost.relative;
 		}
 	}
 	printf("%zu at start-up, %zu beyond; relative %zu, done %zu, value %zu, fixup %zu, ifunc %zu, "

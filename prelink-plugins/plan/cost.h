@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a plan saves and costs: relocations, lookups and pages, and what they come to in time. */
+#ifndef COST_H
+#define COST_H
+
+#include "plan/draft.h"
+
+/* What ld.so does to one object without a plan, and what is left to do with one. */
+struct cost {
+	size_t relative;                     /* RELATIVE relocations, RELR's included */
+	size_t kinds[DECISION_RESIDUAL + 1]; /* decisions by kind */
+	size_t reasons[REASONS];             /* residual ones by reason */
+	size_t pages_before; /* pages of the machine's page_max that ld.so writes without us */
+	size_t pages_after;  /* pages that still have to be written: all but DONE, LAZY, RELATIVE */
+};
+
+/* Counts what the decisions of LIST come to. */
+struct cost cost_count(const struct decision_list *list);
+
+/* Adds what DRAFT, whose decisions are LIST and entered, saves and costs to PLAN's estimate. */
+void cost_add(struct plan *plan, const struct draft *draft, const struct decision_list *list);
+
+/* The same for what is paid once: the module, and the objects at start-up. */
+void cost_of_module(struct plan *plan);
+
+#endif
