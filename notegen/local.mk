@@ -1,7 +1,9 @@
 # The plugin note: its library (shared with prelink) and its command line.
 noinst_LIBRARIES += notegen/lib/libcommon.a
 notegen_lib_libcommon_a_SOURCES = \
+	notegen/lib/alloc.c notegen/lib/alloc.h \
 	notegen/lib/diag.c notegen/lib/diag.h \
+	notegen/lib/elf_copy.c notegen/lib/elf_copy.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
 	notegen/lib/elf_memory.c notegen/lib/elf_memory.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
@@ -9,6 +11,7 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/mapfault.c notegen/lib/mapfault.h \
 	notegen/lib/note.c notegen/lib/note.h \
 	notegen/lib/outfile.c notegen/lib/outfile.h \
+	notegen/lib/path_list.c notegen/lib/path_list.h \
 	notegen/lib/pattern.c notegen/lib/pattern.h \
 	notegen/lib/plugin_yaml.h \
 	notegen/lib/root.c notegen/lib/root.h \

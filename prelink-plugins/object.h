@@ -15,7 +15,7 @@
 #include "arch/arch.h"
 #include "elf/dynamic.h"
 #include "note.h"
-#include "pattern.h"
+#include "path_list.h"
 #include "root.h"
 
 enum object_kind {

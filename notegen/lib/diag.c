@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Diagnostics and allocation that cannot fail; see diag.h. */
+/* Diagnostics; see diag.h. */
 #include "diag.h"
 
 #include <errno.h>
@@ -87,50 +87,4 @@ void diag_warn(const char *path, const char *format, ...)
 bool diag_failed(void)
 {
 	return failed;
-}
-
-static void *checked(void *memory)
-{
-	if (!memory) {
-		diag_error(NULL, "out of memory; free some, or run with fewer files at once");
-		exit(EXIT_FAILURE);
-	}
-	return memory;
-}
-
-void *xmalloc(unsigned long size)
-{
-	return checked(malloc(size ? size : 1));
-}
-
-void *xcalloc(unsigned long count, unsigned long size)
-{
-	return checked(calloc(count ? count : 1, size ? size : 1));
-}
-
-void *xreallocarray(void *old, unsigned long count, unsigned long size)
-{
-	return checked(reallocarray(old, count ? count : 1, size ? size : 1));
-}
-
-char *xstrdup(const char *text)
-{
-	return checked(strdup(text));
-}
-
-char *xstrndup(const char *text, unsigned long length)
-{
-	return checked(strndup(text, length));
-}
-
-char *xasprintf(const char *format, ...)
-{
-	va_list arguments;
-	char *text;
-
-	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
-	va_end(arguments);
-	return checked(text);
 }

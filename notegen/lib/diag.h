@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "alloc.h"
+
 /* The tool's name, printed first on every line.  Set by main() before anything else. */
 extern const char *diag_tool;
 
@@ -33,15 +35,5 @@ void diag_put(FILE *out, const char *text);
 
 /* True once diag_error() or diag_errno() has been called: main() turns it into exit status 1. */
 bool diag_failed(void);
-
-/* Allocation that cannot fail: on exhaustion says so and exits with 1.  No file is being replaced
- * at any point where memory is taken, so dying here loses nothing but a temporary, which the next
- * run removes. */
-void *xmalloc(unsigned long size);
-void *xcalloc(unsigned long count, unsigned long size);
-void *xreallocarray(void *old, unsigned long count, unsigned long size);
-char *xstrdup(const char *text);
-char *xstrndup(const char *text, unsigned long length);
-char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -5,12 +5,15 @@
  * byte order; the bounds are ours to check. */
 #include "elf_image.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
-#include "elf_memory.h"
+#include "scratch.h"
 
 static unsigned int encoding(const struct elf_image *image)
 {
@@ -366,6 +369,19 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 	return ELF_IMAGE_OK;
 }
 
+/* Decodes the headers of the SIZE bytes in MEMORY, which becomes IMAGE's, or is given back. */
+static enum elf_image_status decode(struct elf_image *image, struct elf_memory *memory, size_t size,
+				    const char *path)
+{
+	enum elf_image_status status = elf_image_init(image, memory->start, size, path);
+
+	if (status == ELF_IMAGE_OK)
+		image->memory = *memory;
+	else
+		elf_memory_give(memory);
+	return status;
+}
+
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path)
 {
 	struct stat st;
@@ -384,28 +400,68 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 		diag_errno(path, "mapping the file");
 		return ELF_IMAGE_BAD;
 	}
-	struct elf_image memory = { .path = path,
-				    .data = data,
-				    .mapped = (size_t)st.st_size,
-				    .shared = true,
-				    .dirty = elf_memory_dirty((size_t)st.st_size) };
-	return elf_memory_decode(image, &memory, memory.mapped);
+	struct elf_memory memory = { .start = data, .mapped = (size_t)st.st_size, .shared = true };
+
+	elf_memory_watch(&memory, memory.mapped);
+	return decode(image, &memory, memory.mapped, path);
+}
+
+/* Fills SIZE bytes at DATA from the start of FD. */
+static int read_all(int fd, unsigned char *data, size_t size, const char *path)
+{
+	for (size_t at = 0; at < size;) {
+		ssize_t got = pread(fd, data + at, size - at, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return diag_errno(path, "reading the file");
+		if (got == 0)
+			return diag_error(path, "reading the file: it became shorter meanwhile; run again");
+		at += (size_t)got;
+	}
+	return 0;
+}
+
+enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max)
+{
+	struct elf_memory memory = { 0 };
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG ||
+	    (uint64_t)st.st_size > (max < SCRATCH_MAX ? max : SCRATCH_MAX))
+		return elf_image_open(image, fd, path);
+	*image = (struct elf_image){ .path = path };
+	if (elf_memory_take(&memory, (size_t)st.st_size, path))
+		return ELF_IMAGE_BAD;
+	if (read_all(fd, memory.start, (size_t)st.st_size, path)) {
+		elf_memory_give(&memory);
+		return ELF_IMAGE_BAD;
+	}
+	elf_memory_watch(&memory, (size_t)st.st_size);
+	return decode(image, &memory, (size_t)st.st_size, path);
 }
 
 int elf_image_redecode(struct elf_image *image, size_t size)
 {
-	struct elf_image memory = *image;
+	struct elf_image old = *image;
 
 	free(image->phdr);
 	free(image->shdr);
-	return elf_memory_decode(image, &memory, size) == ELF_IMAGE_OK ? 0 : -1;
+	if (elf_image_init(image, old.data, size, old.path) != ELF_IMAGE_OK) {
+		elf_memory_give(&old.memory);
+		return -1;
+	}
+	image->memory = old.memory;
+	image->file_at = old.file_at;
+	return 0;
 }
 
 void elf_image_release(struct elf_image *image)
 {
 	free(image->phdr);
 	free(image->shdr);
-	elf_memory_give(image);
+	elf_memory_give(&image->memory);
 	*image = (struct elf_image){ .path = image->path };
 }
 

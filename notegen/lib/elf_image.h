@@ -28,28 +28,23 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "elf_memory.h"
+
 struct elf_image {
-	const char *path;     /* for messages; owned by the caller, outlives the image */
-	unsigned char *data;  /* the file's bytes */
-	size_t size;          /* bytes */
-	size_t mapped;        /* bytes of the mapping at data, 0 where it is none */
-	size_t room;          /* bytes of the buffer of scratch.h at data, 0 where it is none; data is the
-				caller's where both are 0 */
-	size_t origin;        /* bytes of that memory which lie before data; see elf_image_drop_front() */
-	int64_t file_at;      /* file offset of data in the file that it came from; negative where something
-				was put before (elf_image_grow()) */
-	bool borrowed;        /* the memory is another image's: see elf_image_view() */
-	bool shared;          /* data is a mapping of the file: what was not touched is the file's own */
-	unsigned char *dirty; /* a bit for each 4096 bytes of the memory that may differ from the file's;
-				 NULL: not known, all may.  See elf_touch() */
-	bool is64;            /* ELFCLASS64 */
-	bool big_endian;      /* ELFDATA2MSB */
-	GElf_Ehdr ehdr;       /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
-	GElf_Phdr *phdr;      /* decoded program header table */
-	size_t phnum;         /* real count, PN_XNUM resolved */
-	GElf_Shdr *shdr;      /* decoded section header table, entry 0 included */
-	size_t shnum;         /* real count, 0 where the file has none; e_shnum 0 resolved */
-	size_t shstrndx;      /* real index, SHN_XINDEX resolved; 0 where there is no name table */
+	const char *path;         /* for messages; owned by the caller, outlives the image */
+	unsigned char *data;      /* the file's bytes */
+	size_t size;              /* bytes */
+	struct elf_memory memory; /* that data is in; zero where it is the caller's */
+	int64_t file_at; /* file offset of data in the file that it came from; negative where something
+				     was put before (elf_image_grow()) */
+	bool is64;       /* ELFCLASS64 */
+	bool big_endian; /* ELFDATA2MSB */
+	GElf_Ehdr ehdr;  /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
+	GElf_Phdr *phdr; /* decoded program header table */
+	size_t phnum;    /* real count, PN_XNUM resolved */
+	GElf_Shdr *shdr; /* decoded section header table, entry 0 included */
+	size_t shnum;    /* real count, 0 where the file has none; e_shnum 0 resolved */
+	size_t shstrndx; /* real index, SHN_XINDEX resolved; 0 where there is no name table */
 };
 
 /* What elf_image_open() found. */
@@ -62,6 +57,10 @@ enum elf_image_status {
 /* Maps the open regular file FD and decodes its headers.  PATH is for messages.  FD may be closed
  * afterwards.  On anything but ELF_IMAGE_OK the image holds nothing to release. */
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path);
+
+/* The same, but a file of at most MAX bytes (and not a very large one) is read into memory, which the thread
+ * that opened it has to release (scratch.h): cheaper for a small file, and for who changes much of it. */
+enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max);
 
 /* The same as elf_image_open() for SIZE bytes at DATA, which the caller owns and keeps alive. */
 enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size, const char *path);
@@ -142,23 +141,20 @@ static inline size_t elf_rela_size(const struct elf_image *image)
 	return image->is64 ? sizeof(Elf64_Rela) : sizeof(Elf32_Rela);
 }
 
-/* Bytes of memory that elf_touch() knows apart. */
-#define ELF_IMAGE_TOUCHED 4096
+/* Bytes of the image's memory that lie before its data. */
+static inline size_t elf_image_origin(const struct elf_image *image)
+{
+	return image->memory.start ? (size_t)(image->data - image->memory.start) : 0;
+}
 
 /* To be called by who writes to SIZE bytes at data + OFFSET in another way than with elf_put_*(). */
 static inline void elf_touch(struct elf_image *image, uint64_t offset, uint64_t size)
 {
-	offset += image->origin;
-	if (image->dirty && size)
-		for (uint64_t page = offset / ELF_IMAGE_TOUCHED;
-		     page <= (offset + size - 1) / ELF_IMAGE_TOUCHED; page++)
-			image->dirty[page / 8] |= (unsigned char)(1u << page % 8);
+	elf_memory_touch(&image->memory, elf_image_origin(image) + offset, size);
 }
 static inline bool elf_touched(const struct elf_image *image, uint64_t offset)
 {
-	uint64_t page = (image->origin + offset) / ELF_IMAGE_TOUCHED;
-
-	return !image->dirty || image->dirty[page / 8] >> page % 8 & 1;
+	return elf_memory_touched(&image->memory, elf_image_origin(image) + offset);
 }
 
 /* Loads and stores of the image's byte order at a file offset.  The caller has checked the bounds

@@ -1,98 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The memory that an image's bytes are in: for who rewrites files.
+/* The memory that a file's bytes are in, and which of them may differ from the file's.
  *
- * An image has its bytes in a mapping of its file, which costs memory only for the pages that are changed, or
- * in memory of its own, which is cheaper where many are.  elf_touch() notes which of them may differ from the
- * file's, so that copying an image, keeping what was changed in it and putting that back cost what was
- * changed.
- *
- * Images that are very large (SCRATCH_MAX) are never whole in memory: copies share their file's pages, and
- * who goes through all bytes gives them back piece by piece. */
+ * It is a private mapping of the file, which costs memory only for the pages that are changed, or memory of its
+ * own, which is cheaper where many are.  elf_memory_touch() notes what may differ, so that copying an image,
+ * keeping what was changed in it and putting that back (elf_copy.h) cost what was changed. */
 #ifndef ELF_MEMORY_H
 #define ELF_MEMORY_H
 
-#include "elf_image.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* ---- Opening ---- */
+/* Bytes of memory that elf_memory_touch() knows apart. */
+#define ELF_MEMORY_PAGE 4096
 
-/* elf_image_open(), but that a file of at most MAX bytes (and not a very large one) is read into memory,
- * which the thread that opened it has to release (scratch.h): cheaper for a small file, and for who changes
- * much of it. */
-enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max);
-
-/* ---- Copies, and changes ---- */
-
-/* Makes COPY the same bytes as IMAGE has now, with the same headers, and memory for FRONT bytes more before
- * them (a multiple of 4096) and ROOM after them, which its size does not count and which hold anything.  FD
- * is the file that IMAGE came from, or -1.  Where SHARE, and always where it is very large, pages that are
- * the same in the file are shared with it: the copy takes memory only for what differs, and is cheaper where
- * little is going to be changed.  To be released by the same thread.  0, or -1 after a message. */
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t room,
-		    bool share);
-
-/* Puts FRONT zero bytes (a multiple of 4096) before IMAGE's contents, and makes room for TAIL more after
- * them, zeros that its size does not count yet.  Both count as touched.  The headers decoded in it stay as
- * they are.  Copies it once more where its memory has no room for that.  0, or -1 after a message. */
-int elf_image_grow(struct elf_image *image, size_t front, size_t tail);
-
-/* Takes IMAGE's first FRONT bytes away.  The headers decoded in it stay as they are. */
-static inline void elf_image_drop_front(struct elf_image *image, size_t front)
-{
-	image->data += front;
-	image->size -= front;
-	image->origin += front;
-	image->file_at += (int64_t)front;
-}
-
-/* Appends SIZE bytes of DATA to IMAGE, whose headers stay as they are.  0, or -1 after a message. */
-int elf_image_append(struct elf_image *image, const void *data, size_t size);
-
-/* Makes VIEW another image of the memory of IMAGE, who outlives it and whose bytes change with it: with the
- * same headers, but its own. */
-void elf_image_view(struct elf_image *view, const struct elf_image *image);
-
-/* What elf_image_save() keeps. */
-struct elf_saved {
-	unsigned char *dirty; /* as in struct elf_image; owned */
-	unsigned char *pages; /* the touched ones, one after the other; owned */
-	size_t mapped, room;  /* as in struct elf_image, of pages */
-	size_t size, origin;  /* of the image */
+struct elf_memory {
+	unsigned char *start; /* NULL: the bytes are the caller's */
+	size_t mapped;        /* bytes of the mapping at start, 0 where it is none */
+	size_t room;          /* bytes of the buffer of scratch.h at start, 0 where it is none */
+	bool borrowed;        /* another one's */
+	bool shared;          /* a mapping of the file: what was not touched is the file's own */
+	unsigned char
+		*dirty; /* a bit for each ELF_MEMORY_PAGE bytes that may differ from the file's; owned, but
+				 where borrowed.  NULL: not known, all may */
 };
 
-/* Keeps in SAVED what was touched in IMAGE (whose front was never dropped), to be released by the same
- * thread.  0, or -1 after a message; SAVED holds nothing then. */
-int elf_image_save(const struct elf_image *image, struct elf_saved *saved);
+/* Gives MEMORY a mapping of SIZE bytes, of which nothing is kept for the next file; PATH is for messages.  0, or
+ * -1 after one. */
+int elf_memory_map(struct elf_memory *memory, size_t size, const char *path);
 
-/* Brings IMAGE back to the bytes and the size that it had when SAVED was made of it.  What was touched since
- * then, and not before, is taken from ORIGINAL, whose contents IMAGE had with FRONT bytes before them
- * (elf_image_grow()).  Trusts elf_touch().  The headers decoded in it stay as they are. */
-void elf_image_restore(struct elf_image *image, const struct elf_saved *saved,
-		       const struct elf_image *original, size_t front);
-void elf_saved_release(struct elf_saved *saved);
+/* The same, but at most SCRATCH_MAX bytes come from scratch.h: to be given back by the same thread. */
+int elf_memory_take(struct elf_memory *memory, size_t size, const char *path);
 
-/* ---- Going through all bytes ---- */
+/* Gives it back, with what was noted.  Harmless on what is zeroed. */
+void elf_memory_give(struct elf_memory *memory);
 
-/* True if the first SIZE bytes of A and B are the same.  All of them are compared. */
-bool elf_image_same(const struct elf_image *a, const struct elf_image *b, size_t size);
+/* Bytes that there are. */
+size_t elf_memory_size(const struct elf_memory *memory);
 
-/* Gives back the memory of pages that are the file's; they are read again when somebody looks at them. */
-void elf_image_relax(const struct elf_image *image);
+/* Starts to note what is touched in the first SIZE bytes: nothing yet. */
+void elf_memory_watch(struct elf_memory *memory, size_t size);
 
-/* Calls `each` for all of [from, to) in pieces, in ascending order, and gives back the pages of each piece
- * of a very large image afterwards.  Ends with the first result that is not 0, which is returned. */
-int elf_image_for_each(const struct elf_image *image, uint64_t from, uint64_t to, void *context,
-		       int (*each)(void *context, const unsigned char *data, size_t size));
+/* Notes that SIZE bytes from AT on may have been changed. */
+static inline void elf_memory_touch(struct elf_memory *memory, uint64_t at, uint64_t size)
+{
+	if (memory->dirty && size)
+		for (uint64_t page = at / ELF_MEMORY_PAGE; page <= (at + size - 1) / ELF_MEMORY_PAGE; page++)
+			memory->dirty[page / 8] |= (unsigned char)(1u << page % 8);
+}
+/* True if the byte at AT may differ from the file's. */
+static inline bool elf_memory_touched(const struct elf_memory *memory, uint64_t at)
+{
+	uint64_t page = at / ELF_MEMORY_PAGE;
 
-/* ---- For elf_image.c: an image that has memory and is not decoded yet ---- */
-
-/* Decodes the headers of the SIZE bytes in MEMORY, which becomes IMAGE's, or is given back. */
-enum elf_image_status elf_memory_decode(struct elf_image *image, struct elf_image *memory, size_t size);
-
-/* A bitmap for elf_image.dirty, with nothing touched, of BYTES: the size of the image, or all the memory that
- * it has for what is appended to it. */
-unsigned char *elf_memory_dirty(size_t bytes);
-
-/* Takes IMAGE's memory away, with what elf_touch() noted. */
-void elf_memory_give(struct elf_image *image);
+	return !memory->dirty || memory->dirty[page / 8] >> page % 8 & 1;
+}
 
 #endif

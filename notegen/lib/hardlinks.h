@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include "pattern.h"
+#include "path_list.h"
 #include "root.h"
 
 /* Adds to NAMES (sorted, absolute inside the tree) every name of the file that PATH (real, inside the

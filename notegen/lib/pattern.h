@@ -12,8 +12,8 @@
 #define PATTERN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
+#include "path_list.h"
 #include "root.h"
 
 /* NULL if PATTERN is well-formed, else what is wrong with it ("is not absolute", ...). */
@@ -22,11 +22,6 @@ const char *pattern_check(const char *pattern);
 /* True if the absolute PATH (of the same notation, inside the tree) matches PATTERN. */
 bool pattern_match(const char *pattern, const char *path);
 
-struct path_list {
-	char **path; /* sorted, without duplicates; owned */
-	size_t count;
-};
-
 /* Every existing non-directory inside the tree that matches PATTERN, by the name under which it
  * matched, added to LIST (sorted again).  0, or -1 after a message (a directory that cannot be
  * read); one that does not exist is no error. */
@@ -34,9 +29,5 @@ int pattern_expand(const struct root *root, const char *pattern, struct path_lis
 
 /* The same with directories among them. */
 int pattern_expand_any(const struct root *root, const char *pattern, struct path_list *list);
-
-void path_list_add(struct path_list *list, const char *path);
-void path_list_sort(struct path_list *list); /* and drop duplicates */
-void path_list_release(struct path_list *list);
 
 #endif

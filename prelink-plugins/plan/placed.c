@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "elf_memory.h"
+#include "elf_copy.h"
 #include "rewrite/undo.h"
 
 static struct placed unusable;

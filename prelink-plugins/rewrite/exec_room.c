@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "diag.h"
-#include "elf_memory.h"
+#include "elf_copy.h"
 
 enum {
 	PAGE_LIMIT = 65536, /* alignments above this are not kept */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "elf_memory.h"
+#include "elf_copy.h"
 #include "outfile.h"
 #include "rebase/page_end.h"
 #include "threads.h"
@@ -155,7 +155,8 @@ enum { FRONT = 1 << 20 };
 static int clone_with_room(struct elf_image *copy, const struct elf_image *original, int fd, uint64_t room,
 			   bool program)
 {
-	if (elf_image_clone(copy, original, fd, program ? FRONT : 0, room, program && original->shared))
+	if (elf_image_clone(copy, original, fd, program ? FRONT : 0, room,
+			    program && original->memory.shared))
 		return -1;
 	memset(copy->data + copy->size, 0, room);
 	elf_touch(copy, copy->size, room);

@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 #include "diag.h"
-#include "elf_memory.h"
+#include "elf_copy.h"
 
 static const char magic[8] = "PRELUNDO";
 
@@ -181,7 +181,7 @@ static void make_patches(const struct elf_image *back, const struct elf_image *o
 			 struct buffer *stream)
 {
 	uint64_t word = elf_word_size(original), next = 0, previous = 0;
-	const size_t block = ELF_IMAGE_TOUCHED;
+	const size_t block = ELF_MEMORY_PAGE;
 
 	for (uint64_t start = 0; start < original->size; start += block) {
 		uint64_t end = original->size - start < block ? original->size : start + block;
@@ -469,7 +469,7 @@ static const char *read_record(const struct elf_image *image, struct record *r)
 	/* Everything of the original lies before the record; a patch takes at most 20
 	 * bytes for 4, and deflating gains at most a factor of 1032. */
 	if (!r->undo.arch || r->original_size > r->at || r->undo.front > r->at - r->original_size ||
-	    r->undo.front % ELF_IMAGE_TOUCHED ||
+	    r->undo.front % ELF_MEMORY_PAGE ||
 	    r->undo.words.count > r->original_size / elf_rela_size(image) ||
 	    r->stream_size / 6 > r->original_size + 64 || r->stream_size / 2048 > o->sh_size ||
 	    r->stream_size < r->undo.words.count / 8 + 1)

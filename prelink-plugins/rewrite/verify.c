@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "diag.h"
-#include "elf_memory.h"
+#include "elf_copy.h"
 
 /* Rewrites ORIGINAL at the address where PRESENT is, and compares. */
 static int redo_and_compare(const struct rewrite *rewrite, const struct object *object,

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "elf_memory.h"
+#include "elf_copy.h"
 #include "rewrite/exec_room.h"
 #include "rewrite/rewrite.h"
 
