@@ -10,6 +10,7 @@ dist_manifests_DATA = \
 	manifests/imagemagick.yaml \
 	manifests/kde-frameworks.yaml \
 	manifests/kde-frameworks-6.yaml \
+	manifests/libc.yaml \
 	manifests/libreoffice.yaml \
 	manifests/nginx.yaml \
 	manifests/nss.yaml \

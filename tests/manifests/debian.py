@@ -4,7 +4,7 @@
 packages every host and every pattern matches (notegen check --strict), and whatever a program dlopens in a real run, as
 ld.so tells it (LD_DEBUG=files), is a plugin that some manifest names, or is listed here with the reason why not.
 
-Without LONG=1: xine, Perl and Python.  NAME... on the command line: only the runs of those manifests."""
+Without LONG=1: libc, xine, Perl and Python.  NAME... on the command line: only the runs of those manifests."""
 import os
 import re
 import shutil
@@ -18,7 +18,7 @@ from scratch_root import Unavailable, master
 
 MANIFESTS = os.path.join(SOURCE, "manifests")
 LIB = "/usr/lib/x86_64-linux-gnu"
-SHORT = ["xine-lib", "perl", "python"]
+SHORT = ["libc", "xine-lib", "perl", "python"]
 
 # What the whole set needs beside the packages of the three.
 PACKAGES = """
@@ -84,8 +84,11 @@ print(Gtk.Label, Gst.Element, Notify.Notification, Pango.Layout, Secret.Service)
 XS = "POSIX Socket Storable Data::Dumper Digest::SHA Encode File::Glob List::Util Time::HiRes XML::LibXML JSON::XS " \
      "Net::SSLeay DBD::SQLite"
 
+UNWIND = "import ctypes; ctypes.CDLL(None).backtrace((ctypes.c_void_p * 9)(), 9)"
+
 # Manifest: commands that make it load plugins, as nobody, in a copy of the root.
 RUNS = {
+    "libc": [["python3", "-c", UNWIND], ["iconv", "-t", "UTF-16", "/etc/passwd"], ["getent", "ahosts", "m\u00fcnchen.invalid"]],
     "xine-lib": [["xine-list-1.2", "-p"], ["xine-list-1.2", "-a"]],
     "perl": [["perl", "-e", f"for (qw({XS})) {{ eval qq{{require $_}} or warn $@ }}"]],
     "python": [["python3", "-c", IMPORT_ALL, "/usr/lib/python3.11/lib-dynload/*.so"]],
@@ -130,7 +133,6 @@ ELSEWHERE = {
     r"libsoftokn3|libfreebl|libnssckbi": "Mozilla's NSS loads its own parts",
     r"libmfx|libcuda|libnvidia|libvpl": "hardware that an element probes for",
     r"gconv/": "character sets of iconv, of which any program may ask for any",
-    r"libgcc_s\.so": "libc unwinds a thread that is cancelled",
     r"/libX[a-z]+\.so|libxcb|libwayland|libdecor": "a window system that a library looks for by itself",
 }
 
