@@ -39,6 +39,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/bind/definers.c prelink-plugins/bind/definers.h \
 	prelink-plugins/bind/ifunc.c prelink-plugins/bind/ifunc.h \
 	prelink-plugins/bind/lookup.c \
+	prelink-plugins/bind/own_libc.c prelink-plugins/bind/own_libc.h \
 	prelink-plugins/bind/searchlist.c prelink-plugins/bind/searchlist.h \
 	prelink-plugins/bind/target.c prelink-plugins/bind/target.h \
 	prelink-plugins/rebase/page_end.c prelink-plugins/rebase/page_end.h \

@@ -10,6 +10,7 @@
 #include "bind/bind_tables.h"
 #include "diag.h"
 #include "bind/ifunc.h"
+#include "bind/own_libc.h"
 #include "resident.h"
 #include "bind/target.h"
 
@@ -181,6 +182,7 @@ static struct bind_object *open_object(struct tables *tables, struct object *obj
 		free(opened);
 		return &unusable;
 	}
+	opened->own_libc = own_libc_is(&opened->image);
 	uint64_t flags = opened->dynamic.value[DT_FLAGS];
 	opened->symbolic = opened->dynamic.has[DT_SYMBOLIC] || (flags & DF_SYMBOLIC);
 	opened->bind_now = opened->dynamic.has[DT_BIND_NOW] || (flags & DF_BIND_NOW) ||

@@ -36,6 +36,7 @@ struct bind_object {
 	struct elf_image image; /* of object->path, as it is now */
 	struct dynamic dynamic;
 	struct symbols symbols;
+	bool own_libc;  /* its code is that of the C library which this process runs on */
 	bool symbolic;  /* DT_SYMBOLIC or DF_SYMBOLIC */
 	bool used;      /* since its pages were last given back; bind.c's */
 	bool bind_now;  /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */

@@ -14,7 +14,7 @@ TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.vers
           ".rela.plt", ".rel.dyn", ".rel.plt", ".relr.dyn", ".dynamic", ".data.rel.ro", ".got"}
 PARTS = ["prelink-plugins/elf/symbols.c", "prelink-plugins/bind/bind.c", "prelink-plugins/bind/definers.c", "prelink-plugins/bind/asked.c",
          "prelink-plugins/bind/searchlist.c", "prelink-plugins/bind/lookup.c", "prelink-plugins/bind/target.c",
-         "prelink-plugins/bind/ifunc.c", "prelink-plugins/plan/decide.c",
+         "prelink-plugins/bind/ifunc.c", "prelink-plugins/bind/own_libc.c", "prelink-plugins/plan/decide.c",
          "prelink-plugins/plan/shadowed.c", "prelink-plugins/resident.c",
          "prelink-plugins/elf/dynamic.c", "prelink-plugins/object.c", "prelink-plugins/arch/arch.c",
          "prelink-plugins/arch/x86_64.c", "prelink-plugins/arch/i386.c", "prelink-plugins/arch/aarch64.c"]

@@ -5,6 +5,7 @@ TESTS += \
 	tests/bind/values.py \
 	tests/bind/plugins.py \
 	tests/bind/orders.py \
+	tests/bind/foreign.py \
 	tests/bind/hostile.py
 
 # Binds in scopes that a test spells out; opens plugins; plays the loading of plugins in any order.
