@@ -12,7 +12,6 @@ dist_bashcompletion_DATA = prelink-plugins/completion/bash/prelink prelink-plugi
 
 noinst_LIBRARIES += prelink-plugins/libprelink.a
 prelink_plugins_libprelink_a_SOURCES = \
-	prelink-plugins/apply.c prelink-plugins/apply.h \
 	prelink-plugins/object.c prelink-plugins/object.h \
 	prelink-plugins/options.c prelink-plugins/options.h \
 	prelink-plugins/progress.c prelink-plugins/progress.h \
@@ -38,6 +37,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/bind/bind_tables.h \
 	prelink-plugins/bind/definers.c prelink-plugins/bind/definers.h \
 	prelink-plugins/bind/ifunc.c prelink-plugins/bind/ifunc.h \
+	prelink-plugins/bind/libraries.c prelink-plugins/bind/libraries.h \
 	prelink-plugins/bind/lookup.c \
 	prelink-plugins/bind/own_libc.c prelink-plugins/bind/own_libc.h \
 	prelink-plugins/bind/searchlist.c prelink-plugins/bind/searchlist.h \
@@ -53,10 +53,16 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/plan.c prelink-plugins/plan/plan.h \
 	prelink-plugins/plan/planner.c prelink-plugins/plan/planner.h \
 	prelink-plugins/plan/shadowed.c prelink-plugins/plan/shadowed.h \
+	prelink-plugins/rewrite/back.c prelink-plugins/rewrite/back.h \
 	prelink-plugins/rewrite/exec_room.c prelink-plugins/rewrite/exec_room.h \
+	prelink-plugins/rewrite/image.c prelink-plugins/rewrite/image.h \
+	prelink-plugins/rewrite/original.c prelink-plugins/rewrite/original.h \
+	prelink-plugins/rewrite/program.c prelink-plugins/rewrite/program.h \
+	prelink-plugins/rewrite/replace.c prelink-plugins/rewrite/replace.h \
 	prelink-plugins/rewrite/rewrite.c prelink-plugins/rewrite/rewrite.h \
 	prelink-plugins/rewrite/undo.c prelink-plugins/rewrite/undo.h \
 	prelink-plugins/rewrite/verify.c prelink-plugins/rewrite/verify.h \
+	prelink-plugins/rewrite/rewriting.h \
 	prelink-plugins/cache/cache.c prelink-plugins/cache/cache.h \
 	prelink-plugins/say/bindings.c prelink-plugins/say/bindings.h \
 	prelink-plugins/say/print.c prelink-plugins/say/print.h \

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apply.h"
-#include "bind/bind.h"
+#include "bind/libraries.h"
 #include "say/bindings.h"
 #include "cache/cache.h"
 #include "gather/conf.h"
@@ -18,6 +17,10 @@
 #include "mapfault.h"
 #include "object.h"
 #include "options.h"
+#include "rewrite/back.h"
+#include "rewrite/program.h"
+#include "rewrite/rewrite.h"
+#include "rewrite/verify.h"
 #include "say/print.h"
 #include "say/report.h"
 #include "root.h"
@@ -35,7 +38,7 @@ struct run {
 	struct gather gather;
 	struct search search;
 	struct cache_inputs inputs;
-	struct apply apply;
+	struct rewriting rewriting;
 };
 
 /* --- what the passes are given --- */
@@ -150,13 +153,14 @@ static void prelink(struct run *run)
 			     cache_input_is_current(&run->old, &run->root, RUNTIME_MODULE));
 
 	/* What every relocation of a library resolves to. */
-	apply_bind(&run->apply);
+	run->rewriting.bind = bind_libraries(&run->root, &run->table, options->jobs);
 
-	/* Each library rebased to its slot, its values filled in, rewritten. */
-	apply_libraries(&run->apply);
+	/* Each library rebased to its slot, its values filled in, its file rewritten. */
+	rewrite_libraries(&run->rewriting);
 
-	/* Beyond this point no library changes.  What each program's run time has still to do: its plan. */
-	apply_programs(&run->apply);
+	/* Beyond this point no library changes.  What each program's run time has still to do: its plan, and
+	 * its file rewritten with it. */
+	rewrite_programs(&run->rewriting);
 
 	/* Beyond this point no file changes. */
 	conclude(run);
@@ -170,22 +174,24 @@ static void undo(struct run *run)
 
 	gather_all(&run->gather);
 	if (options->undo_output) {
-		apply_undo_elsewhere(&run->apply);
+		back_undo_elsewhere(&run->rewriting);
 		return;
 	}
 	if (options->all)
 		gather_cached(run, true);
 	object_table_want(&run->table);
-	if (apply_undo(&run->apply) == 0 && options->all && !options->dry_run && !options->no_update_cache)
+	if (back_undo(&run->rewriting) == 0 && options->all && !options->dry_run && !options->no_update_cache)
 		cache_remove(&run->root, run->cache_path);
 	print_summary(&run->table, options);
 }
 
-static void verify(struct run *run)
+static void verify_files(struct run *run)
 {
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
-	apply_verify(&run->apply);
+	verify_prepare(&run->table);
+	run->rewriting.bind = bind_libraries(&run->root, &run->table, run->options.jobs);
+	verify(&run->rewriting);
 }
 
 /* --bindings: what the symbols of each program resolve to when it starts. */
@@ -222,7 +228,7 @@ static void move(struct run *run)
 {
 	gather_all(&run->gather);
 	object_table_want(&run->table);
-	apply_move(&run->apply);
+	rewrite_move(&run->rewriting);
 	print_summary(&run->table, &run->options);
 }
 
@@ -250,19 +256,19 @@ static int run_mode(struct run *run)
 		return 1;
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options);
-	apply_init(&run->apply, &run->root, &run->table, options);
+	run->rewriting = (struct rewriting){ .root = &run->root, .table = &run->table, .options = options };
 	if (search_init(&run->search, &run->gather) == 0) {
 		switch (options->mode) {
 		case MODE_PRELINK: prelink(run); break;
 		case MODE_UNDO: undo(run); break;
-		case MODE_VERIFY: verify(run); break;
+		case MODE_VERIFY: verify_files(run); break;
 		case MODE_RELOC_ONLY: move(run); break;
 		case MODE_BINDINGS: show_bindings(run); break;
 		case MODE_STATUS: result = show_status(run); break;
 		case MODE_REPORT: report(run); break;
 		case MODE_PRINT: break;
 		}
-		apply_release(&run->apply);
+		bind_free(run->rewriting.bind);
 		search_release(&run->search);
 	}
 	cache_inputs_release(&run->inputs);

@@ -118,7 +118,7 @@ struct object {
 				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by liblist_place() */
 
 	char *no_plan; /* OBJECT_EXEC and OBJECT_PIE: why it has none, NULL where it has one.  Set by
-				    apply_programs(), and from the cache where the last run saw to it */
+				    rewrite_programs(), and from the cache where the last run saw to it */
 
 	/* Set by rewrite. */
 	enum { OUTCOME_NONE, OUTCOME_PRELINKED, OUTCOME_UNCHANGED, OUTCOME_UNDONE, OUTCOME_FAILED } outcome;

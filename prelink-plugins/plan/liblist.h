@@ -27,7 +27,7 @@
  *
  *     liblist_place(&table);                           // after layout: which ld.so moves, and where to
  *     liblist_check_loader(bind, loader);              // before it is rewritten
- *     rewrite_objects() on libraries, then on these loaders, with liblist_fill_loader() to fill them
+ *     rewrite_libraries(), these loaders last, with liblist_fill_loader() to fill them
  *     for each program: list = liblist_make(...);
  *         plan_attach(..., liblist_guest(list), ...) or liblist_attach() */
 #ifndef LIBLIST_H

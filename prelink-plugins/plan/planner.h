@@ -3,7 +3,7 @@
  * rewriting, and for each thread a workbench.
  *
  *     plan_init(&planner, root, bind);
- *     rewrite_objects() on all libraries and plugins          // a plan names the very files, by checksum
+ *     rewrite_libraries()                                     // a plan names the very files, by checksum
  *     plan_look(&planner, programs, count);                   // beyond this point nothing loses its slot
  *     for each program, in any thread:
  *             struct workbench *bench = workbench_take(&planner);

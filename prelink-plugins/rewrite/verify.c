@@ -8,34 +8,34 @@
 
 #include "diag.h"
 #include "elf_copy.h"
+#include "rewrite/image.h"
+#include "rewrite/original.h"
+#include "rewrite/program.h"
 
 /* Rewrites ORIGINAL at the address where PRESENT is, and compares. */
-static int redo_and_compare(const struct rewrite *rewrite, const struct object *object,
+static int redo_and_compare(struct rewriting *rewriting, struct object *object,
 			    const struct elf_image *present, const struct elf_image *original, int fd)
 {
-	struct object there = *object; /* shares what it owns; nothing is changed or released through it */
-	struct elf_image redone;
+	uint64_t time = image_time(object);
+	struct new_image redone;
 	struct dynamic dynamic;
-	const char *why;
-	bool changed;
 
 	/* The stamp is the file's, whatever has touched it since. */
 	if (dynamic_init(&dynamic, present) == 0 && dynamic_stamp(&dynamic).time)
-		there.st.st_mtim.tv_sec = (time_t)dynamic_stamp(&dynamic).time;
-	there.slot = object->original_start + (GElf_Addr)undo_delta(present);
-	there.has_slot = true;
-	enum object_skip skip = rewrite_image(rewrite, &there, original, fd, &redone, &changed, &why);
+		time = dynamic_stamp(&dynamic).time;
+	enum object_skip skip = image_make(&redone, rewriting, object, original, fd, time);
 
-	if (skip || !changed)
+	if (skip || !redone.changed)
 		return diag_error(present->path,
 				  "verifying: its original would not be prelinked: %s; undo "
 				  "it and prelink it again",
-				  !skip ? "nothing to gain" :
-				  why   ? why :
-					  object_skip_text(skip));
-	bool same = redone.size == present->size && elf_image_same(&redone, present, redone.size);
+				  !skip      ? "nothing to gain" :
+				  redone.why ? redone.why :
+					       object_skip_text(skip));
+	bool same = redone.image.size == present->size &&
+		    elf_image_same(&redone.image, present, present->size);
 
-	elf_image_release(&redone);
+	elf_image_release(&redone.image);
 	if (!same)
 		return diag_error(present->path,
 				  "verifying: prelinking its original again gives another file: "
@@ -78,22 +78,49 @@ static int print_original(const struct elf_image *original, enum digest digest, 
 	return 0;
 }
 
-int verify_object(const struct rewrite *rewrite, const struct object *object, bool redo, enum digest digest,
-		  FILE *out)
+/* Undoes OBJECT's file in memory, rewrites the result in memory at the same address, and compares; prints the
+ * original or its digest. */
+static int verify_object(struct rewriting *rewriting, struct object *object)
 {
 	struct elf_image present, original;
-	int result = -1, fd = object_open(rewrite->root, object, READ_MAX, &present);
+	int result = -1, fd = object_open(rewriting->root, object, READ_MAX, &present);
 
 	if (fd < 0)
 		return -1;
 	if (original_init(&original, &present, fd) == 0) {
-		result = redo && undo_present(&present) ?
-				 redo_and_compare(rewrite, object, &present, &original, fd) :
+		result = undo_present(&present) ?
+				 redo_and_compare(rewriting, object, &present, &original, fd) :
 				 0;
 		if (result == 0)
-			result = print_original(&original, digest, out);
+			result = print_original(&original, rewriting->options->digest, stdout);
 		elf_image_release(&original);
 	}
 	object_close(&present, fd);
 	return result;
+}
+
+void verify_prepare(struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+
+		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
+		object->slot = object->prelinked || object->kind != OBJECT_LOADER ? object->start : 0;
+	}
+	object_table_want(table);
+}
+
+void verify(struct rewriting *rewriting)
+{
+	struct object_list list = object_table_select(rewriting->table, object_is_listed);
+	struct planner planner;
+
+	plan_init(&planner, rewriting->root, rewriting->bind);
+	rewriting->planner = &planner;
+	rewriting->program = program_replay;
+	for (size_t i = 0; i < list.count; i++)
+		verify_object(rewriting, list.member[i]);
+	rewriting->planner = NULL;
+	plan_release(&planner);
+	free(list.member);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Rewrites and undoes single files, without a layout and in place of nothing: the tests' way to the
- * functions of rewrite.h.  Reads commands from standard input, one a line, fields separated by tabs, and
+ * functions of image.h.  Reads commands from standard input, one a line, fields separated by tabs, and
  * answers each with one line, "ok" or why not:
  *
  *     move IN OUT ADDRESS     IN, a library, moved to ADDRESS (hexadecimal), as OUT
@@ -19,7 +19,8 @@
 #include "diag.h"
 #include "elf_copy.h"
 #include "rewrite/exec_room.h"
-#include "rewrite/rewrite.h"
+#include "rewrite/image.h"
+#include "rewrite/original.h"
 
 static const char *const skip_names[] = {
 	[SKIP_SETID] = "setid",
@@ -50,15 +51,15 @@ static int write_file(const char *path, const struct stat *st, const struct elf_
 	return good ? 0 : -1;
 }
 
-/* The program hook: something of everything.  CONTEXT points at the number of tags. */
-static enum object_skip grow(void *context, const struct object *object, struct elf_image *image,
+/* What a program gets: something of everything.  Its `slot` is the number of tags. */
+static enum object_skip grow(struct rewriting *rewriting, struct object *object, struct elf_image *image,
 			     struct undo *undo, bool *changed)
 {
 	static const char text[] = "a string for .dynstr";
-	static unsigned char content[(1 << 20) + 1]; /* more than rewrite.c leaves before a copy (FRONT) */
-	const unsigned int *tags = context;
-	size_t size = *tags > 2 ? sizeof content : 5000;
-	struct exec_want want = { .bytes = size + 64, .strings = sizeof text, .tags = *tags, .tls = true };
+	static unsigned char content[(1 << 20) + 1]; /* more than image.c leaves before a copy (FRONT) */
+	unsigned int tags = (unsigned int)object->slot;
+	size_t size = tags > 2 ? sizeof content : 5000;
+	struct exec_want want = { .bytes = size + 64, .strings = sizeof text, .tags = tags, .tls = true };
 	struct exec_room room;
 	const char *why = NULL;
 
@@ -75,12 +76,12 @@ static enum object_skip grow(void *context, const struct object *object, struct 
 
 	if (!address || !index || exec_room_tag(&room, DT_CONFIG, address))
 		return SKIP_OTHER_MACHINE; /* cannot be: we asked for the room */
-	for (unsigned int i = 1; i < *tags; i++)
+	for (unsigned int i = 1; i < tags; i++)
 		if (exec_room_tag(&room, DT_FEATURE_1, index))
 			return SKIP_OTHER_MACHINE;
 	if (!room.tls_raised)
 		printf("(no TLS: %s) ", room.tls_why);
-	(void)object;
+	(void)rewriting;
 	return exec_room_end(&room) ? SKIP_MALFORMED : SKIP_NOT;
 }
 
@@ -93,27 +94,25 @@ static void rewrite(bool library, const char *out_path, uint64_t address, const 
 				 .kind = library ? OBJECT_LIBRARY : OBJECT_EXEC,
 				 .has_slot = library,
 				 .slot = address };
-	unsigned int tags = (unsigned int)address;
-	struct rewrite run = { .dry_run = true, .program = grow, .context = &tags };
+	struct rewriting rewriting = { .program = grow };
 	struct elf_image original;
-	struct elf_image out;
-	const char *why;
-	bool changed;
+	struct new_image out;
 
 	if (original_init(&original, present, fd)) {
 		puts("failed");
 		return;
 	}
-	enum object_skip skip = rewrite_image(&run, &object, &original, fd, &out, &changed, &why);
+	enum object_skip skip = image_make(&out, &rewriting, &object, &original, fd, image_time(&object));
 	if (skip) {
-		printf("skipped: %s: %s\n", skip_names[skip], why ? why : "");
-	} else if (write_file(out_path, st, &out)) {
+		printf("skipped: %s: %s\n", skip_names[skip], out.why ? out.why : "");
+	} else if (write_file(out_path, st, &out.image)) {
 		puts("cannot write");
 	} else {
-		puts(out.size == present->size && elf_image_same(&out, present, out.size) ? "ok unchanged" :
-											    "ok");
+		puts(out.image.size == present->size && elf_image_same(&out.image, present, present->size) ?
+			     "ok unchanged" :
+			     "ok");
 	}
-	elf_image_release(&out);
+	elf_image_release(&out.image);
 	elf_image_release(&original);
 }
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* And back: the originals. */
+#ifndef BACK_H
+#define BACK_H
+
+#include "rewrite/rewriting.h"
+
+/* Puts the originals of listed objects that are prelinked in their place; sets `outcome` of each.  0, or -1
+ * after a message for each that could not be. */
+int back_undo(struct rewriting *rewriting);
+
+/* -o: writes the original of the first listed object to options->undo_output. */
+void back_undo_elsewhere(const struct rewriting *rewriting);
+
+#endif

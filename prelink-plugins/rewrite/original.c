@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Opening an object's file, and having its original; see original.h. */
+#include "rewrite/original.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "elf_copy.h"
+#include "rewrite/undo.h"
+
+int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image)
+{
+	struct stat st;
+	char *path = root_outside(root, object->path);
+	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		diag_errno(path, "opening it to rewrite it");
+	else if (fstat(fd, &st))
+		diag_errno(path, "reading its size");
+	else if (st.st_dev != object->st.st_dev || st.st_ino != object->st.st_ino ||
+		 st.st_size != object->st.st_size || st.st_mtim.tv_sec != object->st.st_mtim.tv_sec ||
+		 st.st_mtim.tv_nsec != object->st.st_mtim.tv_nsec)
+		diag_error(path, "opening it to rewrite it: somebody else changed it meanwhile; run again");
+	else if (elf_image_read(image, fd, path, max) == ELF_IMAGE_OK)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return -1;
+}
+
+void object_close(struct elf_image *image, int fd)
+{
+	char *path = (char *)(uintptr_t)image->path;
+
+	elf_image_release(image);
+	free(path);
+	close(fd);
+}
+
+int original_init(struct elf_image *original, const struct elf_image *present, int fd)
+{
+	if (elf_image_clone(original, present, fd, 0, 0, false))
+		return -1;
+	if (undo_present(present) && undo_image(original)) {
+		elf_image_release(original);
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The file of an object, as it was gathered, and the original that it was made from. */
+#ifndef ORIGINAL_H
+#define ORIGINAL_H
+
+#include "object.h"
+
+/* Files of at most so many bytes are cheaper to read than to map, for who does not change them. */
+enum { READ_MAX = 128 << 10 };
+
+/* Opens the file of OBJECT in IMAGE, which is read where it has at most MAX bytes and mapped where it has
+ * more (elf_image_read()), and gives the descriptor, or -1 after a message.  A file that is not the one that
+ * was gathered is refused.  image->path is the path with the root in front; object_close() releases it with
+ * the rest. */
+int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image);
+void object_close(struct elf_image *image, int fd);
+
+/* Makes ORIGINAL the original of PRESENT (mapped from FD), which is undone in memory where it is
+ * prelinked.  0, or -1 after a message. */
+int original_init(struct elf_image *original, const struct elf_image *present, int fd);
+
+#endif

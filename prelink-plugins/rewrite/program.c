@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a program's run time gets; see program.h. */
+#include "rewrite/program.h"
+
+#include <stdlib.h>
+
+#include "diag.h"
+#include "plan/liblist.h"
+
+static const char no_module[] = "the run-time module is not installed";
+
+/* --- who is concerned --- */
+
+static bool has_module(const struct root *root)
+{
+	struct stat st;
+
+	return root_stat(root, RUNTIME_MODULE, &st) == 0;
+}
+
+static void say_no_module(const struct root *root)
+{
+	char *outside = root_outside(root, RUNTIME_MODULE);
+
+	diag_warn(outside, "the run-time module is not there: programs go without a plan; install it there");
+	free(outside);
+}
+
+void program_sift(const struct rewriting *rewriting, struct object_list *list)
+{
+	size_t count = list->count;
+
+	list->count = 0;
+	if (!count || rewriting->options->libs_only || rewriting->options->dry_run)
+		return;
+	bool module = has_module(rewriting->root);
+
+	if (!module)
+		say_no_module(rewriting->root);
+	for (size_t i = 0; i < count; i++) {
+		struct object *program = list->member[i];
+
+		if (!module)
+			program->no_plan = xstrdup(no_module);
+		if (module || liblist_helps(program))
+			list->member[list->count++] = program;
+	}
+}
+
+/* --- what is said of one --- */
+
+/* Says, in one line, that PROGRAM got PLAN, or why not; PLAN may be NULL then. */
+static void say_plan(const struct object *program, const struct plan *plan)
+{
+	flockfile(stdout); /* other threads have something to say, too */
+	diag_put(stdout, program->path);
+	printf(": %s", program->no_plan ? "no plan: " : "plan");
+	if (program->no_plan)
+		diag_put(stdout, program->no_plan);
+	if (plan) {
+		printf(": ");
+		plan_print(plan, stdout);
+	}
+	putchar('\n');
+	funlockfile(stdout);
+}
+
+/* The same for LIST. */
+static void say_list(const char *path, const struct liblist *list, const char *why)
+{
+	flockfile(stdout);
+	diag_put(stdout, path);
+	printf(": %s%s", why ? "no list of libraries for ld.so: " : "list for ld.so: ", why ? why : "");
+	if (list && !why)
+		liblist_print(list, stdout);
+	putchar('\n');
+	funlockfile(stdout);
+}
+
+/* --- one program --- */
+
+static char *refusal_text(const struct plan_refusal *refusal)
+{
+	if (!refusal->why)
+		return NULL;
+	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) :
+				xstrdup(refusal->why);
+}
+
+enum object_skip program_attach(struct rewriting *rewriting, struct object *program, struct elf_image *image,
+				struct undo *undo, bool *changed)
+{
+	bool talk = rewriting->options->verbose && !rewriting->options->json;
+	enum object_skip skip = SKIP_NOT;
+	struct plan_refusal refusal = { 0 };
+	const char *why_no_list = NULL;
+	bool module = !program->no_plan; /* program_sift() */
+	struct plan *plan = module ? plan_make(rewriting->planner, program, &refusal) : NULL;
+	struct liblist *list = liblist_make(rewriting->planner, program, image, &why_no_list);
+
+	if (!module)
+		refusal.why = no_module;
+	else if (plan && !plan_pays(plan))
+		refusal.why = "the run-time module would cost more than it saves";
+	else if (plan)
+		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, liblist_guest(list), &refusal.why);
+	*changed = !refusal.why;
+	if (refusal.why && list && undo->front == 0) { /* the image is as it was */
+		skip = liblist_attach(list, image, undo, &why_no_list);
+		*changed = !why_no_list;
+	}
+	free(program->no_plan);
+	program->no_plan = refusal_text(&refusal);
+	if (talk)
+		say_plan(program, plan);
+	if (talk && (list || why_no_list))
+		say_list(program->path, list, why_no_list);
+	liblist_free(list);
+	plan_free(plan);
+	return *changed ? skip : SKIP_NOT;
+}
+
+enum object_skip program_replay(struct rewriting *rewriting, struct object *program, struct elf_image *image,
+				struct undo *undo, bool *changed)
+{
+	struct planner *planner = rewriting->planner;
+	struct liblist *list = liblist_present(planner, program);
+	const char *why;
+	enum object_skip skip = plan_replay(planner, program, image, undo, liblist_guest(list), &why);
+
+	if (why && list && undo->front == 0)
+		skip = liblist_attach(list, image, undo, &why);
+	liblist_free(list);
+	*changed = !why;
+	return skip;
+}

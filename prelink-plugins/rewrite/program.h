@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A program gets what its run time has to have: a plan for the run-time module, where it is better off with one,
+ * and a list of its libraries, where its ld.so takes one. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include "rewrite/rewriting.h"
+
+/* Where programs find the run-time module, inside the root. */
+#define RUNTIME_MODULE PKGLIBDIR "/prelink-rtld.so"
+
+/* Leaves in LIST, programs that are to be rewritten, those that can be.  Where the run-time module is not
+ * there, which is said once, the others get to know it by `no_plan`. */
+void program_sift(const struct rewriting *rewriting, struct object_list *list);
+
+/* Makes both for PROGRAM, one that program_sift() left, and puts them into IMAGE, a copy of its original (see
+ * rewriting.h).  Sets `no_plan`. */
+enum object_skip program_attach(struct rewriting *rewriting, struct object *program, struct elf_image *image,
+				struct undo *undo, bool *changed);
+
+/* The same with the plan and the list that PROGRAM's file carries now: for verifying it. */
+enum object_skip program_replay(struct rewriting *rewriting, struct object *program, struct elf_image *image,
+				struct undo *undo, bool *changed);
+
+#endif

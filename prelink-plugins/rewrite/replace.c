@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Replacing files in several threads; see replace.h. */
+#include "rewrite/replace.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "elf_copy.h"
+#include "threads.h"
+
+/* Files that one thread prepares before it commits them together (outfile_commit_all()). */
+enum { GROUP = 32 };
+
+/* What the threads share. */
+struct work {
+	struct rewriting *rewriting;
+	struct object **objects; /* the largest file first, so that no thread is left with one at the end */
+	size_t count;
+	replace_prepare *prepare;
+	enum { WORK_OK = 0, WORK_FAILED } result; /* under lock, as the next two */
+	size_t next, done;
+	pthread_mutex_t lock;
+};
+
+/* What one of them has prepared. */
+struct group {
+	struct object *object[GROUP];
+	struct outfile out[GROUP];
+	size_t count;
+};
+
+static int write_piece(void *context, const unsigned char *data, size_t size)
+{
+	return outfile_write(context, data, size);
+}
+
+int replace_write(const struct rewriting *rewriting, const struct object *object, struct outfile *out,
+		  const struct elf_image *image)
+{
+	if (rewriting->options->dry_run)
+		return 0;
+	if (outfile_begin(out, rewriting->root, object->path, &object->st))
+		return -1;
+	if (elf_image_for_each(image, 0, image->size, out, write_piece)) {
+		outfile_abandon(out);
+		return -1;
+	}
+	return 0;
+}
+
+/* Ends the files of GROUP, all at once.  0, or -1 after a message for each that failed. */
+static int commit(struct group *group)
+{
+	int result = group->count ? outfile_commit_all(group->out, group->count) : 0;
+
+	for (size_t i = 0; i < group->count; i++)
+		if (!group->out[i].committed)
+			group->object[i]->outcome = OUTCOME_FAILED;
+	group->count = 0;
+	return result;
+}
+
+/* Prepares OBJECT, and commits GROUP where it is full then. */
+static int work_on(struct work *work, struct object *object, struct group *group)
+{
+	struct outfile *out = &group->out[group->count];
+
+	object->outcome = OUTCOME_NONE;
+	if (work->prepare(work->rewriting, object, out)) {
+		object->outcome = OUTCOME_FAILED;
+		return -1;
+	}
+	if (work->rewriting->options->dry_run ||
+	    (object->outcome != OUTCOME_PRELINKED && object->outcome != OUTCOME_UNDONE))
+		return 0;
+	group->object[group->count++] = object;
+	return group->count == GROUP ? commit(group) : 0;
+}
+
+static void work_thread(void *argument)
+{
+	struct work *work = argument;
+	struct group group = { .count = 0 };
+	bool failed = false;
+
+	pthread_mutex_lock(&work->lock);
+	while (work->next < work->count) {
+		struct object *object = work->objects[work->next++];
+
+		pthread_mutex_unlock(&work->lock);
+		failed |= work_on(work, object, &group) != 0;
+		pthread_mutex_lock(&work->lock);
+		work->done++;
+		progress_show(&work->rewriting->progress, object->path, work->done);
+	}
+	pthread_mutex_unlock(&work->lock);
+	failed |= commit(&group) != 0;
+	if (failed) {
+		pthread_mutex_lock(&work->lock);
+		work->result = WORK_FAILED;
+		pthread_mutex_unlock(&work->lock);
+	}
+}
+
+static int compare_size(const void *a, const void *b)
+{
+	const struct object *x = *(struct object *const *)a, *y = *(struct object *const *)b;
+
+	if (x->st.st_size != y->st.st_size)
+		return x->st.st_size < y->st.st_size ? 1 : -1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+int replace_files(struct rewriting *rewriting, const struct object_list *list, replace_prepare *prepare,
+		  unsigned jobs, const char *what)
+{
+	struct work work = { .rewriting = rewriting, .count = list->count, .prepare = prepare };
+
+	work.objects = xreallocarray(NULL, list->count + 1, sizeof *work.objects);
+	if (list->count)
+		memcpy(work.objects, list->member, list->count * sizeof *work.objects);
+	qsort(work.objects, list->count, sizeof *work.objects, compare_size);
+	pthread_mutex_init(&work.lock, NULL);
+	progress_begin(&rewriting->progress, what, what ? list->count : 0);
+	threads_run(jobs, work_thread, &work);
+	progress_end(&rewriting->progress);
+	pthread_mutex_destroy(&work.lock);
+	free(work.objects);
+	return work.result == WORK_OK ? 0 : -1;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The files of many objects replaced: by several threads, each of which writes some dozens of new files before
+ * it puts them in the place of the old ones (outfile_commit_all()). */
+#ifndef REPLACE_H
+#define REPLACE_H
+
+#include "outfile.h"
+#include "rewrite/rewriting.h"
+
+/* Makes what is to replace OBJECT's file and gives it to replace_write(), or does not; sets the `outcome`.
+ * 0, or -1 after a message. */
+typedef int replace_prepare(struct rewriting *rewriting, struct object *object, struct outfile *out);
+
+/* Has PREPARE called for each object of LIST, by JOBS threads at once, and replaces the files of those that
+ * become OUTCOME_PRELINKED or OUTCOME_UNDONE, unless it is a dry run; what failed becomes OUTCOME_FAILED.
+ * WHAT is said of it on a terminal; NULL: nothing.  0, or -1 after a message for each that failed. */
+int replace_files(struct rewriting *rewriting, const struct object_list *list, replace_prepare *prepare,
+		  unsigned jobs, const char *what);
+
+/* Writes IMAGE, which is to replace OBJECT's file, but for committing it.  0, or -1 after a message. */
+int replace_write(const struct rewriting *rewriting, const struct object *object, struct outfile *out,
+		  const struct elf_image *image);
+
+#endif

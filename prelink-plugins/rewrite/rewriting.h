@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the passes that change files share: whose files, and what goes into them.
+ *
+ *     main       which mode, and in which order
+ *     rewrite, back, verify                        who is concerned
+ *     replace    several threads; new files written, and put in the place of the old ones in groups
+ *     image      one object and its slot, to the bytes of its new file (rebase.h, bind.h)
+ *     program    the same of a program: its plan (plan.h), or a list for its ld.so (liblist.h)
+ *     undo, original                               and back */
+#ifndef REWRITING_H
+#define REWRITING_H
+
+#include "bind/bind.h"
+#include "options.h"
+#include "plan/plan.h"
+#include "progress.h"
+#include "rewrite/undo.h"
+
+struct rewriting {
+	const struct root *root;
+	struct object_table *table;
+	const struct options *options;
+	struct bind *bind; /* what libraries are filled in from; NULL: nothing is filled in (-r) */
+
+	/* Set by who makes or looks at programs, for as long as that takes. */
+	struct planner *planner;
+
+	/* Changes PROGRAM in IMAGE, which is a copy of the original (see exec_room.h), and says in UNDO what
+	 * was done.  SKIP_NOT, or why not; *CHANGED false where it is to stay as it is.  Called from several
+	 * threads at once.  Those of program.h; NULL: no program is changed. */
+	enum object_skip (*program)(struct rewriting *rewriting, struct object *program,
+				    struct elf_image *image, struct undo *undo, bool *changed);
+
+	struct progress progress;
+};
+
+#endif
