@@ -319,7 +319,8 @@ static struct decision *add_decision(struct decision_list *list, const struct bi
 				       .addend = binding->addend,
 				       .type = binding->type,
 				       .symbol = binding->symbol,
-				       .reloc = binding->kind };
+				       .reloc = binding->kind,
+				       .plt = binding->plt };
 	return decision;
 }
 

@@ -83,6 +83,7 @@ struct decision {
 	enum decision_kind kind;
 	enum decision_kind then; /* LAZY: VALUE, FIXUP, IFUNC or RESIDUAL */
 	enum decision_reason reason;
+	bool plt;     /* of DT_JMPREL */
 	bool ungrown; /* plugin side: right only while the main scope has nothing in it that
 				       came by dlopen with RTLD_GLOBAL and defines the same symbol */
 };

@@ -4,6 +4,7 @@
 #ifndef DRAFT_H
 #define DRAFT_H
 
+#include "elf/static_tls.h"
 #include "plan/decide.h"
 #include "plan/placed.h"
 #include "rtld/plan_format.h"
@@ -54,6 +55,7 @@ struct plan {
 	struct records name;      /* uint32_t */
 	struct records resolver;  /* struct plan_resolver */
 	const struct draft *libc; /* whose resolvers can be asked; NULL where there is none */
+	struct static_tls_need static_tls;
 	struct plan_estimate estimate;
 };
 

@@ -125,10 +125,12 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 
 /* Makes the room that SIZE bytes of plan, the name MODULE and GUEST take. */
 static enum object_skip make_room(struct exec_room *room, struct elf_image *image, struct undo *undo,
-				  uint64_t size, const char *module, const struct exec_guest *guest,
-				  const char **why)
+				  uint64_t size, uint64_t tls_align, const char *module,
+				  const struct exec_guest *guest, const char **why)
 {
-	struct exec_want want = { .bytes = size + 8, .strings = strlen(module) + 1, .tags = 2, .tls = true };
+	struct exec_want want = {
+		.bytes = size + 8, .strings = strlen(module) + 1, .tags = 2, .tls_align = tls_align
+	};
 
 	if (guest) {
 		want.bytes += guest->want.bytes;
@@ -162,8 +164,13 @@ enum object_skip plan_attach(const struct plan *plan, const char *module, struct
 	uint64_t size = plan_size(plan);
 	struct exec_room room;
 
-	*why = NULL;
-	enum object_skip skip = make_room(&room, image, undo, size, module, guest, why);
+	uint64_t tls_align = static_tls_align(static_tls_find(image), &plan->static_tls);
+
+	*why = tls_align ? NULL :
+			   "its libraries need more static thread-local storage than an audit module leaves";
+	if (*why)
+		return SKIP_NOT;
+	enum object_skip skip = make_room(&room, image, undo, size, tls_align, module, guest, why);
 	if (skip || *why)
 		return skip;
 	void *bytes = xmalloc(size);
@@ -198,9 +205,11 @@ enum object_skip plan_replay(struct planner *planner, struct object *program, st
 		return SKIP_NOT;
 	*why = NULL;
 	const GElf_Shdr *shdr = &present->image.shdr[section];
-	if (shdr->sh_type == SHT_NOBITS)
+	const GElf_Phdr *tls = elf_image_find_phdr(&present->image, PT_TLS);
+	if (shdr->sh_type == SHT_NOBITS || !tls || !static_tls_sound(tls))
 		return SKIP_MALFORMED;
-	enum object_skip skip = make_room(&room, image, undo, shdr->sh_size, module, guest, why);
+	enum object_skip skip = make_room(&room, image, undo, shdr->sh_size, tls->p_align, module, guest,
+					  why);
 	if (skip || *why)
 		return skip;
 	return fill_room(&room, present->image.data + shdr->sh_offset, shdr->sh_size, module, guest, why);

@@ -9,10 +9,6 @@
 #include "plan/cost.h"
 #include "plan/draft.h"
 
-/* With an audit module, start-up libraries and what is preloaded share what is left of a page of static TLS
- * after the program's own (exec_room.h, want.tls).  A malloc that is preloaded may want 3 KB of it. */
-#define STATIC_TLS_MAX 1024 /* bytes */
-
 static int by_address(const void *a, const void *b)
 {
 	const struct draft *left = a, *right = b;
@@ -223,11 +219,14 @@ static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr addre
 		add_own(&draft->residual, address, decision);
 }
 
-/* Lazy calls of start-up stay at their stubs.  A plugin may be loaded with RTLD_NOW, and then ld.so sets up
+/* What ld.so goes through itself, in its own order, is not done twice.  Else lazy calls of start-up stay at their
+ * stubs.  A plugin may be loaded with RTLD_NOW, and then ld.so sets up
  * nothing that a stub could call: all of its calls are bound, or all left to ld.so. */
 static enum decision_kind kind_now(const struct draft *draft, const struct decision *decision, bool startup)
 {
-	if (decision->kind == DECISION_LAZY && (startup || (draft->flags & PLAN_KEEP_PLT)))
+	if (decision->plt && (draft->flags & PLAN_KEEP_PLT))
+		return DECISION_DONE;
+	if (decision->kind == DECISION_LAZY && startup)
 		return DECISION_DONE;
 	return decision->kind == DECISION_LAZY ? decision->then : decision->kind;
 }
@@ -263,10 +262,10 @@ static void enter_all(struct plan *plan, struct draft *draft, const struct decis
 	for (size_t i = 0; draft->way != PLAN_LEAVE && i < list->count; i++) {
 		const struct decision *decision = &list->item[i];
 		enum decision_kind kind = kind_now(draft, decision, list->startup);
-		bool stub = decision->kind == DECISION_LAZY && kind == DECISION_DONE;
+		bool left = decision->kind != DECISION_DONE && kind == DECISION_DONE;
 
 		enter(plan, draft, decision, kind);
-		if (decision->ungrown && !stub && kind != DECISION_RESIDUAL)
+		if (decision->ungrown && !left && kind != DECISION_RESIDUAL)
 			add_own(&draft->ungrown, decision->address + draft->moved, decision);
 	}
 }
@@ -387,18 +386,18 @@ static void collect_names(struct plan *plan)
 		qsort(plan->name.item, plan->name.count, sizeof(uint32_t), by_number);
 }
 
-/* Bytes of static TLS that the start-up libraries need, as _dl_try_allocate_static_tls() packs them at
- * worst. */
-static uint64_t static_tls(const struct plan *plan)
+/* Counts what the start-up libraries want of the static block.  An IFUNC resolver, a signal handler, malloc: any may
+ * touch its thread variables at a time when ld.so must not allocate them; so all have to be there. */
+static void count_static_tls(struct plan *plan)
 {
-	uint64_t bytes = 0;
+	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->startup; i++) {
+		const struct draft *draft = &plan->draft[i];
+		const GElf_Phdr *tls = static_tls_find(&draft->placed->image);
+		bool fixed = draft->static_tls || draft->placed->dynamic.value[DT_FLAGS] & DF_STATIC_TLS;
 
-	for (size_t i = PLAN_LOADER; i < plan->startup; i++) {
-		const GElf_Phdr *tls = elf_image_find_phdr(&plan->draft[i].placed->image, PT_TLS);
-		if (tls && plan->draft[i].static_tls)
-			bytes += tls->p_memsz + (tls->p_align ? tls->p_align - 1 : 0);
+		if (tls)
+			static_tls_count(&plan->static_tls, tls, fixed);
 	}
-	return bytes;
 }
 
 static struct plan_refusal make(struct planner *planner, struct workbench *bench, struct plan *plan,
@@ -427,11 +426,8 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 	plan->estimate.objects = plan->startup;
 	plan->estimate.plugin_objects = plan->count - plan->startup;
 	plan->estimate.size = plan_size(plan);
+	count_static_tls(plan);
 	cost_of_module(plan);
-	if (static_tls(plan) > STATIC_TLS_MAX)
-		return refuse(
-			"its libraries need more static thread-local storage than an audit module leaves",
-			NULL);
 	return refuse(NULL, NULL);
 }
 

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "diag.h"
+#include "elf/static_tls.h"
 #include "elf_copy.h"
 
 enum {
 	PAGE_LIMIT = 65536, /* alignments above this are not kept */
 	LOWEST = 65536,     /* where the kernel lets nobody map anything (vm.mmap_min_addr) */
-	TLS_ALIGN = 4096,
 	NOTES_LIMIT = 1024, /* bytes of notes that are moved to the front */
 	MORE_SEGMENTS = 3,  /* a PT_LOAD for the room, PT_TLS, and a PT_LOAD for a moved dynamic section */
 };
@@ -94,15 +94,6 @@ static bool relr_touches(const struct elf_image *image, const struct table *tabl
 	return false;
 }
 
-/* Offset below the thread pointer at which glibc puts the executable's block, in bytes: the first one that
- * _dl_determine_tlsoffset() places (TLS_TCB_AT_TP). */
-static uint64_t tls_offset(uint64_t memsz, GElf_Addr vaddr, uint64_t align)
-{
-	uint64_t first = -vaddr & (align - 1);
-
-	return align_up(memsz - first, align) + first;
-}
-
 /* Why the alignment of PT_TLS cannot be raised; NULL where it can.  Before anything has moved. */
 static const char *tls_refusal(const struct elf_image *image, const struct arch *arch,
 			       const struct dynamic *dynamic)
@@ -126,21 +117,9 @@ static const char *tls_refusal(const struct elf_image *image, const struct arch 
 	return NULL;
 }
 
-/* Adds PT_TLS with the smallest block there is: glibc takes the alignment from it all the same. */
-static void add_tls(struct exec_room *room)
-{
-	struct elf_image *image = room->image;
-
-	image->phdr[image->phnum++] = (GElf_Phdr){ .p_type = PT_TLS,
-						   .p_flags = PF_R,
-						   .p_vaddr = room->base,
-						   .p_paddr = room->base,
-						   .p_memsz = 1,
-						   .p_align = TLS_ALIGN };
-}
-
-/* Moves the template (its sections as well) into the room, to where the alignment can be raised. */
-static void raise_tls(struct exec_room *room)
+/* Raises the alignment of PT_TLS to ALIGN.  Its template, and its sections, move into the room, to an address that
+ * keeps each variable at its offset from the thread pointer. */
+static void raise_tls(struct exec_room *room, uint64_t align)
 {
 	struct elf_image *image = room->image;
 	GElf_Phdr *tls = NULL;
@@ -149,13 +128,16 @@ static void raise_tls(struct exec_room *room)
 		if (image->phdr[i].p_type == PT_TLS)
 			tls = &image->phdr[i];
 	if (!tls) {
-		add_tls(room);
+		tls = &image->phdr[image->phnum++];
+		*tls = static_tls_smallest(room->base, align);
+		tls->p_paddr = tls->p_vaddr;
+		tls->p_offset = tls->p_vaddr - room->base;
 		return;
 	}
-	if (tls->p_align >= TLS_ALIGN)
+	if (tls->p_align >= align)
 		return;
-	uint64_t offset = tls_offset(tls->p_memsz, tls->p_vaddr, tls->p_align ? tls->p_align : 1);
-	uint64_t at = room->next + ((-offset - room->next) & (TLS_ALIGN - 1));
+	uint64_t offset = static_tls_offset(tls);
+	uint64_t at = room->next + ((-offset - room->base - room->next) & (align - 1));
 	GElf_Addr to = room->base + at;
 
 	memcpy(image->data + at, image->data + tls->p_offset, tls->p_filesz);
@@ -171,7 +153,7 @@ static void raise_tls(struct exec_room *room)
 	if (tls->p_paddr)
 		tls->p_paddr = to;
 	tls->p_offset = at;
-	tls->p_align = TLS_ALIGN;
+	tls->p_align = align;
 	room->next = at + tls->p_filesz;
 }
 
@@ -240,21 +222,39 @@ static GElf_Phdr *first_load(const struct elf_image *image)
 	return NULL;
 }
 
-/* Settles the segments' alignments and gives what the front has to be a multiple of, 0 where a segment's
- * is nonsense. */
-static uint64_t settle_alignment(struct elf_image *image, uint64_t page)
+/* What a position-independent program's contents have to be aligned to: the strictest of its sections, as the
+ * linker put them at such addresses.  Without section headers nobody knows better than the segments. */
+static uint64_t content_alignment(const struct elf_image *image)
 {
-	uint64_t largest = page;
+	uint64_t largest = image->shnum ? 1 : UINT64_MAX;
+
+	for (size_t i = 1; i < image->shnum; i++)
+		if (image->shdr[i].sh_flags & SHF_ALLOC && image->shdr[i].sh_addralign > largest)
+			largest = image->shdr[i].sh_addralign;
+	return largest;
+}
+
+/* Settles the segments' alignments and gives what the front has to be a multiple of; 0, and why (static), where that
+ * cannot be. */
+static uint64_t settle_alignment(struct elf_image *image, uint64_t page, const char **why)
+{
+	uint64_t largest = page, content = image->ehdr.e_type == ET_DYN ? content_alignment(image) : 1;
 
 	for (size_t i = 0; i < image->phnum; i++) {
 		GElf_Phdr *p = &image->phdr[i];
 
 		if (p->p_type != PT_LOAD)
 			continue;
-		if (p->p_align & (p->p_align - 1) || (p->p_vaddr - p->p_offset) % page)
+		if (p->p_align & (p->p_align - 1) || (p->p_vaddr - p->p_offset) % page) {
+			*why = "its segments are aligned oddly";
 			return 0;
+		}
 		if (p->p_align > PAGE_LIMIT && p->p_align > page) {
-			p->p_align = page;
+			if (content > PAGE_LIMIT) {
+				*why = "its contents are aligned to more than 64 KB";
+				return 0;
+			}
+			p->p_align = content > page ? content : page;
 			elf_put_phdr(image, image->ehdr.e_phoff + i * elf_phdr_size(image), p);
 		}
 		if (p->p_align > largest)
@@ -265,13 +265,13 @@ static uint64_t settle_alignment(struct elf_image *image, uint64_t page)
 
 /* Bytes that the room has to have. */
 static uint64_t room_size(const struct elf_image *image, const struct dynamic *dynamic,
-			  const struct exec_want *want, bool tls)
+			  const struct exec_want *want, uint64_t tls_align)
 {
 	const GElf_Phdr *own = elf_image_find_phdr(image, PT_TLS);
 	uint64_t size = elf_ehdr_size(image) + (image->phnum + MORE_SEGMENTS) * elf_phdr_size(image);
 
-	if (tls && own)
-		size += TLS_ALIGN + own->p_filesz;
+	if (tls_align && own)
+		size += tls_align + own->p_filesz;
 	if (want->strings)
 		size += dynamic->strtab.size + want->strings;
 	/* WANT counts the alignment of its sections; ours and the notes need less than this. */
@@ -469,7 +469,7 @@ static void fill_room(struct exec_room *room, const struct dynamic *dynamic, con
 	}
 	move_notes(room);
 	if (room->tls_raised)
-		raise_tls(room);
+		raise_tls(room, want->tls_align);
 	if (want->strings)
 		move_dynstr(room, &dynamic->strtab, want->strings);
 }
@@ -487,14 +487,15 @@ enum object_skip exec_room_make(struct exec_room *room, struct elf_image *image,
 		return refuse(why, SKIP_MALFORMED, "no dynamic section that can be read");
 	if (!first || image->ehdr.e_phnum != image->phnum || image->phnum + MORE_SEGMENTS >= PN_XNUM)
 		return refuse(why, SKIP_NO_ROOM, "its first segment does not start with its headers");
-	uint64_t page = settle_alignment(image, arch->page_max);
+	uint64_t page = settle_alignment(image, arch->page_max, why);
 
 	if (!page)
-		return refuse(why, SKIP_NO_ROOM, "its segments are aligned oddly");
+		return SKIP_NO_ROOM;
 	room->base = first->p_vaddr;
-	room->tls_why = want->tls ? tls_refusal(image, arch, &dynamic) : "not asked for";
+	room->tls_why = want->tls_align ? tls_refusal(image, arch, &dynamic) : "not asked for";
 	room->tls_raised = !room->tls_why;
-	room->front = align_up(room_size(image, &dynamic, want, room->tls_raised), page);
+	room->front = align_up(room_size(image, &dynamic, want, room->tls_raised ? want->tls_align : 0),
+			       page);
 	if (!pie && room->base < room->front + LOWEST)
 		return refuse(why, SKIP_NO_ROOM, "it starts at too low an address");
 	if (pie) {

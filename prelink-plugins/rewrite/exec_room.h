@@ -19,7 +19,7 @@
  * The bytes of the old ELF header and program headers stay where the rest of the old file puts
  * them: that is where the program's own __ehdr_start points, and they are still true of it.
  *
- *     struct exec_want want = { .bytes = size, .strings = strlen(path) + 1, .tags = 2, .tls = true };
+ *     struct exec_want want = { .bytes = size, .strings = strlen(path) + 1, .tags = 2, .tls_align = align };
  *     skip = exec_room_make(&room, image, &undo, &want, &why);
  *     ...                                             // addresses are final now
  *     exec_room_section(&room, ".prelink.plan", SHT_PROGBITS, 8, plan, size);
@@ -41,8 +41,9 @@ struct exec_want {
 	uint64_t bytes;    /* in all sections, padding for their alignment included */
 	size_t strings;    /* bytes of strings for .dynstr, their NULs included */
 	unsigned int tags; /* entries of the dynamic section */
-	bool tls;          /* raise the alignment of PT_TLS to 4096, adding one where there is none: this
-			      gives static TLS that start-up libraries can take (see exec_room_make()) */
+	uint64_t
+		tls_align; /* bytes: raise the alignment of PT_TLS to that, adding one where there is none; 0: leave
+			       it.  This gives start-up libraries static TLS (static_tls.h) */
 };
 
 struct exec_room;
@@ -60,7 +61,7 @@ struct exec_room {
 	uint64_t front;          /* bytes put in front */
 	uint64_t shift;          /* bytes by which addresses grew: front for a PIE, else 0 */
 	GElf_Addr base;          /* address of the file's first byte */
-	bool tls_raised;         /* want->tls could be granted */
+	bool tls_raised;         /* want->tls_align could be granted */
 	const char *tls_why;     /* and if not, why; static */
 	uint64_t next;           /* file offset of the first byte of the room that is free yet */
 	struct table dynstr;     /* the new one: address, file offset, bytes used */
@@ -71,11 +72,11 @@ struct exec_room {
 };
 
 /* Makes room for WANT in IMAGE, which is a copy of an original executable of its own (elf_image_clone()),
- * and fills UNDO (whose arch is set).  Segments aligned to more than 64 KB are aligned to the machine's
- * page size instead, rather than putting megabytes in front.
+ * and fills UNDO (whose arch is set).  Segments aligned to more than 64 KB are aligned to
+ * what their sections need instead, rather than putting megabytes in front; where these need as much, there is no room.
  *
- * With want->tls: glibc rounds the block of static TLS up to the alignment of the executable's.  With
- * 4096, what an audit module takes away from the surplus is given back.  The executable's own thread
+ * With want->tls_align: glibc rounds the block of static TLS up to the alignment of the executable's, and so leaves more
+ * of it.  The executable's own thread
  * variables keep their offset from the thread pointer: PT_TLS goes to an address that is congruent to minus
  * that offset, its template (if any) is copied there.  Not possible where a relocation names the
  * template, or the machine's thread pointer lies below the variables; see tls_raised.

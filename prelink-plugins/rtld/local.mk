@@ -1,6 +1,18 @@
 # The run-time module: freestanding, so the flags that make it so come after the user's.
-rtld_files = \
-	prelink-plugins/rtld/prelink-rtld.c prelink-plugins/rtld/plan_format.h \
+rtld_sources = \
+	prelink-plugins/rtld/prelink-rtld.c \
+	prelink-plugins/rtld/environment.c \
+	prelink-plugins/rtld/ldso.c \
+	prelink-plugins/rtld/planned.c \
+	prelink-plugins/rtld/static_tls.c \
+	prelink-plugins/rtld/text.c
+rtld_files = $(rtld_sources) \
+	prelink-plugins/rtld/environment.h \
+	prelink-plugins/rtld/ldso.h \
+	prelink-plugins/rtld/plan_format.h \
+	prelink-plugins/rtld/planned.h \
+	prelink-plugins/rtld/static_tls.h \
+	prelink-plugins/rtld/text.h \
 	prelink-plugins/rtld/x86_64/machine.h
 rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin $(RTLD_CFLAGS) -fPIC -fvisibility=hidden \
 	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -fcf-protection=none \
@@ -16,5 +28,6 @@ CLEANFILES += prelink-plugins/rtld/prelink-rtld.so
 prelink-plugins/rtld/prelink-rtld.so: $(rtld_files)
 	@$(MKDIR_P) prelink-plugins/rtld
 	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE -I$(top_srcdir)/prelink-plugins/rtld/$(RTLD_MACHINE) $(WARN_CFLAGS) \
-		$(CFLAGS) $(rtld_cflags) $(rtld_ldflags) -o $@ $(top_srcdir)/prelink-plugins/rtld/prelink-rtld.c
+		$(CFLAGS) $(rtld_cflags) $(rtld_ldflags) -o $@ \
+		$(addprefix $(top_srcdir)/,$(rtld_sources))
 endif

@@ -59,7 +59,9 @@ static enum object_skip grow(struct rewriting *rewriting, struct object *object,
 	static unsigned char content[(1 << 20) + 1]; /* more than image.c leaves before a copy (FRONT) */
 	unsigned int tags = (unsigned int)object->slot;
 	size_t size = tags > 2 ? sizeof content : 5000;
-	struct exec_want want = { .bytes = size + 64, .strings = sizeof text, .tags = tags, .tls = true };
+	struct exec_want want = {
+		.bytes = size + 64, .strings = sizeof text, .tags = tags, .tls_align = 1024
+	};
 	struct exec_room room;
 	const char *why = NULL;
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the run-time module is told by the environment and the kernel. */
+#ifndef RTLD_ENVIRONMENT_H
+#define RTLD_ENVIRONMENT_H
+
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct environment {
+	const char
+		*off; /* the variable, or what else, that makes the module stand aside; NULL: nothing does */
+	bool verbose; /* PRELINK_RTLD=verbose */
+	ElfW(Addr) vdso; /* address of the kernel's object, or 0 */
+	ElfW(Addr) phdr; /* AT_PHDR: the program's headers */
+};
+
+/* Reads what the kernel put behind the program's arguments, of which STACK_END, ld.so's __libc_stack_end, is the
+ * count. */
+void environment_read(struct environment *environment, const uintptr_t *stack_end);
+
+#endif

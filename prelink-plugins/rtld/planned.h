@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The program's plan as the run-time module reads it, where it lies; plan_format.h says how it looks. */
+#ifndef RTLD_PLANNED_H
+#define RTLD_PLANNED_H
+
+#include "ldso.h"
+#include "plan_format.h"
+
+#define NO_INDEX UINT32_MAX
+
+extern const struct plan_header *plan; /* NULL: there is none, or it cannot be used */
+extern const struct plan_object *objects;
+
+/* Takes the plan that PROGRAM's dynamic section names, if there is one that can be used. */
+void plan_find(const struct link_map *program);
+
+static inline const void *plan_at(struct plan_table table)
+{
+	return (const char *)plan + table.offset;
+}
+
+/* True if MAP is where PLANNED says and the very file that prelink saw. */
+bool is_planned(const struct link_map *map, const struct plan_object *planned, const struct tags *tags);
+
+/* Index of the plugin-side object that MAP is, or NO_INDEX. */
+uint32_t find_planned(const struct link_map *map, const struct tags *tags);
+
+/* True if the ascending numbers of TABLE have WANTED among them. */
+bool table_has(struct plan_table table, uint32_t wanted);
+
+#endif

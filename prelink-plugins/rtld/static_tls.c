@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Keeping thread variables in the static block; see static_tls.h. */
+#include "static_tls.h"
+
+#include <elf.h>
+#include <sys/mman.h>
+
+#include "machine.h"
+
+enum {
+	OBJECTS_MAX = 512, /* with thread variables, at start; those behind stay as ld.so has them */
+	RECORDS_MAX = 512, /* that need no memory of their own */
+	EXTRA_MAX = 63,    /* bytes of the block for rseq(2), 32, and before it, to align it to 32 */
+};
+
+/* A start-up object with thread variables. */
+struct block {
+	struct link_map *map;
+	size_t need;              /* bytes of the static block, at most */
+	bool fixed;               /* it says so itself, by DF_STATIC_TLS */
+	bool forced;              /* the record was added */
+	ElfW(Dyn) *rela, *relasz; /* what l_info had until then */
+	ElfW(Dyn) copy, copysz;   /* and has now */
+};
+
+static struct block blocks[OBJECTS_MAX];
+static size_t block_count;
+static size_t room,
+	alignment; /* bytes: of the static block, left for start-up libraries; the largest alignment */
+static bool settled;
+
+static ElfW(Rela) records[RECORDS_MAX];
+static size_t records_used;
+static ElfW(Addr) offset; /* where the additional relocations go */
+
+static const ElfW(Phdr) *tls_of(const struct link_map *map)
+{
+	size_t count;
+	const ElfW(Phdr) *phdr = ldso_phdr(map, &count);
+
+	for (size_t i = 0; phdr && i < count; i++)
+		if (phdr[i].p_type == PT_TLS && phdr[i].p_memsz)
+			return &phdr[i];
+	return NULL;
+}
+
+/* Bytes that TLS takes at most, wherever the block before it ends: glibc, _dl_determine_tlsoffset() and
+ * _dl_try_allocate_static_tls(). */
+static size_t most(const ElfW(Phdr) *tls)
+{
+	size_t align = tls->p_align ? tls->p_align : 1;
+
+	return tls->p_memsz + (tls->p_vaddr & (align - 1)) + align - 1;
+}
+
+/* Bytes of the static block that the program, the first one in it, takes. */
+static size_t first_offset(const ElfW(Phdr) *tls)
+{
+	size_t align = tls->p_align ? tls->p_align : 1, first = -tls->p_vaddr & (align - 1);
+
+	return ((tls->p_memsz - first + align - 1) & -align) + first;
+}
+
+void static_tls_begin(struct link_map *program, struct link_map *loader)
+{
+	void (*info)(size_t *, size_t *) =
+		(void (*)(size_t *, size_t *))loader_symbol(loader, "_dl_get_tls_static_info");
+	const ElfW(Phdr) *tls;
+	size_t size, used = LDSO_PTHREAD_MAX + (ldso.tags >= LDSO_TAGS_RSEQ ? EXTRA_MAX : 0);
+
+	if (!info || !ldso.phdr)
+		return;
+	info(&size, &alignment);
+	if ((tls = tls_of(program)))
+		used += first_offset(tls);
+	if ((tls = tls_of(loader)))
+		used += most(tls);
+	room = size > used ? size - used : 0;
+}
+
+static ElfW(Rela) *new_records(size_t count)
+{
+	if (count <= RECORDS_MAX - records_used) {
+		records_used += count;
+		return &records[records_used - count];
+	}
+	long got = machine_syscall6(SYS_MMAP, 0, (long)(count * sizeof *records), PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return got < 0 && got > -4096 ? NULL : (ElfW(Rela) *)got;
+}
+
+/* Bytes of BLOCK's DT_RELA that are not in its DT_JMPREL too, as very old linkers count them: ld.so tells by
+ * the end of both (glibc, elf/dynamic-link.h). */
+static size_t own_bytes(const struct block *block, const struct tags *tags)
+{
+	size_t bytes = block->rela && block->relasz ? block->relasz->d_un.d_val : 0;
+
+	if (bytes && tags->jmprel && tags->pltrelsz && tags->pltrelsz->d_un.d_val <= bytes &&
+	    block->rela->d_un.d_ptr + bytes == tags->jmprel->d_un.d_ptr + tags->pltrelsz->d_un.d_val)
+		bytes -= tags->pltrelsz->d_un.d_val;
+	return bytes;
+}
+
+static void force(struct block *block)
+{
+	ElfW(Dyn) **info = ldso_info(block->map);
+	struct tags tags;
+
+	read_dynamic(block->map->l_ld, &tags);
+	block->rela = info[DT_RELA];
+	block->relasz = info[DT_RELASZ];
+	size_t count = own_bytes(block, &tags) / sizeof *records;
+	ElfW(Rela) *copy = new_records(count + 1);
+	if (!copy)
+		return;
+	const ElfW(Rela) *own = count ? (const ElfW(Rela) *)block->rela->d_un.d_ptr : NULL;
+	for (size_t i = 0; i < count; i++)
+		copy[i] = own[i];
+	copy[count] = (ElfW(Rela)){ .r_offset = (ElfW(Addr))&offset - block->map->l_addr,
+				    .r_info = ELF64_R_INFO(0, MACHINE_R_TPOFF) };
+	block->copy = (ElfW(Dyn)){ DT_RELA, { (ElfW(Addr))copy } };
+	block->copysz = (ElfW(Dyn)){ DT_RELASZ, { (count + 1) * sizeof *copy } };
+	info[DT_RELA] = &block->copy;
+	info[DT_RELASZ] = &block->copysz;
+	block->forced = true;
+}
+
+static void release(struct block *block)
+{
+	ldso_info(block->map)[DT_RELA] = block->rela;
+	ldso_info(block->map)[DT_RELASZ] = block->relasz;
+	block->forced = false;
+}
+
+/* The largest of the blocks that are smaller than LIMIT bytes and can go without; 0 where there is none. */
+static size_t next_smaller(size_t limit)
+{
+	size_t largest = 0;
+
+	for (size_t i = 0; i < block_count; i++)
+		if (!blocks[i].fixed && blocks[i].need < limit && blocks[i].need > largest)
+			largest = blocks[i].need;
+	return largest;
+}
+
+/* Bytes that all blocks of up to LIMIT bytes need, and those that say that they need it. */
+static size_t total(size_t limit)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < block_count; i++)
+		if (blocks[i].fixed || blocks[i].need <= limit)
+			bytes += blocks[i].need;
+	return bytes;
+}
+
+void static_tls_settle(void)
+{
+	size_t limit = SIZE_MAX;
+
+	settled = true;
+	while (limit && total(limit) > room)
+		limit = next_smaller(limit);
+	bool fits = total(limit) <= room;
+	for (size_t i = 0; i < block_count; i++) {
+		struct block *block = &blocks[i];
+		bool wanted = block->need <= limit || (block->fixed && fits);
+
+		if (wanted && !block->forced)
+			force(block);
+		else if (!wanted && block->forced)
+			release(block);
+	}
+}
+
+void static_tls_add(struct link_map *map)
+{
+	const ElfW(Phdr) *tls = tls_of(map);
+	struct tags tags;
+
+	if (!tls || tls->p_align > alignment || (tls->p_align & (tls->p_align - 1)) ||
+	    block_count == OBJECTS_MAX)
+		return;
+	read_dynamic(map->l_ld, &tags);
+	blocks[block_count++] = (struct block){
+		.map = map, .need = most(tls), .fixed = tags.flags && (tags.flags->d_un.d_val & DF_STATIC_TLS)
+	};
+	if (settled)
+		static_tls_settle();
+}
