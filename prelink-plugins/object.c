@@ -52,16 +52,24 @@ struct object *object_table_find(struct object_table *table, dev_t dev, ino_t in
 	return object;
 }
 
+void object_set_path(struct object *object, const struct root *root, const char *path)
+{
+	object->shown = root_outside(root, path);
+	object->path = object->shown + strlen(root->path);
+}
+
 /* Moves the names of OBJECT, which is the same file as KEPT, to that one. */
 static void merge(struct object *kept, struct object *object)
 {
 	for (size_t i = 0; i < object->names.count; i++)
 		path_list_add(&kept->names, object->names.path[i]);
 	if (strcmp(object->path, kept->path) < 0) {
-		char *path = kept->path;
+		char *path = kept->path, *shown = kept->shown;
 
 		kept->path = object->path;
+		kept->shown = object->shown;
 		object->path = path;
+		object->shown = shown;
 	}
 	kept->listed |= object->listed;
 }
@@ -171,7 +179,7 @@ struct object_list object_table_select(const struct object_table *table,
 
 void object_release(struct object *object)
 {
-	free(object->path);
+	free(object->shown);
 	path_list_release(&object->names);
 	free(object->interp);
 	free(object->soname);

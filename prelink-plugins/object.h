@@ -77,7 +77,9 @@ struct object {
 	size_t index; /* in the table */
 
 	/* Set by gather. */
-	char *path;              /* real path inside the tree: one of its names */
+	char *shown;             /* for messages: the path that somebody outside of the tree can open.  Set by
+				    object_set_path() */
+	char *path;              /* real path inside the tree: one of its names; lies in `shown` */
 	struct path_list names;  /* every name under which gather met it, links included */
 	struct stat st;          /* when it was read */
 	const struct arch *arch; /* NULL for SKIP_OTHER_MACHINE */
@@ -142,6 +144,8 @@ struct object *object_table_find(struct object_table *table, dev_t dev, ino_t in
  * Whatever the order of the calls: `path` is the first of the real names, and an object is listed if
  * one of its names is. */
 struct object *object_table_add(struct object_table *table, struct object *object);
+/* Makes PATH, real and inside ROOT, the path of OBJECT, which has none yet. */
+void object_set_path(struct object *object, const struct root *root, const char *path);
 /* Sets `wanted`, when the scopes are known. */
 void object_table_want(struct object_table *table);
 /* Sorts by path and numbers anew. */

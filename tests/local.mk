@@ -18,6 +18,7 @@ EXTRA_DIST += $(TESTS) \
 	tests/install-packages \
 	tests/lib/build.sh \
 	tests/lib/demo.py \
+	tests/lib/graph.py \
 	tests/lib/harness.py \
 	tests/lib/process.py \
 	tests/lib/scratch_root.py \
@@ -29,6 +30,7 @@ EXTRA_DIST += $(TESTS) \
 # A script; make would take runtime.c for its source.
 tests/bench/runtime: ;
 
+include tests/command/local.mk
 include tests/notegen/local.mk
 include tests/search/local.mk
 include tests/layout/local.mk

@@ -123,9 +123,9 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 static int map_object(const struct root *root, struct bind_object *object)
 {
-	const char *path = object->object->path;
+	const char *path = object->object->shown;
 	struct stat st;
-	int fd = root_open(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = root_open(root, object->object->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	enum elf_image_status status;
 
 	if (fd < 0)
@@ -356,8 +356,8 @@ int bind_relocs(struct bind *bind, struct object *object, struct binding_list *l
 	if (!by)
 		return -1;
 	if (!object->arch)
-		return diag_error(object->path, "binding its symbols: no table for its machine; leave it "
-						"out");
+		return diag_error(object->shown, "binding its symbols: no table for its machine; leave it "
+						 "out");
 	read_table(by, &by->dynamic.rel, false, false, list);
 	read_table(by, &by->dynamic.rela, true, false, list);
 	read_table(by, &by->dynamic.jmprel, by->dynamic.jmprel_is_rela, true, list);
@@ -484,7 +484,7 @@ long bind_fill(const struct bind *bind, const struct object *object, struct elf_
 		return 0;
 	for (size_t i = 0; i < by->fill_count; i++) {
 		if (!elf_image_offset(image, by->fill[i].address, elf_word_size(image), &offset))
-			return diag_error(object->path,
+			return diag_error(object->shown,
 					  "filling in bound values: the relocation at 0x%llx is "
 					  "outside the file; the file is damaged",
 					  (unsigned long long)by->fill[i].address);

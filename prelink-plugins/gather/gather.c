@@ -214,7 +214,7 @@ static struct object *decode(const struct gather *gather, const struct file *fil
 	if (status == 1)
 		return NULL;
 	struct object *object = xcalloc(1, sizeof *object);
-	object->path = xstrdup(file->path);
+	object_set_path(object, gather->root, file->path);
 	object->st = file->st;
 	object->arch = arch_find(image);
 	object->is64 = image->is64;
@@ -239,7 +239,7 @@ static struct object *decode(const struct gather *gather, const struct file *fil
 	object->original_start = object->start - (GElf_Addr)(object->prelinked ? undo_delta(image) : 0);
 	object->skip = skip_of(gather, object, file, image);
 	if (bad)
-		diag_error(file->path,
+		diag_error(object->shown,
 			   "reading the dynamic section: a name lies outside the string table; the "
 			   "file is damaged");
 	if (bad || status < 0)
@@ -250,7 +250,7 @@ static struct object *decode(const struct gather *gather, const struct file *fil
 }
 
 /* Adds the open FILE, known to start like an object, under NAME (if not NULL, a link to it) to the table.
- * Its object, or NULL with errno ENOEXEC. */
+ * Its object, or NULL with errno ENOEXEC, or EBADMSG where it was said why. */
 static struct object *add_file(const struct gather *gather, const struct file *file, const char *name,
 			       bool listed)
 {
@@ -258,13 +258,15 @@ static struct object *add_file(const struct gather *gather, const struct file *f
 	char *shown = root_outside(gather->root, file->path);
 	struct object *object = NULL;
 
-	if (elf_image_open(&image, file->fd, shown) == ELF_IMAGE_OK) {
+	enum elf_image_status status = elf_image_open(&image, file->fd, shown);
+
+	if (status == ELF_IMAGE_OK) {
 		object = decode(gather, file, &image);
 		elf_image_release(&image);
 	}
 	free(shown);
 	if (!object) {
-		errno = ENOEXEC;
+		errno = status == ELF_IMAGE_BAD ? EBADMSG : ENOEXEC;
 		return NULL;
 	}
 	object->listed = listed;
@@ -285,7 +287,8 @@ static mode_t directory_mode(const struct root *root, const char *path)
 	return mode;
 }
 
-struct object *gather_find(struct gather *gather, const char *path)
+/* gather_find(), but for errno EBADMSG where it was said what is wrong with the file. */
+static struct object *find(const struct gather *gather, const char *path)
 {
 	struct file file = { .fd = root_open(gather->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY) };
 	struct object *object = NULL;
@@ -309,6 +312,15 @@ struct object *gather_find(struct gather *gather, const char *path)
 	close(file.fd);
 	free(real);
 	errno = saved;
+	return object;
+}
+
+struct object *gather_find(struct gather *gather, const char *path)
+{
+	struct object *object = find(gather, path);
+
+	if (!object && errno == EBADMSG)
+		errno = ENOEXEC;
 	return object;
 }
 
@@ -449,7 +461,9 @@ static void read_file(struct walk *walk, int directory, mode_t mode, const char 
  * need not be there, as one configuration serves many machines. */
 static void fail_named(struct walk *walk, const char *path)
 {
-	if (!walk->gather->options->all || (errno != ENOENT && errno != ENOEXEC))
+	if (errno == EBADMSG)
+		walk->failed = true;
+	else if (!walk->gather->options->all || (errno != ENOENT && errno != ENOEXEC))
 		fail(walk, path,
 		     errno == ENOEXEC ? "not a dynamic ELF program or library" :
 					"looking at what is to be prelinked");
@@ -471,7 +485,7 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 		push(walk, real, visit);
 		return;
 	} else if (S_ISREG(st.st_mode)) {
-		struct object *object = gather_find(gather, real);
+		struct object *object = find(gather, real);
 
 		if (object) {
 			pthread_mutex_lock(&gather->table->lock);

@@ -351,10 +351,10 @@ static void take_fixed(struct space *s)
 static void report_full(const struct space *s, const struct want *w)
 {
 	size_t programs = w->startup_uses + w->plugin_uses;
-	const char *user = programs ? s->table->object[w->first_user]->path : NULL;
+	const char *user = programs ? s->table->object[w->first_user]->shown : NULL;
 
 	w->object->skip = SKIP_LAYOUT_FULL;
-	diag_warn(w->object->path,
+	diag_warn(w->object->shown,
 		  "no room for its %" PRIu64
 		  " bytes among the addresses of %s (needed by %s%s); it stays as it is; "
 		  "%s",

@@ -89,7 +89,7 @@ int liblist_fill_loader(struct bind *bind, struct object *loader, struct elf_ima
 	const char *why = bind_loader(bind, loader, &list, image);
 
 	binding_list_release(&list);
-	return why ? diag_error(loader->path, "moving ld.so: %s; it is left as it was", why) : 0;
+	return why ? diag_error(loader->shown, "moving ld.so: %s; it is left as it was", why) : 0;
 }
 
 /* ---- Conflicts in the making ---- */

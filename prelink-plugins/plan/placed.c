@@ -44,11 +44,11 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return diag_errno(object->path, "reading it for a plan");
-	enum elf_image_status status = elf_image_open(&placed->image, fd, object->path);
+		return diag_errno(object->shown, "reading it for a plan");
+	enum elf_image_status status = elf_image_open(&placed->image, fd, object->shown);
 	close(fd);
 	if (status == ELF_IMAGE_NOT_ELF)
-		return diag_error(object->path,
+		return diag_error(object->shown,
 				  "reading it for a plan: it is no ELF file any more; run prelink again");
 	if (status)
 		return -1;

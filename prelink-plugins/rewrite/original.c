@@ -3,7 +3,6 @@
 #include "rewrite/original.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -13,7 +12,7 @@
 int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image)
 {
 	struct stat st;
-	char *path = root_outside(root, object->path);
+	const char *path = object->shown;
 	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
@@ -28,16 +27,12 @@ int object_open(const struct root *root, const struct object *object, size_t max
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	free(path);
 	return -1;
 }
 
 void object_close(struct elf_image *image, int fd)
 {
-	char *path = (char *)(uintptr_t)image->path;
-
 	elf_image_release(image);
-	free(path);
 	close(fd);
 }
 

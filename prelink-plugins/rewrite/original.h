@@ -10,8 +10,7 @@ enum { READ_MAX = 128 << 10 };
 
 /* Opens the file of OBJECT in IMAGE, which is read where it has at most MAX bytes and mapped where it has
  * more (elf_image_read()), and gives the descriptor, or -1 after a message.  A file that is not the one that
- * was gathered is refused.  image->path is the path with the root in front; object_close() releases it with
- * the rest. */
+ * was gathered is refused.  OBJECT outlives the image. */
 int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image);
 void object_close(struct elf_image *image, int fd);
 

@@ -119,12 +119,12 @@ void rewrite_move(struct rewriting *rewriting)
 		struct object_list one = { &object, 1 };
 
 		if (object->kind != OBJECT_LIBRARY) {
-			diag_error(object->path, "moving: only libraries can be moved");
+			diag_error(object->shown, "moving: only libraries can be moved");
 		} else if (object->skip) {
-			diag_error(object->path, "moving: it is left alone: %s",
+			diag_error(object->shown, "moving: it is left alone: %s",
 				   object_skip_text(object->skip));
 		} else if (address % object->align) {
-			diag_error(object->path, "moving: its address has to be a multiple of 0x%llx",
+			diag_error(object->shown, "moving: its address has to be a multiple of 0x%llx",
 				   (unsigned long long)object->align);
 		} else {
 			object->has_slot = true;

@@ -581,13 +581,10 @@ static void add_plugin_scope(struct scoping *s, struct object *program, const st
 	size_t count = program->plugin_count;
 
 	if (count == PLUGINS_MAX) {
-		char *path = root_outside(s->search->gather->root, program->path);
-
-		diag_error(path,
+		diag_error(program->shown,
 			   "the notes of its libraries and plugins name more than %d plugins; the rest "
 			   "is left out: make their patterns narrower",
 			   PLUGINS_MAX);
-		free(path);
 		s->failed = true;
 	}
 	if (count >= PLUGINS_MAX)

@@ -189,18 +189,16 @@ int ldso_init(struct ldso *ldso, const struct root *root, const struct arch *arc
 			       .key = { .flags = arch->cache_flags } };
 	if (object) {
 		struct elf_image image;
-		char *path = root_outside(root, object->path);
 		int fd = root_open(root, object->path, O_RDONLY | O_NONBLOCK);
 
 		if (fd < 0) {
-			status = diag_errno(path, "reading the dynamic linker");
-		} else if (elf_image_open(&image, fd, path) == ELF_IMAGE_OK) {
+			status = diag_errno(object->shown, "reading the dynamic linker");
+		} else if (elf_image_open(&image, fd, object->shown) == ELF_IMAGE_OK) {
 			examine(ldso, (const char *)image.data, image.size, cpu);
 			elf_image_release(&image);
 		}
 		if (fd >= 0)
 			close(fd);
-		free(path);
 	} else {
 		add_named(ldso, cpu);
 	}

@@ -31,7 +31,7 @@ static struct object *find_object(struct bind *bind, const char *path)
 		if (strcmp(table[i]->path, path) == 0)
 			return table[i];
 	struct object *object = xcalloc(1, sizeof *object);
-	object->path = xstrdup(path);
+	object->path = object->shown = xstrdup(path);
 	object->index = table_count;
 	table = xreallocarray(table, table_count + 1, sizeof *table);
 	table[table_count++] = object;

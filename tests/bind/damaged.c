@@ -13,7 +13,7 @@ static struct object *new_object(const char *path, size_t index, enum object_kin
 {
 	struct object *object = xcalloc(1, sizeof *object);
 
-	object->path = xstrdup(path);
+	object->path = object->shown = xstrdup(path);
 	object->index = index;
 	object->kind = kind;
 	object->align = 4096;

@@ -12,4 +12,4 @@ TESTS += \
 	tests/layout/stability.py \
 	tests/layout/unsafe.py \
 	tests/layout/words.py
-EXTRA_DIST += tests/layout/check.py tests/layout/graph.py
+EXTRA_DIST += tests/layout/check.py

@@ -91,7 +91,8 @@ static enum object_skip grow(struct rewriting *rewriting, struct object *object,
 static void rewrite(bool library, const char *out_path, uint64_t address, const struct stat *st,
 		    const struct elf_image *present, int fd)
 {
-	struct object object = { .path = (char *)(uintptr_t)present->path,
+	struct object object = { .shown = (char *)(uintptr_t)present->path,
+				 .path = (char *)(uintptr_t)present->path,
 				 .st = *st,
 				 .kind = library ? OBJECT_LIBRARY : OBJECT_EXEC,
 				 .has_slot = library,

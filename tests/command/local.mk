@@ -1,0 +1,3 @@
+# Tests of this area; one line each.
+TESTS += \
+	tests/command/paths.py
