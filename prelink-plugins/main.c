@@ -18,7 +18,6 @@
 #include "object.h"
 #include "options.h"
 #include "rewrite/back.h"
-#include "rewrite/program.h"
 #include "rewrite/rewrite.h"
 #include "rewrite/verify.h"
 #include "say/print.h"
@@ -70,6 +69,8 @@ static void collect_inputs(struct run *run)
 		const struct object *object = run->table.object[i];
 
 		add_directory(path, object->path);
+		if (object_is_program(object) && object_module(object))
+			path_list_add(path, object_module(object));
 		for (size_t j = 0; j < object->plugins.count; j++)
 			if (object->plugins.entry[j].path)
 				add_directory(path, object->plugins.entry[j].path);
@@ -80,7 +81,6 @@ static void collect_inputs(struct run *run)
 		path_list_add(path, run->conf.file[i]);
 	path_list_add(path, "/etc/ld.so.cache");
 	path_list_add(path, "/etc/ld.so.conf");
-	path_list_add(path, RUNTIME_MODULE);
 	path_list_sort(path);
 	cache_inputs_stamp(&run->inputs, &run->root);
 }
@@ -123,6 +123,22 @@ static void gather_cached(struct run *run, bool listed)
 	}
 }
 
+/* Whether what the programs' plans are for is as it was, or still not there. */
+static bool modules_are_current(const struct run *run)
+{
+	const char *last = NULL;
+
+	for (size_t i = 0; i < run->table.count; i++) {
+		const struct object *object = run->table.object[i];
+		const char *module = object_is_program(object) ? object_module(object) : NULL;
+
+		if (module && module != last && !cache_input_is_current(&run->old, &run->root, module))
+			return false;
+		last = module ? module : last;
+	}
+	return true;
+}
+
 static void prelink(struct run *run)
 {
 	const struct options *options = &run->options;
@@ -149,8 +165,7 @@ static void prelink(struct run *run)
 	liblist_place(&run->table);
 
 	/* Beyond this point no address changes; what has all it should have is passed over. */
-	cache_mark_unchanged(&run->old, &run->table, options,
-			     cache_input_is_current(&run->old, &run->root, RUNTIME_MODULE));
+	cache_mark_unchanged(&run->old, &run->table, options, modules_are_current(run));
 
 	/* What every relocation of a library resolves to. */
 	run->rewriting.bind = bind_libraries(&run->root, &run->table, options->jobs);
@@ -211,7 +226,7 @@ static int show_status(struct run *run)
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
 	cache_mark_left(&run->old, &run->table);
-	return status_print(&run->table, &run->root, RUNTIME_MODULE, run->options.all, run->options.json);
+	return status_print(&run->table, &run->root, run->options.all, run->options.json);
 }
 
 /* --report: what the cache says, and how each program starts. */
@@ -220,7 +235,7 @@ static void report(struct run *run)
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
 	cache_mark_left(&run->old, &run->table);
-	report_write(&run->old, &run->table, &run->root, RUNTIME_MODULE, run->options.report);
+	report_write(&run->old, &run->table, &run->root, run->options.report);
 }
 
 /* -r: one library to one address. */

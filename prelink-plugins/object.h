@@ -165,6 +165,13 @@ static inline bool object_is_program(const struct object *object)
 	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
 }
 
+/* Where OBJECT, a program, finds the run-time module, inside the root; NULL where there is none for its
+ * machine. */
+static inline const char *object_module(const struct object *object)
+{
+	return object->arch ? object->arch->module[object->big_endian] : NULL;
+}
+
 /* Who a pass is for, of the table: for object_table_select().  Those to be rewritten are wanted, and nothing
  * was found against it nor done to them yet. */
 bool object_is_listed(const struct object *object);

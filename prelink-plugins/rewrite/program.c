@@ -11,38 +11,38 @@ static const char no_module[] = "the run-time module is not installed";
 
 /* --- who is concerned --- */
 
-static bool has_module(const struct root *root)
+/* False, after a warning, where programs whose module is MODULE could not load it. */
+static bool has_module(const struct root *root, const char *module)
 {
 	struct stat st;
 
-	return root_stat(root, RUNTIME_MODULE, &st) == 0;
-}
-
-static void say_no_module(const struct root *root)
-{
-	char *outside = root_outside(root, RUNTIME_MODULE);
+	if (root_stat(root, module, &st) == 0)
+		return true;
+	char *outside = root_outside(root, module);
 
 	diag_warn(outside, "the run-time module is not there: programs go without a plan; install it there");
 	free(outside);
+	return false;
 }
 
 void program_sift(const struct rewriting *rewriting, struct object_list *list)
 {
+	const char *last = NULL; /* that was looked for */
 	size_t count = list->count;
+	bool there = false;
 
 	list->count = 0;
-	if (!count || rewriting->options->libs_only || rewriting->options->dry_run)
+	if (rewriting->options->libs_only || rewriting->options->dry_run)
 		return;
-	bool module = has_module(rewriting->root);
-
-	if (!module)
-		say_no_module(rewriting->root);
 	for (size_t i = 0; i < count; i++) {
 		struct object *program = list->member[i];
+		const char *module = object_module(program);
 
-		if (!module)
+		if (module && module != last)
+			there = has_module(rewriting->root, last = module);
+		if (module && !there)
 			program->no_plan = xstrdup(no_module);
-		if (module || liblist_helps(program))
+		if (!program->no_plan || liblist_helps(program))
 			list->member[list->count++] = program;
 	}
 }
@@ -103,7 +103,8 @@ enum object_skip program_attach(struct rewriting *rewriting, struct object *prog
 	else if (plan && !plan_pays(plan))
 		refusal.why = "the run-time module would cost more than it saves";
 	else if (plan)
-		skip = plan_attach(plan, RUNTIME_MODULE, image, undo, liblist_guest(list), &refusal.why);
+		skip = plan_attach(plan, object_module(program), image, undo, liblist_guest(list),
+				   &refusal.why);
 	*changed = !refusal.why;
 	if (refusal.why && list && undo->front == 0) { /* the image is as it was */
 		skip = liblist_attach(list, image, undo, &why_no_list);

@@ -6,11 +6,8 @@
 
 #include "rewrite/rewriting.h"
 
-/* Where programs find the run-time module, inside the root. */
-#define RUNTIME_MODULE PKGLIBDIR "/prelink-rtld.so"
-
-/* Leaves in LIST, programs that are to be rewritten, those that can be.  Where the run-time module is not
- * there, which is said once, the others get to know it by `no_plan`. */
+/* Leaves in LIST, programs that are to be rewritten, those that can be.  The others have no run-time module
+ * for their machine in the root, which is said once, and in `no_plan`. */
 void program_sift(const struct rewriting *rewriting, struct object_list *list);
 
 /* Makes both for PROGRAM, one that program_sift() left, and puts them into IMAGE, a copy of its original (see

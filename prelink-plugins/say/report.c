@@ -15,9 +15,9 @@ extern const char report_page[];
 static const char mark[] = "@DATA@";
 
 /* What the page says of one program's next start, set in ITEM. */
-static void add_status(json_t *item, struct placed_table *placed, struct object *program, const char *module)
+static void add_status(json_t *item, struct placed_table *placed, struct object *program)
 {
-	struct program_status status = program_status(placed, program, module);
+	struct program_status status = program_status(placed, program);
 	char *why = NULL;
 
 	if (status.why)
@@ -77,8 +77,7 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 }
 
 /* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
-static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root,
-		       const char *module)
+static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root)
 {
 	bool *seen = xcalloc(cache->object_count, sizeof *seen);
 	struct placed_table placed = { .root = root };
@@ -93,8 +92,7 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 		const struct cache_object *entry = cache_find(cache, object->path);
 
 		if (entry && object_is_program(object))
-			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, object,
-				   module);
+			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, object);
 	}
 	placed_release(&placed);
 
@@ -106,10 +104,10 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 }
 
 int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
-		 const char *module, const char *path)
+		 const char *path)
 {
 	const char *middle = strstr(report_page, mark);
-	char *data = page_data(cache, table, root, module), *inside;
+	char *data = page_data(cache, table, root), *inside;
 	struct root everywhere;
 	struct outfile out;
 	int result = -1;

@@ -21,9 +21,9 @@
 #include "say/status.h"
 
 /* Writes the page about CACHE, of the tree ROOT, to the file at PATH, a path outside of any root, in place
- * of what is there.  TABLE has the programs as they are now, scopes found (see status.h); MODULE is the path
- * of the run-time module inside the root.  0, or -1 after a message. */
+ * of what is there.  TABLE has the programs as they are now, scopes found (see status.h).  0, or -1 after a
+ * message. */
 int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
-		 const char *module, const char *path);
+		 const char *path);
 
 #endif

@@ -142,7 +142,7 @@ static void check_plugins(struct program_status *status, struct placed_table *pl
 	}
 }
 
-struct program_status program_status(struct placed_table *placed, struct object *program, const char *module)
+struct program_status program_status(struct placed_table *placed, struct object *program)
 {
 	struct program_status status = { .state = "no plan" };
 	struct placed *file = placed_open(placed, program);
@@ -158,7 +158,7 @@ struct program_status program_status(struct placed_table *placed, struct object 
 	} else if (!read_plan(file, &stored)) {
 		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" :
 						"its file holds none";
-	} else if (root_stat(placed->root, module, &st)) {
+	} else if (!object_module(program) || root_stat(placed->root, object_module(program), &st)) {
 		status.state = "slow";
 		status.why = "the run-time module is not installed";
 	} else {
@@ -202,7 +202,7 @@ void status_prepare(struct object_table *table)
 	}
 }
 
-int status_print(struct object_table *table, const struct root *root, const char *module, bool all, bool json)
+int status_print(struct object_table *table, const struct root *root, bool all, bool json)
 {
 	struct placed_table placed = { .root = root };
 	json_t *rows = json ? json_array() : NULL;
@@ -213,7 +213,7 @@ int status_print(struct object_table *table, const struct root *root, const char
 		struct object *object = table->object[i];
 		if (!object->listed || !object_is_program(object))
 			continue;
-		struct program_status status = program_status(&placed, object, module);
+		struct program_status status = program_status(&placed, object);
 		if (status.why && (!all || status.state[0] != 'n'))
 			result = 1;
 		if (rows)

@@ -22,14 +22,12 @@ struct program_status {
 void status_prepare(struct object_table *table);
 
 /* The status of PROGRAM, whose scopes, plugins included, have been found.  PLACED is shared by all programs
- * of a run; MODULE is the path of the run-time module inside the root. */
-struct program_status program_status(struct placed_table *placed, struct object *program, const char *module);
+ * of a run. */
+struct program_status program_status(struct placed_table *placed, struct object *program);
 
-/* Prints a line for each program of TABLE that is listed, or with JSON one array of objects.  MODULE is the
- * path of the run-time module inside ROOT.  Scopes, plugins included, have been found.  0 where every one of
+/* Prints a line for each program of TABLE that is listed, or with JSON one array of objects.  Scopes, plugins included, have been found.  0 where every one of
  * the programs takes the fast path with all its plugins, else 1; with ALL, those that were left without a
  * plan do not count. */
-int status_print(struct object_table *table, const struct root *root, const char *module, bool all,
-		 bool json);
+int status_print(struct object_table *table, const struct root *root, bool all, bool json);
 
 #endif
