@@ -4,6 +4,7 @@ TESTS += \
 	tests/packaging/debian.py \
 	tests/packaging/hostile_root.py \
 	tests/packaging/interpreters.py \
+	tests/packaging/interpreters_hostile.py \
 	tests/packaging/keep_fresh.py \
 	tests/packaging/manuals.py \
 	tests/packaging/rpm.py \
