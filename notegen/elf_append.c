@@ -18,7 +18,7 @@
 
 /* How the file ended before a section was added: lies right before the section header table that we
  * wrote, described by no header.  32 bytes, in the byte order of the file. */
-static const char record_magic[8] = "elfended";
+static const char record_magic[] = { 'e', 'l', 'f', 'e', 'n', 'd', 'e', 'd' };
 enum {
 	RECORD_MAGIC = 0,  /* 8 bytes */
 	RECORD_SIZE = 8,   /* u64: the file's size */

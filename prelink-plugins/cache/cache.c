@@ -596,8 +596,7 @@ static void *append(void *to, const struct growing *g, size_t size)
 /* Puts the tables together into the file's bytes. */
 static void assemble(struct cache *cache, const struct builder *b, const struct options *options)
 {
-	struct header h = { .magic = CACHE_MAGIC,
-			    .version = CACHE_VERSION,
+	struct header h = { .version = CACHE_VERSION,
 			    .order = CACHE_ORDER,
 			    .options = options_fingerprint(options),
 			    .object_count = (uint32_t)b->object.count,
@@ -606,6 +605,7 @@ static void assemble(struct cache *cache, const struct builder *b, const struct 
 			    .pool_count = (uint32_t)b->pool.count,
 			    .strings_size = (uint32_t)b->strings.count };
 
+	memcpy(h.magic, CACHE_MAGIC, sizeof h.magic);
 	h.size = sizeof h + b->object.count * sizeof(struct cache_object) +
 		 b->plugin.count * sizeof(struct cache_plugin) + b->input.count * sizeof(struct cache_input) +
 		 b->pool.count * sizeof(uint32_t) + b->strings.count;

@@ -8,7 +8,7 @@
 #include "diag.h"
 #include "elf_copy.h"
 
-static const char magic[8] = "PRELUNDO";
+static const char magic[] = { 'P', 'R', 'E', 'L', 'U', 'N', 'D', 'O' };
 
 /* Offsets in .prelink.undo, as in undo.h. */
 enum {
