@@ -17,6 +17,14 @@ ebuild_helpers_keep_fresh_prelink_maintain_SOURCES = \
 	ebuild-helpers/keep-fresh/state.c ebuild-helpers/keep-fresh/state.h
 ebuild_helpers_keep_fresh_prelink_maintain_LDADD = notegen/lib/libcommon.a
 
+# What `prelink -a' works on; one that is there already is its owner's.
+install-data-local:
+	test -e '$(DESTDIR)$(sysconfdir)/prelink.conf' || { $(MKDIR_P) '$(DESTDIR)$(sysconfdir)' && \
+	$(INSTALL_DATA) $(srcdir)/ebuild-helpers/keep-fresh/prelink.conf '$(DESTDIR)$(sysconfdir)/prelink.conf'; }
+uninstall-local:
+	! cmp -s $(srcdir)/ebuild-helpers/keep-fresh/prelink.conf '$(DESTDIR)$(sysconfdir)/prelink.conf' || \
+	rm -f '$(DESTDIR)$(sysconfdir)/prelink.conf'
+
 keepfreshdir = $(pkgdatadir)/keep-fresh
 dist_keepfresh_DATA = \
 	ebuild-helpers/keep-fresh/prelink.conf \
@@ -68,12 +76,14 @@ ebuild-helpers/rpm/macros.plugin-note: $(srcdir)/ebuild-helpers/rpm/macros.plugi
 CLEANFILES += $(substituted)
 
 EXTRA_DIST += $(substituted:=.in) \
+	ebuild-helpers/debian/README.Debian \
 	ebuild-helpers/debian/build \
 	ebuild-helpers/debian/changelog \
 	ebuild-helpers/debian/control \
 	ebuild-helpers/debian/copyright \
 	ebuild-helpers/debian/dh-plugin-note.install \
 	ebuild-helpers/debian/not-installed \
+	ebuild-helpers/debian/prelink-plugins.docs \
 	ebuild-helpers/debian/prelink-plugins.install \
 	ebuild-helpers/debian/prelink-plugins.postinst \
 	ebuild-helpers/debian/prelink-plugins.postrm \

@@ -5,10 +5,25 @@ prelink_plugins_prelink_LDADD = prelink-plugins/libprelink.a notegen/lib/libcomm
 	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(NETTLE_LIBS) $(ZLIB_LIBS)
 
 dist_man_MANS += prelink-plugins/prelink.8 prelink-plugins/prelink.conf.5
-bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = prelink-plugins/completion/zsh/_prelink prelink-plugins/completion/zsh/_notegen
-dist_bashcompletion_DATA = prelink-plugins/completion/bash/prelink prelink-plugins/completion/bash/notegen
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = prelink-plugins/completion/bash/notegen
+if BASH_COMPLETION_TAKEN
+ownbashcompletiondir = $(pkgdatadir)/bash-completion
+bashloaderdir = $(sysconfdir)/bash_completion.d
+nodist_bashloader_DATA = prelink-plugins/completion/bash/prelink-plugins
+else
+ownbashcompletiondir = $(bashcompletiondir)
+endif
+dist_ownbashcompletion_DATA = prelink-plugins/completion/bash/prelink
+
+# Where bash-completion has one for the classic prelink: loaded when it is wanted, as those are.
+prelink-plugins/completion/bash/prelink-plugins: $(srcdir)/prelink-plugins/completion/bash/prelink-plugins.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	sed 's|@pkgdatadir[@]|$(pkgdatadir)|g' $(srcdir)/prelink-plugins/completion/bash/prelink-plugins.in >$@.new && mv $@.new $@
+CLEANFILES += prelink-plugins/completion/bash/prelink-plugins
+EXTRA_DIST += prelink-plugins/completion/bash/prelink-plugins.in
 
 noinst_LIBRARIES += prelink-plugins/libprelink.a
 prelink_plugins_libprelink_a_SOURCES = \

@@ -84,8 +84,8 @@ def check_addon():
 
 
 def install(machine, version):
-    """Installs this project's packages of VERSION from /files."""
-    machine.run("apt-get install -y -qq --no-install-recommends "
+    """Installs this project's packages of VERSION from /files; what that says."""
+    return machine.run("apt-get install -y -qq --no-install-recommends "
                 f"/files/prelink-plugins_{version}_*.deb /files/dh-plugin-note_{version}_all.deb")
 
 
@@ -97,9 +97,11 @@ def check_lifecycle():
         if name.endswith(".deb") and "dbgsym" not in name:
             shutil.copy(os.path.join(packages, name), machine.files)
     apt_sources(machine, source=True)
-    machine.run("apt-get install -y -qq --no-install-recommends debsums cron python3-minimal libxml2")
+    machine.run("apt-get install -y -qq --no-install-recommends debsums cron python3-minimal libxml2 bash-completion zsh")
     before = machine.sums("/usr")
-    install(machine, "0.1")
+    said = install(machine, "0.1")
+    expect("Nothing is prelinked yet" in said, f"nobody says that it is off: {said[-800:]}")
+    check_installed(machine)
     maintain = "/usr/libexec/prelink-plugins/prelink-maintain"
     machine.run(f"{maintain} --mark-pending; test ! -e /var/lib/prelink/pending")  # off until somebody says yes
 
@@ -141,6 +143,27 @@ def check_lifecycle():
     print(f"removed: all of {len([path for path in before if path in last])} files are what they were")
     machine.run("debsums -s; bc --version >/dev/null")
     machine.run("apt-get purge -y -qq prelink-plugins; test ! -e /var/lib/prelink -a ! -e /etc/prelink.cache")
+
+
+def check_installed(machine):
+    """Beside what else has files of our names: nothing is in conflict, and shells find our completions."""
+    said = machine.run("dpkg --audit; "
+                       "for f in $(dpkg -L prelink-plugins dh-plugin-note | sort | uniq); do "
+                       '[ -d "$f" ] || [ "$(dpkg -S "$f" | grep -c :)" = 1 ] || echo "$f"; done')
+    expect_equal(said.strip(), "", "files that two packages have")
+    said = machine.run("bash -c '. /usr/share/bash-completion/bash_completion; complete -p prelink; _prelink_plugins; echo $?; "
+                       "complete -p prelink; _completion_loader notegen; complete -p notegen'").split("\n")
+    expect_equal(said[1:4], ["124", "complete -F _prelink prelink", "complete -F _notegen notegen"], "bash's completions")
+    said = machine.run("zsh -c 'autoload -U compinit; compinit -u; whence -v $_comps[prelink]; "
+                       "autoload +X _prelink && functions _prelink | grep -c with-plugins'")
+    expect(int(said.split()[-1]) > 0, f"zsh's completion of prelink: {said}")
+    said = machine.run("cat /usr/share/doc/prelink-plugins/README.Debian; zcat -f /usr/share/doc/prelink-plugins/README*")
+    expect("randomisation" in said and "PRELINKING=yes" in said, "the package explains nothing")
+    machine.run("apt-get install -y -qq --no-install-recommends lintian")
+    said = machine.run("lintian --fail-on error --allow-root /files/prelink-plugins_0.1_*.deb /files/dh-plugin-note_0.1_*.deb",
+                       status=None)
+    print(f"lintian: {said}")
+    expect(not re.search(r"^E:", said, re.M), f"lintian has errors: {said}")
 
 
 def check_rebuild(machine):

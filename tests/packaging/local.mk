@@ -10,6 +10,7 @@ TESTS += \
 	tests/packaging/rpm.py \
 	tests/packaging/packagers.py \
 	tests/packaging/settings.py \
+	tests/packaging/unit.py \
 	tests/packaging/upgrade.py \
 	tests/packaging/walk.py
 EXTRA_DIST += tests/packaging/machine.py tests/packaging/maintained.py

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""RPM, with Debian's rpm and rpmbuild: a package built with the build root policy has its notes, after stripping, and a
-failure stops the build; then this project's own spec is built, installed in a root with a database of its own, its
+"""RPM, with Debian's rpm and rpmbuild: a package built with the build root policy, which rpm reads where the spec installs
+it, in its turn, has its notes, after stripping, and a failure stops the build; then this project's own spec is built, installed in a root with a database of its own, its
 file trigger prelinks what a transaction installs, contents verify by the recipe of prelink-maintain(8), and erasing
 the package brings every file back."""
+import fnmatch
 import os
 import re
 import shutil
@@ -39,6 +40,16 @@ install -D -m 644 {top}/demo.yaml %{{buildroot}}{share}/manifests/demo.yaml
 """
 
 
+def macros_with(path):
+    """rpm's list of macro files, with PATH in the turn that the file has where the spec installs it."""
+    spec = open(HELPERS + "/rpm/prelink-plugins.spec").read()
+    place = run(["rpm", "--eval", re.search(r"rpm/macros\.plugin-note %\{buildroot\}(\S+)", spec)[1]]).stdout.strip()
+    patterns = re.search(r"Macro path: (.*)", run(["rpm", "--showrc"]).stdout)[1].split(":")
+    turn = next((i for i, pattern in enumerate(patterns) if fnmatch.fnmatch(place, pattern)), None)
+    expect(turn is not None, f"rpm does not read {place}, but {patterns}")
+    return ":".join(patterns[:turn + 1] + [path] + patterns[turn + 1:])
+
+
 class Builder:
     """rpmbuild with the macros and the policy as they are installed, and a program with a plugin."""
 
@@ -63,7 +74,7 @@ class Builder:
     def build(self, spec, *options, status=0):
         """Builds SPEC; the packages made."""
         output = scratch("rpms-")
-        done = run(["rpmbuild", "-bb", "--quiet", "--load", self.top + "/macros.plugin-note", *options,
+        done = run(["rpmbuild", "-bb", "--quiet", "--macros", macros_with(self.top + "/macros.plugin-note"), *options,
                     "--define", f"_topdir {self.top}/topdir", "--define", f"_rpmdir {output}",
                     "--define", f"_sourcedir {self.top}", "--define", "_build_id_links none", spec], status=status,
                    env={**os.environ, "PATH": self.bin + ":" + os.environ["PATH"], "HOME": self.top})
