@@ -63,12 +63,15 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/cost.c prelink-plugins/plan/cost.h \
 	prelink-plugins/plan/decide.c prelink-plugins/plan/decide.h \
 	prelink-plugins/plan/draft.c prelink-plugins/plan/draft.h \
-	prelink-plugins/plan/encode.c \
+	prelink-plugins/plan/encode.c prelink-plugins/plan/encode.h \
 	prelink-plugins/plan/liblist.c prelink-plugins/plan/liblist.h \
 	prelink-plugins/plan/placed.c prelink-plugins/plan/placed.h \
 	prelink-plugins/plan/plan.c prelink-plugins/plan/plan.h \
 	prelink-plugins/plan/planner.c prelink-plugins/plan/planner.h \
+	prelink-plugins/plan/record.c prelink-plugins/plan/record.h \
 	prelink-plugins/plan/shadowed.c prelink-plugins/plan/shadowed.h \
+	prelink-plugins/plan/stored.c prelink-plugins/plan/stored.h \
+	prelink-plugins/rewrite/attach_plan.c prelink-plugins/rewrite/attach_plan.h \
 	prelink-plugins/rewrite/back.c prelink-plugins/rewrite/back.h \
 	prelink-plugins/rewrite/exec_room.c prelink-plugins/rewrite/exec_room.h \
 	prelink-plugins/rewrite/image.c prelink-plugins/rewrite/image.h \
@@ -81,6 +84,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/rewrite/rewriting.h \
 	prelink-plugins/cache/cache.c prelink-plugins/cache/cache.h \
 	prelink-plugins/say/bindings.c prelink-plugins/say/bindings.h \
+	prelink-plugins/say/plan.c prelink-plugins/say/plan.h \
 	prelink-plugins/say/print.c prelink-plugins/say/print.h \
 	prelink-plugins/say/report.c prelink-plugins/say/report.h \
 	prelink-plugins/say/status.c prelink-plugins/say/status.h

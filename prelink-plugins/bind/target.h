@@ -19,6 +19,9 @@ struct target {
 	enum target_kind kind;
 	GElf_Addr value;
 	const struct object *base;
+	const struct object
+		*of; /* whose address `value` is: `base`, or one that will be where it is known.  NULL
+				    where it is a plain number */
 };
 
 /* What BINDING, of BY, writes once every object with a slot is there. */

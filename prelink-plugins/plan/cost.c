@@ -161,12 +161,12 @@ void cost_add(struct plan *plan, const struct draft *draft, const struct decisio
 	*(list->startup ? &estimate->saved : &estimate->plugins_saved) +=
 		(int64_t)(relative * NS_RELATIVE + looked_up * NS_LOOKUP + pages * NS_PAGE);
 	if (list->startup)
-		estimate->cost += (int64_t)((draft->value.count + draft->fixup.count) * NS_VALUE);
+		estimate->cost += (int64_t)(draft->word.count * NS_VALUE);
 	estimate->relative += relative;
 	estimate->lookups += looked_up;
 	estimate->pages += pages;
-	estimate->values += draft->value.count;
-	estimate->fixups += draft->fixup.count;
+	estimate->values += draft->word.count - draft->fixups;
+	estimate->fixups += draft->fixups;
 	estimate->residual += draft->residual.count;
 }
 

@@ -124,7 +124,7 @@ static void take_target(struct decision *decision, const struct bind_object *by,
 	struct target target = binding_target(by, binding);
 
 	decision->value = target.value;
-	decision->base = target.base;
+	decision->base = target.of;
 	switch (target.kind) {
 	case TARGET_VALUE: decision->kind = DECISION_VALUE; break;
 	case TARGET_RELATIVE: decision->kind = DECISION_FIXUP; break;

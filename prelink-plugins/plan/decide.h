@@ -44,13 +44,11 @@ struct universe {
 enum decision_kind {
 	DECISION_DONE,  /* the word in the file is right already (bind_fill() put it there) */
 	DECISION_VALUE, /* the word at `address` becomes `value` */
-	DECISION_FIXUP, /* it becomes `value` + the load bias of `base`, which has no slot */
-	DECISION_IFUNC, /* it becomes what the resolver at `value` (+ the load bias of `base`, unless that
-			      is NULL) returns: R_*_IRELATIVE */
+	DECISION_FIXUP, /* the same, where the load bias of `base` is only known in the process */
+	DECISION_IFUNC, /* it becomes what the resolver at `value` returns: R_*_IRELATIVE */
 	DECISION_LAZY,  /* a lazy JUMP_SLOT: stays at its stub.  What a lookup now would give is in `then`,
 			      `value` and `base`, as one of the kinds above, for who wants to write it */
-	DECISION_UNSEEN, /* `value` (+ the load bias of `base`) would be right, and what is in the file will do:
-			      nobody looks (shadowed.h) */
+	DECISION_UNSEEN, /* `value` would be right, and what is in the file will do: nobody looks (shadowed.h) */
 	DECISION_RESIDUAL, /* ld.so has to process it */
 };
 
@@ -74,7 +72,9 @@ enum decision_reason {
 struct decision {
 	GElf_Addr address; /* r_offset */
 	GElf_Addr value;
-	const struct object *base; /* FIXUP, and IFUNC of an object without slot; else NULL */
+	const struct object
+		*base; /* whose address `value` is: its load bias has yet to be added, which is 0 for
+				      what has a slot or is ET_EXEC.  NULL where it is a plain number */
 	const struct object
 		*static_tls; /* whose thread variables it needs at a fixed offset; NULL, or not known */
 	int64_t addend;      /* r_addend, r_info: as in the object's own relocation */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "bind/target.h"
 #include "diag.h"
 #include "plan/plan.h"
 
@@ -23,8 +24,7 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		struct draft *draft = &plan->draft[i];
 		free(draft->closure.item);
-		free(draft->value.item);
-		free(draft->fixup.item);
+		free(draft->word.item);
 		free(draft->residual.item);
 		free(draft->ungrown.item);
 		free(draft->guessed.item);
@@ -55,5 +55,5 @@ void plan_add_object(struct plan *plan, struct object *object)
 		return;
 	plan->index[object->index] = (uint32_t)plan->count;
 	plan->draft = xreallocarray(plan->draft, plan->count + 1, sizeof *plan->draft);
-	plan->draft[plan->count++] = (struct draft){ .object = object };
+	plan->draft[plan->count++] = (struct draft){ .object = object, .fixed = bind_placed(object) };
 }

@@ -1,216 +1,211 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A plan in the form of rtld/plan_format.h, into the program's file and out of it; see plan.h. */
-#include "plan/plan.h"
+/* Writing a plan; see encode.h.  The header, the objects, then each object's tables, and at last the names and
+ * the resolvers. */
+#include "plan/encode.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#include "diag.h"
 #include "plan/draft.h"
-
-/* Encoding: the header, the objects, and then each object's tables and the names. */
 
 static uint64_t padded(uint64_t size)
 {
 	return (size + 7) & ~7ull;
 }
 
+/* A place at OUT, of SIZE bytes, for records of PLAN. */
+static struct record_io place(const struct plan *plan, void *out, uint64_t size)
+{
+	const struct object *program = plan->draft[PLAN_PROGRAM].object;
+	const struct elf_image form = { .is64 = program->is64, .big_endian = program->big_endian };
+	struct record_io io = record_io(&form, program->arch->rela, out, size);
+
+	io.write = true;
+	return io;
+}
+
+static uint64_t table_size(const struct record_io *io, enum record_kind kind, size_t count)
+{
+	return padded(count * record_size(io, kind));
+}
+
 uint64_t plan_size(const struct plan *plan)
 {
-	uint64_t size = padded(sizeof(struct plan_header)) + plan->count * sizeof(struct plan_object);
+	const struct record_io io = place(plan, NULL, 0);
+	uint64_t size = padded(record_size(&io, RECORD_HEADER)) + table_size(&io, RECORD_OBJECT, plan->count);
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct draft *draft = &plan->draft[i];
-		size += padded(draft->closure.count * sizeof(uint32_t)) +
-			draft->value.count * sizeof(struct plan_value) +
-			draft->fixup.count * sizeof(struct plan_fixup) +
-			(draft->residual.count + draft->ungrown.count) * sizeof(Elf64_Rela) +
-			(draft->guessed.count + draft->ifunc.count) * sizeof(struct plan_ifunc);
+
+		size += table_size(&io, RECORD_INDEX, draft->closure.count) +
+			table_size(&io, RECORD_VALUE, draft->word.count - draft->fixups) +
+			table_size(&io, RECORD_FIXUP, draft->fixups) +
+			table_size(&io, RECORD_RESIDUAL, draft->residual.count + draft->ungrown.count) +
+			table_size(&io, RECORD_IFUNC, draft->guessed.count + draft->ifunc.count);
 	}
-	return size + padded(plan->name.count * sizeof(uint32_t)) +
-	       plan->resolver.count * sizeof(struct plan_resolver);
+	return size + table_size(&io, RECORD_INDEX, plan->name.count) +
+	       table_size(&io, RECORD_RESOLVER, plan->resolver.count);
 }
 
-/* Where the next table goes. */
+/* One object on its way. */
 struct output {
-	unsigned char *start;
-	uint64_t used;
+	const struct plan *plan;
+	const struct draft *draft;
+	uint64_t front; /* by which its addresses move: of the program alone */
+	uint64_t program_front;
+	struct record_io io;
 };
 
-static struct plan_table put_table(struct output *output, const struct records *records, size_t size)
+static struct plan_table begin_table(const struct output *output, size_t count)
 {
-	struct plan_table table = { (uint32_t)output->used, (uint32_t)records->count };
+	return (struct plan_table){ (uint32_t)output->io.at, (uint32_t)count };
+}
 
-	if (records->count)
-		memcpy(output->start + output->used, records->item, records->count * size);
-	output->used += padded(records->count * size);
+static void end_table(struct output *output)
+{
+	output->io.at = padded(output->io.at);
+}
+
+static struct plan_table put_numbers(struct output *output, const struct records *records)
+{
+	struct plan_table table = begin_table(output, records->count);
+	uint32_t *number = records->item;
+
+	for (size_t i = 0; i < records->count; i++)
+		record_next(&output->io, RECORD_INDEX, &number[i]);
+	end_table(output);
 	return table;
 }
 
-/* One table of FIRST and, right behind it, THEN; their records are of a size that needs no padding. */
-static struct plan_table put_tables(struct output *output, const struct records *first,
-				    const struct records *then, size_t size)
+/* The words of the draft that KIND is for: values, of nobody or of an object at a known address, and fixups. */
+static struct plan_table put_words(struct output *output, enum record_kind kind)
 {
-	struct plan_table table = put_table(output, first, size);
+	const struct draft *draft = output->draft;
+	const struct planned_word *word = draft->word.item;
+	bool fixup = kind == RECORD_FIXUP;
+	struct plan_table table = begin_table(output,
+					      fixup ? draft->fixups : draft->word.count - draft->fixups);
 
-	put_table(output, then, size);
-	table.count += (uint32_t)then->count;
+	for (size_t i = 0; i < draft->word.count; i++) {
+		struct planned_word record = word[i];
+
+		if (draft_is_fixup(output->plan, &record) != fixup)
+			continue;
+		record.address += output->front;
+		if (record.base == PLAN_PROGRAM)
+			record.value += output->program_front;
+		record_next(&output->io, kind, &record);
+	}
+	end_table(output);
 	return table;
 }
 
-/* Moves the addresses of the program that OBJECT's tables, just put, name. */
-static void move_program(const struct output *output, const struct plan_object *object, bool program,
-			 uint32_t irelative, uint64_t front)
+static void put_some_residual(struct output *output, const struct records *records)
 {
-	struct plan_value *value = (struct plan_value *)(output->start + object->value.offset);
-	struct plan_fixup *fixup = (struct plan_fixup *)(output->start + object->fixup.offset);
-	Elf64_Rela *residual = (Elf64_Rela *)(output->start + object->residual.offset);
-	struct plan_ifunc *ifunc = (struct plan_ifunc *)(output->start + object->ifunc.offset);
+	const GElf_Rela *residual = records->item;
+	uint32_t irelative = output->draft->object->arch->r_irelative;
 
-	for (uint32_t i = 0; i < object->fixup.count; i++) {
-		if (fixup[i].object == PLAN_PROGRAM)
-			fixup[i].offset += front;
-		if (program)
-			fixup[i].address += front;
+	for (size_t i = 0; i < records->count; i++) {
+		GElf_Rela record = residual[i];
+
+		record.r_offset += output->front;
+		if (GELF_R_TYPE(record.r_info) == irelative)
+			record.r_addend += (int64_t)output->front;
+		record_next(&output->io, RECORD_RESIDUAL, &record);
 	}
-	for (uint32_t i = 0; program && i < object->value.count; i++)
-		value[i].address += front;
-	for (uint32_t i = 0; program && i < object->ifunc.count; i++)
-		ifunc[i].address += front;
-	for (uint32_t i = 0; program && i < object->residual.count; i++) {
-		residual[i].r_offset += front;
-		if (ELF64_R_TYPE(residual[i].r_info) == irelative)
-			residual[i].r_addend += front;
+}
+
+static struct plan_table put_residual(struct output *output)
+{
+	const struct draft *draft = output->draft;
+	struct plan_table table = begin_table(output, draft->residual.count + draft->ungrown.count);
+
+	put_some_residual(output, &draft->residual);
+	put_some_residual(output, &draft->ungrown);
+	end_table(output);
+	return table;
+}
+
+static void put_some_ifuncs(struct output *output, const struct records *records)
+{
+	const struct planned_ifunc *ifunc = records->item;
+
+	for (size_t i = 0; i < records->count; i++) {
+		struct planned_ifunc record = ifunc[i];
+
+		record.address += output->front;
+		record_next(&output->io, RECORD_IFUNC, &record);
 	}
+}
+
+static struct plan_table put_ifuncs(struct output *output)
+{
+	const struct draft *draft = output->draft;
+	struct plan_table table = begin_table(output, draft->guessed.count + draft->ifunc.count);
+
+	put_some_ifuncs(output, &draft->guessed);
+	put_some_ifuncs(output, &draft->ifunc);
+	end_table(output);
+	return table;
+}
+
+static struct plan_table put_resolvers(struct output *output)
+{
+	const struct records *records = &output->plan->resolver;
+	struct plan_table table = begin_table(output, records->count);
+	struct planned_resolver *resolver = records->item;
+
+	for (size_t i = 0; i < records->count; i++)
+		record_next(&output->io, RECORD_RESOLVER, &resolver[i]);
+	end_table(output);
+	return table;
+}
+
+/* Puts the tables of output->draft. */
+static struct planned put_object(struct output *output)
+{
+	const struct draft *draft = output->draft;
+	struct planned planned = { .way = (uint16_t)draft->way,
+				   .flags = (uint16_t)draft->flags,
+				   .guessed = (uint32_t)draft->guessed.count,
+				   .certain = (uint32_t)draft->residual.count };
+
+	if (draft != &output->plan->draft[PLAN_PROGRAM]) {
+		planned.dynamic = draft->placed->dynamic.address;
+		planned.identity[0] = draft->placed->identity[0];
+		planned.identity[1] = draft->placed->identity[1];
+		planned.note = draft->placed->slot ? 0 : draft->placed->note;
+	}
+	planned.closure = put_numbers(output, &draft->closure);
+	planned.value = put_words(output, RECORD_VALUE);
+	planned.fixup = put_words(output, RECORD_FIXUP);
+	planned.residual = put_residual(output);
+	planned.ifunc = put_ifuncs(output);
+	return planned;
 }
 
 void plan_encode(const struct plan *plan, uint64_t front, void *out)
 {
-	struct output output = { out, padded(sizeof(struct plan_header)) };
-	struct plan_object *object = (struct plan_object *)(output.start + output.used);
+	uint64_t size = plan_size(plan);
+	struct record_io heads = place(plan, out, size);
+	struct output output = { .plan = plan, .program_front = front, .io = heads };
 	struct plan_header header = { .magic = PLAN_MAGIC,
-				      .size = (uint32_t)plan_size(plan),
-				      .object = { (uint32_t)output.used, (uint32_t)plan->count },
+				      .size = (uint32_t)size,
 				      .startup = (uint32_t)plan->startup,
 				      .unplaced = (uint32_t)plan->unplaced,
 				      .scope = plan->scope };
 
-	memset(out, 0, plan_size(plan));
-	output.used += plan->count * sizeof *object;
+	memset(out, 0, size);
+	heads.at = output.io.at = padded(record_size(&heads, RECORD_HEADER));
+	header.object = begin_table(&output, plan->count);
+	output.io.at += table_size(&heads, RECORD_OBJECT, plan->count);
 	for (size_t i = 0; i < plan->count; i++) {
-		const struct draft *draft = &plan->draft[i];
-		object[i] = (struct plan_object){
-			.dynamic = i == PLAN_PROGRAM ? 0 : draft->placed->dynamic.address,
-			.way = draft->way,
-			.flags = draft->flags,
-			.closure = put_table(&output, &draft->closure, sizeof(uint32_t)),
-			.value = put_table(&output, &draft->value, sizeof(struct plan_value)),
-			.fixup = put_table(&output, &draft->fixup, sizeof(struct plan_fixup)),
-			.residual = put_tables(&output, &draft->residual, &draft->ungrown,
-					       sizeof(Elf64_Rela)),
-			.certain = (uint32_t)draft->residual.count,
-			.ifunc = put_tables(&output, &draft->guessed, &draft->ifunc,
-					    sizeof(struct plan_ifunc)),
-			.guessed = (uint32_t)draft->guessed.count,
-		};
-		if (i != PLAN_PROGRAM) {
-			memcpy(object[i].identity, draft->placed->identity, sizeof object[i].identity);
-			object[i].note = draft->placed->slot ? 0 : draft->placed->note;
-		}
-		move_program(&output, &object[i], i == PLAN_PROGRAM, draft->object->arch->r_irelative, front);
+		output.draft = &plan->draft[i];
+		output.front = i == PLAN_PROGRAM ? front : 0;
+		struct planned planned = put_object(&output);
+		record_next(&heads, RECORD_OBJECT, &planned);
 	}
-	header.name = put_table(&output, &plan->name, sizeof(uint32_t));
-	header.resolver = put_table(&output, &plan->resolver, sizeof(struct plan_resolver));
-	memcpy(out, &header, sizeof header);
-}
-
-/* Makes the room that SIZE bytes of plan, the name MODULE and GUEST take. */
-static enum object_skip make_room(struct exec_room *room, struct elf_image *image, struct undo *undo,
-				  uint64_t size, uint64_t tls_align, const char *module,
-				  const struct exec_guest *guest, const char **why)
-{
-	struct exec_want want = {
-		.bytes = size + 8, .strings = strlen(module) + 1, .tags = 2, .tls_align = tls_align
-	};
-
-	if (guest) {
-		want.bytes += guest->want.bytes;
-		want.strings += guest->want.strings;
-		want.tags += guest->want.tags;
-	}
-	enum object_skip skip = exec_room_make(room, image, undo, &want, why);
-
-	if (!skip && !room->tls_raised)
-		*why = room->tls_why;
-	return skip;
-}
-
-static enum object_skip fill_room(struct exec_room *room, const void *bytes, uint64_t size,
-				  const char *module, const struct exec_guest *guest, const char **why)
-{
-	GElf_Addr address = exec_room_section(room, PLAN_SECTION, SHT_PROGBITS, 8, bytes, size);
-	uint64_t name = exec_room_string(room, module);
-
-	if (address && name && exec_room_tag(room, DT_AUDIT, name) == 0 &&
-	    exec_room_tag(room, DT_PRELINK_PLAN, address) == 0 &&
-	    (!guest || guest->fill(guest->context, room) == 0) && exec_room_end(room) == 0)
-		return SKIP_NOT;
-	*why = "there is not enough room for the plan";
-	return SKIP_MALFORMED;
-}
-
-enum object_skip plan_attach(const struct plan *plan, const char *module, struct elf_image *image,
-			     struct undo *undo, const struct exec_guest *guest, const char **why)
-{
-	uint64_t size = plan_size(plan);
-	struct exec_room room;
-
-	uint64_t tls_align = static_tls_align(static_tls_find(image), &plan->static_tls);
-
-	*why = tls_align ? NULL :
-			   "its libraries need more static thread-local storage than an audit module leaves";
-	if (*why)
-		return SKIP_NOT;
-	enum object_skip skip = make_room(&room, image, undo, size, tls_align, module, guest, why);
-	if (skip || *why)
-		return skip;
-	void *bytes = xmalloc(size);
-	plan_encode(plan, room.shift, bytes);
-	skip = fill_room(&room, bytes, size, module, guest, why);
-	free(bytes);
-	return skip;
-}
-
-/* The string of the dynamic section's entry TAG; NULL where there is none. */
-static const char *dynamic_name(const struct placed *placed, int64_t tag)
-{
-	for (size_t i = 0; i < placed->dynamic.count; i++) {
-		GElf_Dyn entry;
-		dynamic_entry(&placed->dynamic, &placed->image, i, &entry);
-		if (entry.d_tag == tag)
-			return dynamic_string(&placed->dynamic, &placed->image, entry.d_un.d_val);
-	}
-	return NULL;
-}
-
-enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
-			     struct undo *undo, const struct exec_guest *guest, const char **why)
-{
-	struct exec_room room;
-
-	*why = "it carries no plan";
-	const struct placed *present = plan_look_at(planner, program);
-	size_t section = present ? elf_image_find_section(&present->image, PLAN_SECTION) : 0;
-	const char *module = section ? dynamic_name(present, DT_AUDIT) : NULL;
-	if (!module)
-		return SKIP_NOT;
-	*why = NULL;
-	const GElf_Shdr *shdr = &present->image.shdr[section];
-	const GElf_Phdr *tls = elf_image_find_phdr(&present->image, PT_TLS);
-	if (shdr->sh_type == SHT_NOBITS || !tls || !static_tls_sound(tls))
-		return SKIP_MALFORMED;
-	enum object_skip skip = make_room(&room, image, undo, shdr->sh_size, tls->p_align, module, guest,
-					  why);
-	if (skip || *why)
-		return skip;
-	return fill_room(&room, present->image.data + shdr->sh_offset, shdr->sh_size, module, guest, why);
+	header.name = put_numbers(&output, &plan->name);
+	header.resolver = put_resolvers(&output);
+	heads.at = 0;
+	record_next(&heads, RECORD_HEADER, &header);
 }

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 #include "bind/ifunc.h"
+#include "bind/target.h"
 #include "diag.h"
 #include "plan/cost.h"
 #include "plan/draft.h"
+#include "rewrite/undo.h"
 
 static int by_address(const void *a, const void *b)
 {
@@ -106,9 +108,9 @@ static void sort_plugins(struct plan *plan)
 /* RELATIVE records of DT_RELA. */
 static size_t count_relative(const struct bind_object *by)
 {
-	size_t count = 0;
+	size_t step = elf_rela_size(&by->image), count = 0;
 
-	for (uint64_t at = 0; at + sizeof(Elf64_Rela) <= by->dynamic.rela.size; at += sizeof(Elf64_Rela)) {
+	for (uint64_t at = 0; at + step <= by->dynamic.rela.size; at += step) {
 		GElf_Rela reloc;
 		elf_get_rel(&by->image, by->dynamic.rela.offset + at, true, &reloc);
 		count += GELF_R_TYPE(reloc.r_info) == by->object->arch->r_relative;
@@ -140,22 +142,20 @@ static void classify(struct plan *plan, struct draft *draft, const struct decisi
 		draft->flags |= PLAN_UNPLACED;
 }
 
-static void add_value(struct draft *draft, GElf_Addr address, GElf_Addr value)
+static void add_word(const struct plan *plan, struct draft *draft, GElf_Addr address,
+		     const struct decision *decision, uint32_t base)
 {
-	*(struct plan_value *)records_add(&draft->value,
-					  sizeof(struct plan_value)) = (struct plan_value){ address, value };
-}
+	int64_t moved = base == NO_INDEX ? 0 : plan->draft[base].moved;
+	struct planned_word word = { address, decision->value + (uint64_t)moved, base };
 
-static void add_fixup(struct draft *draft, GElf_Addr address, GElf_Addr offset, uint32_t object)
-{
-	*(struct plan_fixup *)records_add(&draft->fixup, sizeof(struct plan_fixup)) =
-		(struct plan_fixup){ address, offset, object, 0 };
+	*(struct planned_word *)records_add(&draft->word, sizeof word) = word;
+	draft->fixups += draft_is_fixup(plan, &word);
 }
 
 static void add_residual(struct records *residual, GElf_Addr address, uint64_t info, int64_t addend)
 {
-	*(Elf64_Rela *)records_add(residual, sizeof(Elf64_Rela)) =
-		(Elf64_Rela){ .r_offset = address, .r_info = info, .r_addend = addend };
+	*(GElf_Rela *)records_add(residual, sizeof(GElf_Rela)) =
+		(GElf_Rela){ .r_offset = address, .r_info = info, .r_addend = addend };
 }
 
 /* The relocation as it is in the object. */
@@ -168,7 +168,7 @@ static void add_own(struct records *residual, GElf_Addr address, const struct de
 /* Index in plan->resolver of the C library's resolver at ADDRESS (in the process), or NO_INDEX. */
 static uint32_t find_resolver(struct plan *plan, GElf_Addr address)
 {
-	const struct plan_resolver *known = plan->resolver.item;
+	const struct planned_resolver *known = plan->resolver.item;
 	GElf_Addr guess, base;
 
 	for (size_t i = 0; i < plan->resolver.count; i++)
@@ -180,21 +180,24 @@ static uint32_t find_resolver(struct plan *plan, GElf_Addr address)
 	guess = ifunc_guess(plan->libc->by, address - plan->libc->placed->start + base);
 	if (!guess)
 		return NO_INDEX;
-	*(struct plan_resolver *)records_add(&plan->resolver, sizeof(struct plan_resolver)) =
-		(struct plan_resolver){ address, guess - base + plan->libc->placed->start };
+	*(struct planned_resolver *)records_add(&plan->resolver, sizeof(struct planned_resolver)) =
+		(struct planned_resolver){ address, guess - base + plan->libc->placed->start };
 	return (uint32_t)plan->resolver.count - 1;
 }
 
 static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address, uint32_t resolver)
 {
-	const struct plan_resolver *known = (const struct plan_resolver *)plan->resolver.item + resolver;
+	const struct planned_resolver *known = (const struct planned_resolver *)plan->resolver.item +
+					       resolver;
+	const struct elf_image *image = &draft->placed->image;
 	uint64_t offset;
-	bool guessed = draft->placed->slot && elf_image_offset(&draft->placed->image, address, 8, &offset) &&
-		       elf_get64(&draft->placed->image, offset) == known->guess;
+	bool guessed = draft->placed->slot &&
+		       elf_image_offset(image, address, elf_word_size(image), &offset) &&
+		       elf_get_word(image, offset) == known->guess;
 
-	*(struct plan_ifunc *)records_add(guessed ? &draft->guessed : &draft->ifunc,
-					  sizeof(struct plan_ifunc)) = (struct plan_ifunc){ address, resolver,
-											    0 };
+	*(struct planned_ifunc *)records_add(guessed ? &draft->guessed : &draft->ifunc,
+					     sizeof(struct planned_ifunc)) =
+		(struct planned_ifunc){ address, resolver };
 }
 
 /* What a resolver chooses goes to ADDRESS.  If it is not one that the module asks, ld.so calls it, but need
@@ -203,17 +206,19 @@ static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address,
 static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr address,
 			 const struct decision *decision)
 {
+	const struct arch *arch = draft->object->arch;
 	bool unbiased = draft->placed->slot || draft->object->kind == OBJECT_EXEC;
-	bool own = decision->base == draft->object;
-	uint32_t resolver = decision->base ? NO_INDEX : find_resolver(plan, decision->value);
+	bool known = bind_placed(decision->base);
+	bool own = !known && decision->base == draft->object;
+	uint32_t resolver = known ? find_resolver(plan, decision->value) : NO_INDEX;
 
 	if (resolver != NO_INDEX)
 		add_ifunc(plan, draft, address, resolver);
 	else if (decision->reloc == RELOC_IRELATIVE)
 		add_residual(&draft->residual, address, GELF_R_INFO(0ull, decision->type),
 			     decision->value + draft->moved);
-	else if ((unbiased && !decision->base) || own)
-		add_residual(&draft->residual, address, GELF_R_INFO(0ull, draft->object->arch->r_irelative),
+	else if (arch->rela && ((unbiased && known) || own)) /* else the word would have to hold the addend */
+		add_residual(&draft->residual, address, GELF_R_INFO(0ull, arch->r_irelative),
 			     decision->value + (own ? draft->moved : 0));
 	else
 		add_own(&draft->residual, address, decision);
@@ -236,19 +241,18 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 		  enum decision_kind kind)
 {
 	GElf_Addr address = decision->address + draft->moved;
-	uint32_t base;
+	uint32_t base = decision->base ? plan_index(plan, decision->base) : NO_INDEX;
 
 	switch (kind) {
 	case DECISION_DONE:
 	case DECISION_LAZY:
 	case DECISION_UNSEEN: break;
-	case DECISION_VALUE: add_value(draft, address, decision->value); break;
+	case DECISION_VALUE: add_word(plan, draft, address, decision, base); break;
 	case DECISION_FIXUP:
-		base = plan_index(plan, decision->base);
 		if (base == NO_INDEX)
 			add_own(&draft->residual, address, decision);
 		else
-			add_fixup(draft, address, decision->value + plan->draft[base].moved, base);
+			add_word(plan, draft, address, decision, base);
 		break;
 	case DECISION_IFUNC: add_resolver(plan, draft, address, decision); break;
 	case DECISION_RESIDUAL: add_own(&draft->residual, address, decision); break;
@@ -425,7 +429,6 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 	collect_names(plan);
 	plan->estimate.objects = plan->startup;
 	plan->estimate.plugin_objects = plan->count - plan->startup;
-	plan->estimate.size = plan_size(plan);
 	count_static_tls(plan);
 	cost_of_module(plan);
 	return refuse(NULL, NULL);
@@ -444,23 +447,4 @@ struct plan *plan_make(struct planner *planner, struct object *program, struct p
 		return plan;
 	plan_free(plan);
 	return NULL;
-}
-
-void plan_print(const struct plan *plan, FILE *out)
-{
-	const struct plan_estimate *estimate = &plan->estimate;
-
-	fprintf(out,
-		"%lld us saved at start, %lld us spent, %lld us saved if all its plugins are loaded "
-		"(%zu objects at start, %zu for plugins; spares %zu relative relocations, %zu lookups, "
-		"%zu pages; leaves %zu values, %zu fixups, %zu relocations; %llu bytes",
-		(long long)estimate->saved / 1000, (long long)estimate->cost / 1000,
-		(long long)estimate->plugins_saved / 1000, estimate->objects, estimate->plugin_objects,
-		estimate->relative, estimate->lookups, estimate->pages, estimate->values, estimate->fixups,
-		estimate->residual, (unsigned long long)estimate->size);
-	if (estimate->left_out)
-		fprintf(out,
-			"; leaves out %zu plugins, which have no slot and no build-id, or need what has none",
-			estimate->left_out);
-	putc(')', out);
 }

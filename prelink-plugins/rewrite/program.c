@@ -6,6 +6,8 @@
 
 #include "diag.h"
 #include "plan/liblist.h"
+#include "rewrite/attach_plan.h"
+#include "say/plan.h"
 
 static const char no_module[] = "the run-time module is not installed";
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan: what is left to do at run time for one program, as it lies in the program's file.
  *
- * prelink writes it (plan.c) into a read-only PT_LOAD segment of the executable, in section
- * `.prelink.plan`; a DT_PRELINK_PLAN entry of the dynamic section holds its address.  The run-time
- * module (prelink-rtld.c) reads it where it lies.
+ * It lies in a read-only PT_LOAD segment of the executable, in section `.prelink.plan`; a DT_PRELINK_PLAN entry
+ * of the dynamic section holds its address.  The run-time module (prelink-rtld.c) reads it where it lies, and
+ * the structs with ElfW() below are the module's alone: prelink writes and reads plans of other machines, too
+ * (plan/record.h, which says the same in its way).
  *
  * Layout: the header, then the tables, each 8-byte aligned, in any order.  Every reference is an
  * offset in bytes from the header's first byte, or an index into a table; there is no pointer, so
@@ -85,9 +86,10 @@ struct plan_object {
 				      where the closure is not all in the plan */
 	struct plan_table value;    /* struct plan_value */
 	struct plan_table fixup;    /* struct plan_fixup */
-	struct plan_table residual; /* ElfW(Rela): relocations in ld.so's own form, R_*_IRELATIVE among them
-				       for references to a STT_GNU_IFUNC symbol of any object.  Those behind
-				       the first `certain` are only left to do where RTLD_GLOBAL has added
+	struct plan_table residual; /* relocations in ld.so's own form: ElfW(Rela), or ElfW(Rel) on a machine
+				       whose ld.so takes addends in place.  R_*_IRELATIVE is among them for
+				       references to a STT_GNU_IFUNC symbol of any object.  Those behind the
+				       first `certain` are only left to do where RTLD_GLOBAL has added
 				       something to the start-up scope: else the word is right without */
 	struct plan_table
 		ifunc;    /* struct plan_ifunc; first those whose word in the file is the guess already */

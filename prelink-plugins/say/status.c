@@ -7,45 +7,11 @@
 #include "diag.h"
 #include "json.h"
 #include "plan/liblist.h"
-#include "rtld/plan_format.h"
+#include "plan/stored.h"
 #include "rewrite/undo.h"
 
-/* The plan in a program's file. */
-struct stored {
-	struct plan_header header;
-	const struct placed *program;
-	uint64_t offset; /* in the file */
-};
-
-static bool read_plan(const struct placed *program, struct stored *stored)
-{
-	size_t section = elf_image_find_section(&program->image, PLAN_SECTION);
-
-	if (!section || program->image.shdr[section].sh_type == SHT_NOBITS ||
-	    program->image.shdr[section].sh_size < sizeof stored->header)
-		return false;
-	*stored = (struct stored){ .program = program, .offset = program->image.shdr[section].sh_offset };
-	memcpy(&stored->header, program->image.data + stored->offset, sizeof stored->header);
-	const struct plan_header *header = &stored->header;
-	uint64_t size = program->image.shdr[section].sh_size;
-	return header->magic == PLAN_MAGIC && header->size <= size && header->object.offset <= size &&
-	       header->object.count <= (size - header->object.offset) / sizeof(struct plan_object) &&
-	       header->startup <= header->object.count && header->startup >= PLAN_FIRST_LIBRARY;
-}
-
-static struct plan_object stored_object(const struct stored *stored, size_t index)
-{
-	struct plan_object object;
-
-	memcpy(&object,
-	       stored->program->image.data + stored->offset + stored->header.object.offset +
-		       index * sizeof object,
-	       sizeof object);
-	return object;
-}
-
 /* True if the file of OBJECT is what PLANNED means. */
-static bool is_planned(const struct placed *placed, const struct plan_object *planned)
+static bool is_planned(const struct placed *placed, const struct planned *planned)
 {
 	return placed && placed->known && placed->slot == !(planned->flags & PLAN_UNPLACED) &&
 	       placed->dynamic.address == planned->dynamic && placed->identity[0] == planned->identity[0] &&
@@ -55,7 +21,7 @@ static bool is_planned(const struct placed *placed, const struct plan_object *pl
 static bool plugin_is_planned(const struct stored *stored, const struct placed *placed)
 {
 	for (size_t i = stored->header.startup; i < stored->header.object.count; i++) {
-		struct plan_object planned = stored_object(stored, i);
+		struct planned planned = stored_object(stored, i);
 		if (is_planned(placed, &planned))
 			return true;
 	}
@@ -75,7 +41,7 @@ static size_t count_relr(const struct placed *placed)
 }
 
 /* Relocations that ld.so would process at start-up without the plan, less what is left to do with it. */
-static size_t count_spared(const struct placed *placed, const struct plan_object *planned)
+static size_t count_spared(const struct placed *placed, const struct planned *planned)
 {
 	const struct dynamic *dynamic = &placed->dynamic;
 	size_t all = dynamic->rela.size / elf_rela_size(&placed->image) + count_relr(placed);
@@ -99,7 +65,7 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 		if (object == program)
 			continue;
 		size_t at = object->kind == OBJECT_LOADER ? PLAN_LOADER : index++;
-		struct plan_object planned = { 0 };
+		struct planned planned = { 0 };
 		if (at < stored->header.startup)
 			planned = stored_object(stored, at);
 		struct placed *file = placed_open(placed, object);
@@ -155,7 +121,7 @@ struct program_status program_status(struct placed_table *placed, struct object 
 		status.why = program->skip    ? object_skip_text(program->skip) :
 			     program->no_plan ? program->no_plan :
 						"it is not prelinked";
-	} else if (!read_plan(file, &stored)) {
+	} else if (!stored_read(&stored, file, program->arch && program->arch->rela)) {
 		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" :
 						"its file holds none";
 	} else if (!object_module(program) || root_stat(placed->root, object_module(program), &st)) {

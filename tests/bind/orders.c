@@ -98,7 +98,7 @@ static bool agrees(const struct bind_object *by, const struct binding *binding,
 
 	if (kind == DECISION_DONE)
 		kind = DECISION_VALUE;
-	if (target.value != decision->value || target.base != decision->base)
+	if (target.value != decision->value || target.of != decision->base)
 		return false;
 	return (target.kind == TARGET_VALUE && kind == DECISION_VALUE) ||
 	       (target.kind == TARGET_RELATIVE && kind == DECISION_FIXUP) ||

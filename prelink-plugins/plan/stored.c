@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading the plan in a file; see stored.h. */
+#include "plan/stored.h"
+
+/* The bytes of the section; NULL where there are none in the file. */
+static unsigned char *find(const struct placed *program, uint64_t *size)
+{
+	const struct elf_image *image = &program->image;
+	size_t section = elf_image_find_section(image, PLAN_SECTION);
+
+	if (!section || image->shdr[section].sh_type == SHT_NOBITS)
+		return NULL;
+	*size = image->shdr[section].sh_size;
+	return image->data + image->shdr[section].sh_offset;
+}
+
+const void *stored_bytes(const struct placed *program, uint64_t *size)
+{
+	return find(program, size);
+}
+
+bool stored_read(struct stored *stored, const struct placed *program, bool rela)
+{
+	uint64_t size;
+	unsigned char *bytes = find(program, &size);
+
+	if (!bytes)
+		return false;
+	stored->io = record_io(&program->image, rela, bytes, size);
+	if (size < record_size(&stored->io, RECORD_HEADER))
+		return false;
+	record_next(&stored->io, RECORD_HEADER, &stored->header);
+	const struct plan_header *header = &stored->header;
+
+	return header->magic == PLAN_MAGIC && header->size <= size &&
+	       record_table_fits(&stored->io, header->object, RECORD_OBJECT) &&
+	       header->startup <= header->object.count && header->startup >= PLAN_FIRST_LIBRARY;
+}
+
+struct planned stored_object(const struct stored *stored, size_t index)
+{
+	struct planned planned;
+
+	record_get(&stored->io, stored->header.object, RECORD_OBJECT, index, &planned);
+	return planned;
+}
