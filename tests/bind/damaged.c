@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "diag.h"
-#include "plan/decide.h"
+#include "plan/cost.h"
 
 static struct object *new_object(const char *path, size_t index, enum object_kind kind)
 {
@@ -47,6 +47,12 @@ static bool place(struct bind *bind, struct object *object)
 	return object->arch != NULL;
 }
 
+static void decide_one(struct universe *universe, struct object *object, struct decision_list *list)
+{
+	if (universe_decide(universe, object, list) == 0)
+		cost_count(list);
+}
+
 static void decide(struct bind *bind, struct object *program)
 {
 	struct universe universe;
@@ -55,9 +61,9 @@ static void decide(struct bind *bind, struct object *program)
 	if (universe_init(&universe, bind, program))
 		return;
 	for (size_t i = 0; i < universe.startup->count; i++)
-		universe_decide(&universe, universe.startup->member[i], &list);
+		decide_one(&universe, universe.startup->member[i], &list);
 	for (size_t i = 0; i < universe.plugin_side.count; i++)
-		universe_decide(&universe, universe.plugin_side.member[i], &list);
+		decide_one(&universe, universe.plugin_side.member[i], &list);
 	decision_list_release(&list);
 	universe_release(&universe);
 }

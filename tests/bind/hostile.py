@@ -15,6 +15,7 @@ TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.vers
 PARTS = ["prelink-plugins/elf/symbols.c", "prelink-plugins/bind/bind.c", "prelink-plugins/bind/definers.c", "prelink-plugins/bind/asked.c",
          "prelink-plugins/bind/searchlist.c", "prelink-plugins/bind/lookup.c", "prelink-plugins/bind/target.c",
          "prelink-plugins/bind/ifunc.c", "prelink-plugins/bind/own_libc.c", "prelink-plugins/plan/decide.c",
+         "prelink-plugins/plan/cost.c",
          "prelink-plugins/plan/shadowed.c", "prelink-plugins/resident.c",
          "prelink-plugins/elf/dynamic.c", "prelink-plugins/object.c", "prelink-plugins/arch/arch.c",
          "prelink-plugins/arch/x86_64.c", "prelink-plugins/arch/i386.c", "prelink-plugins/arch/aarch64.c"]
@@ -76,7 +77,7 @@ seed = int(os.environ.get("SEED", 1))
 count = 20000 if os.environ.get("LONG") else 2000
 directory, chance = scratch(), random.Random(seed)
 libraries = [f"notegen/lib/{name}" for name in sorted(os.listdir(f"{SOURCE}/notegen/lib")) if name.endswith(".c")]
-run(["gcc", "-g", "-O1", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+run(["gcc", "-g", "-O1", "-D_GNU_SOURCE", '-DPKGLIBDIR="/usr/lib"', "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
      f"-I{SOURCE}/notegen/lib", f"-I{SOURCE}/prelink-plugins", "-o", f"{directory}/damaged",
      f"{SOURCE}/tests/bind/damaged.c", *(f"{SOURCE}/{part}" for part in PARTS + libraries),
      "-lelf", "-lyaml", "-ljansson", "-lpthread"])
