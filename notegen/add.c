@@ -127,20 +127,36 @@ static void select_hosts(struct add *add)
 	}
 }
 
-/* Why a host that only a pattern named is left alone; NULL if nothing is against it. */
-static const char *objection(const struct add *add, const struct host *host, const char *outside)
+static bool has_attribute(int fd, const char *name)
 {
-	char *copy = xstrdup(host->path), capability[64];
-	struct stat directory;
-	bool writable = root_stat(&add->root, dirname(copy), &directory) == 0 &&
-			(directory.st_mode & S_IWOTH);
+	return fgetxattr(fd, name, NULL, 0) >= 0;
+}
 
-	free(copy);
+/* Why a host that only a pattern named is left alone; NULL if nothing is against it. */
+static const char *objection(const struct add *add, const struct host *host)
+{
+	char *copy = xstrdup(host->path);
+	int fd = root_open(&add->root, host->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int directory = root_open(&add->root, dirname(copy), O_PATH | O_DIRECTORY);
+	struct stat st = { 0 };
+	const char *why = NULL;
+
 	if (host->st.st_mode & (S_ISUID | S_ISGID))
-		return "it is set-user-id or set-group-id";
-	if (getxattr(outside, "security.capability", capability, sizeof capability) >= 0 || errno == ERANGE)
-		return "it has file capabilities";
-	return writable ? "others can write its directory" : NULL;
+		why = "it is set-user-id or set-group-id";
+	else if (has_attribute(fd, "security.capability"))
+		why = "it has file capabilities";
+	else if (has_attribute(fd, "security.ima") || has_attribute(fd, "security.evm"))
+		why = "it is signed (security.ima, security.evm)";
+	else if (fstat(directory, &st) == 0 && (st.st_mode & S_IWOTH))
+		why = "others can write its directory";
+	else if (root_is_fixed(directory) || root_is_fixed(fd))
+		why = "it or its directory is immutable or append-only (chattr)";
+	if (fd >= 0)
+		close(fd);
+	if (directory >= 0)
+		close(directory);
+	free(copy);
+	return why;
 }
 
 /* True if the file starts like an ELF file.  A pattern may well match a script beside it. */
@@ -162,7 +178,7 @@ static void write_notes(struct add *add)
 	for (size_t i = 0; i < add->hosts.count; i++) {
 		const struct host *host = &add->hosts.host[i];
 		char *outside = root_outside(&add->root, host->path);
-		const char *why = host->named ? NULL : objection(add, host, outside);
+		const char *why = host->named ? NULL : objection(add, host);
 
 		if (add->elf_count && !host->named)
 			why = NULL; /* none of those that were asked for */

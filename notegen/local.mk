@@ -6,6 +6,7 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/elf_copy.c notegen/lib/elf_copy.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
 	notegen/lib/elf_memory.c notegen/lib/elf_memory.h \
+	notegen/lib/exchange.c notegen/lib/exchange.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
 	notegen/lib/json.c notegen/lib/json.h \
 	notegen/lib/mapfault.c notegen/lib/mapfault.h \
@@ -16,6 +17,7 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/plugin_yaml.h \
 	notegen/lib/root.c notegen/lib/root.h \
 	notegen/lib/scratch.c notegen/lib/scratch.h \
+	notegen/lib/temporary.c notegen/lib/temporary.h \
 	notegen/lib/yaml_text.c notegen/lib/yaml_text.h
 
 bin_PROGRAMS += notegen/notegen

@@ -72,6 +72,8 @@ static void merge(struct object *kept, struct object *object)
 		object->shown = shown;
 	}
 	kept->listed |= object->listed;
+	if (object->skip && (!kept->skip || object->skip < kept->skip))
+		kept->skip = object->skip;
 }
 
 struct object *object_table_add(struct object_table *table, struct object *object)
@@ -209,7 +211,7 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_NOT] = "not skipped",
 		[SKIP_SETID] = "set-user-id, set-group-id or has file capabilities",
 		[SKIP_WRITABLE_DIR] = "its directory can be written by others",
-		[SKIP_IMMUTABLE] = "immutable or append-only (chattr)",
+		[SKIP_IMMUTABLE] = "immutable or append-only, or its directory is (chattr)",
 		[SKIP_DEBUG_INFO] = "holds debugging information that would be wrong after a move",
 		[SKIP_RELOCATION] = "has relocations that cannot be moved",
 		[SKIP_TRAILING_DATA] = "data follows the end of the ELF file",
@@ -221,6 +223,7 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_LOADER] = "the dynamic linker itself",
 		[SKIP_MISSING] = "a dependency cannot be found",
 		[SKIP_NO_ROOM] = "its program headers cannot be given more room",
+		[SKIP_SIGNED] = "signed (security.ima, security.evm)",
 	};
 
 	return skip < SKIP_COUNT && text[skip] ? text[skip] : "skipped";

@@ -31,7 +31,7 @@ enum object_skip {
 	SKIP_NOT = 0,
 	SKIP_SETID,         /* set-user-id, set-group-id or file capabilities */
 	SKIP_WRITABLE_DIR,  /* others can write its directory */
-	SKIP_IMMUTABLE,     /* chattr +i */
+	SKIP_IMMUTABLE,     /* chattr +i or +a, its directory's too: nothing can be replaced there */
 	SKIP_DEBUG_INFO,    /* carries DWARF that would lie after a move */
 	SKIP_RELOCATION,    /* a relocation type or text relocation that we do not handle */
 	SKIP_TRAILING_DATA, /* data after the end of the ELF file */
@@ -43,6 +43,7 @@ enum object_skip {
 	SKIP_LOADER,        /* ld.so itself */
 	SKIP_MISSING,       /* a dependency cannot be found */
 	SKIP_NO_ROOM,       /* an executable whose headers cannot grow */
+	SKIP_SIGNED,        /* security.ima or security.evm: the kernel may refuse what is changed */
 	SKIP_COUNT,         /* how many there are */
 };
 
@@ -141,8 +142,8 @@ void object_table_release(struct object_table *table);
 struct object *object_table_find(struct object_table *table, dev_t dev, ino_t ino);
 /* Adds OBJECT (allocated, owned by the table from then on), unless that inode is there already:
  * then OBJECT is released, and the one that is there gets its names.  Returns the one in the table.
- * Whatever the order of the calls: `path` is the first of the real names, and an object is listed if
- * one of its names is. */
+ * Whatever the order of the calls: `path` is the first of the real names, an object is listed if
+ * one of its names is, and skipped if one of them is not to be replaced where it is. */
 struct object *object_table_add(struct object_table *table, struct object *object);
 /* Makes PATH, real and inside ROOT, the path of OBJECT, which has none yet. */
 void object_set_path(struct object *object, const struct root *root, const char *path);

@@ -41,7 +41,7 @@ struct options {
 	bool one_file_system;   /* -l: of every directory walk */
 	bool dereference;       /* -h: of every directory walk */
 	bool with_plugins;      /* --with-plugins: honour the notes */
-	bool with_unsafe;       /* --with-unsafe: also what SKIP_SETID and SKIP_WRITABLE_DIR leave alone */
+	bool with_unsafe;       /* --with-unsafe: also SKIP_SETID, SKIP_SIGNED and SKIP_WRITABLE_DIR */
 	bool json;              /* --json */
 	unsigned verbose;       /* -v, counted */
 	unsigned jobs;          /* -j: threads, at least 1 */

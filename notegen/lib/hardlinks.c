@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "temporary.h"
 
 /* A name of a regular file with more than one. */
 struct link {
@@ -69,6 +70,20 @@ static char *file_system_top(const struct root *root, const char *path, dev_t de
 	return outside;
 }
 
+/* Ends what a killed run left under the temporary PATH, inside the tree. */
+static void sweep(const struct root *root, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = xstrndup(path, (size_t)(slash - path) + 1);
+	int fd = root_open(root, directory, O_RDONLY | O_DIRECTORY);
+
+	if (fd >= 0) {
+		temporary_sweep(fd, slash + 1);
+		close(fd);
+	}
+	free(directory);
+}
+
 static struct index *walk(const struct root *root, const char *top)
 {
 	struct index *index = xcalloc(1, sizeof *index);
@@ -79,7 +94,10 @@ static struct index *walk(const struct root *root, const char *top)
 
 	index->top = xstrdup(top);
 	while (tree && (entry = fts_read(tree)) != NULL) {
-		if (entry->fts_info != FTS_F || entry->fts_statp->st_nlink < 2)
+		if (entry->fts_info == FTS_F && temporary_is(entry->fts_name))
+			sweep(root, entry->fts_path + skip);
+		if (entry->fts_info != FTS_F || entry->fts_statp->st_nlink < 2 ||
+		    temporary_is(entry->fts_name))
 			continue;
 		if (index->count == allocated) {
 			allocated = allocated ? allocated * 2 : 64;
@@ -132,7 +150,7 @@ static void look_beside(const struct root *root, const char *path, const struct 
 	struct stat found;
 
 	while (stream && (entry = readdir(stream)) != NULL) {
-		if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) ||
+		if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) || temporary_is(entry->d_name) ||
 		    fstatat(dirfd(stream), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) ||
 		    !is_same(&found, st))
 			continue;
@@ -170,7 +188,62 @@ static void look_everywhere(const struct root *root, const char *path, const str
 	path_list_sort(names);
 }
 
-int hardlinks_find(const struct root *root, const char *path, const struct stat *st, struct path_list *names)
+/* The directory entry that a path is: a bind mount shows it under several. */
+struct entry {
+	dev_t device;
+	ino_t directory;
+	const char *name; /* borrowed */
+	char *path;       /* owned */
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->device != y->device)
+		return x->device < y->device ? -1 : 1;
+	if (x->directory != y->directory)
+		return x->directory < y->directory ? -1 : 1;
+	int order = strcmp(x->name, y->name);
+	return order ? order : strcmp(x->path, y->path);
+}
+
+/* Leaves in NAMES one path for each directory entry: PATH where that is one of them. */
+static void drop_repeated(const struct root *root, const char *path, struct path_list *names)
+{
+	struct entry *entry = xcalloc(names->count, sizeof *entry);
+	struct path_list kept = { 0 };
+	size_t count = names->count;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *slash = strrchr(names->path[i], '/');
+		char *directory = xstrndup(names->path[i], (size_t)(slash - names->path[i]) + 1);
+		struct stat st = { 0 };
+
+		root_stat(root, directory, &st);
+		entry[i] = (struct entry){ st.st_dev, st.st_ino, slash + 1, names->path[i] };
+		free(directory);
+	}
+	qsort(entry, count, sizeof *entry, compare_entries);
+	for (size_t i = 0, next; i < count; i = next) {
+		const char *chosen = entry[i].path;
+
+		for (next = i; next < count && entry[next].device == entry[i].device &&
+			       entry[next].directory == entry[i].directory &&
+			       strcmp(entry[next].name, entry[i].name) == 0;
+		     next++)
+			if (strcmp(entry[next].path, path) == 0)
+				chosen = path;
+		path_list_add(&kept, chosen);
+	}
+	free(entry);
+	path_list_release(names);
+	*names = kept;
+	path_list_sort(names);
+}
+
+int hardlinks_find(const struct root *root, const char *path, const struct stat *st, bool some,
+		   struct path_list *names)
 {
 	path_list_add(names, path);
 	if (st->st_nlink > 1) {
@@ -179,14 +252,23 @@ int hardlinks_find(const struct root *root, const char *path, const struct stat 
 	}
 	if (names->count < st->st_nlink)
 		look_everywhere(root, path, st, names);
+	drop_repeated(root, path, names);
 	if (names->count >= st->st_nlink)
 		return 0;
 
 	char *outside = root_outside(root, path);
-	diag_error(outside,
-		   "replacing it: it has %lu hard links, and only %zu of them can be found here; left "
-		   "alone, since the others would keep the old file",
-		   (unsigned long)st->st_nlink, names->count);
+	if (some)
+		diag_error(
+			outside,
+			"it has %lu hard links, and only %zu of them can be found here (is something mounted over "
+			"one?); these are undone, the others stay prelinked",
+			(unsigned long)st->st_nlink, names->count);
+	else
+		diag_error(
+			outside,
+			"replacing it: it has %lu hard links, and only %zu of them can be found here; left "
+			"alone, since the others would keep the old file",
+			(unsigned long)st->st_nlink, names->count);
 	free(outside);
-	return -1;
+	return some ? 0 : -1;
 }

@@ -13,21 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "diag.h"
-#include "hardlinks.h"
+#include "exchange.h"
+#include "temporary.h"
 
-#define MARK ".prelink-"
-#define RANDOM_CHARACTERS 6
 #define BECAME_SHORTER "it became shorter while it was being read; left alone, run again"
 
 /* Bytes after which the disk is told to start writing, so that the fsync at the end finds little to do. */
 #define FLUSH_BYTES (8u << 20)
 
-static int fail(const struct outfile *out, const char *doing)
+int outfile_fail(const struct outfile *out, const char *doing)
 {
 	int saved = errno;
 	char *outside = root_outside(out->root, out->path);
@@ -38,7 +36,7 @@ static int fail(const struct outfile *out, const char *doing)
 	return -1;
 }
 
-static int refuse(const struct outfile *out, const char *why)
+int outfile_refuse(const struct outfile *out, const char *why)
 {
 	char *outside = root_outside(out->root, out->path);
 
@@ -52,7 +50,7 @@ static const char *base_name(const char *path)
 	return strrchr(path, '/') + 1;
 }
 
-static int open_directory(const struct root *root, const char *path)
+int outfile_open_directory(const struct root *root, const char *path)
 {
 	size_t length = (size_t)(strrchr(path, '/') - path);
 	char *directory = length ? xstrndup(path, length) : xstrdup("/");
@@ -62,46 +60,6 @@ static int open_directory(const struct root *root, const char *path)
 	free(directory);
 	errno = saved;
 	return fd;
-}
-
-/* A new name for the temporary of NAME, allocated.  NAME is cut where the whole would be too long. */
-static char *temporary_name(const char *name)
-{
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ab";
-	unsigned char dice[RANDOM_CHARACTERS];
-	char text[RANDOM_CHARACTERS + 1] = "";
-	int room = NAME_MAX - (int)(1 + strlen(MARK) + RANDOM_CHARACTERS);
-
-	if (getrandom(dice, sizeof dice, 0) != sizeof dice)
-		memset(dice, getpid() & 0xff, sizeof dice);
-	for (size_t i = 0; i < RANDOM_CHARACTERS; i++)
-		text[i] = alphabet[dice[i] % 64];
-	return xasprintf(".%.*s" MARK "%s", room, name, text);
-}
-
-bool outfile_is_temporary(const char *name)
-{
-	size_t length = strlen(name), end = strlen(MARK) + RANDOM_CHARACTERS;
-
-	if (name[0] != '.' || length < 1 + end || memcmp(name + length - end, MARK, strlen(MARK)) != 0)
-		return false;
-	for (const char *c = name + length - RANDOM_CHARACTERS; *c; c++)
-		if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z')))
-			return false;
-	return true;
-}
-
-void outfile_sweep(int directory, const char *name)
-{
-	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0)
-		return;
-	if (outfile_is_temporary(name) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    flock(fd, LOCK_EX | LOCK_NB) == 0)
-		unlinkat(directory, name, 0);
-	close(fd);
 }
 
 /* --- ending the process in the middle ---
@@ -179,40 +137,12 @@ void outfile_stop(void)
 
 /* --- the new file --- */
 
-/* Creates the new file under a name, where it cannot be without one. */
-static int create_named(struct outfile *out, mode_t mode)
-{
-	struct stat st;
-
-	for (int tries = 0; tries < 100; tries++) {
-		out->temporary = temporary_name(base_name(out->path));
-		out->fd = openat(out->directory, out->temporary,
-				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-		/* A sweep may come between creating and locking: then it is gone again. */
-		if (out->fd >= 0 && flock(out->fd, LOCK_EX | LOCK_NB) == 0 && fstat(out->fd, &st) == 0 &&
-		    st.st_nlink == 1)
-			return 0;
-		int saved = errno;
-		if (out->fd >= 0)
-			close(out->fd);
-		free(out->temporary);
-		out->temporary = NULL;
-		if (out->fd < 0 && saved != EEXIST) {
-			errno = saved;
-			return -1;
-		}
-	}
-	errno = EEXIST;
-	return -1;
-}
-
 static int create_new_file(struct outfile *out)
 {
 	/* One that replaces another gets its mode when it is whole, a new one that of any new file. */
-	mode_t mode = out->old.st_nlink ? 0600 : 0666;
+	mode_t mode = out->replaces ? 0600 : 0666;
 
-	/* To give it a name later takes /proc. */
-	if (access("/proc/self/fd", X_OK) == 0) {
+	if (temporary_can_wait()) {
 		out->fd = openat(out->directory, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
 		if (out->fd >= 0)
 			return flock(out->fd, LOCK_EX | LOCK_NB);
@@ -220,63 +150,74 @@ static int create_new_file(struct outfile *out)
 			return -1;
 	}
 	enter();
-	int result = create_named(out, mode);
+	out->fd = temporary_create(out->directory, base_name(out->path), out->old.st_ino, mode,
+				   &out->temporary);
 	int saved = errno;
-	if (result == 0)
+	if (out->fd >= 0)
 		named_add(out->directory, out->temporary);
 	leave();
 	errno = saved;
-	return result;
+	return out->fd < 0 ? -1 : 0;
 }
 
 /* True if NOW is the file that was read when stat said OLD. */
-static bool is_unchanged(const struct stat *old, const struct stat *now)
+bool outfile_is_unchanged(const struct stat *old, const struct stat *now)
 {
 	return old->st_dev == now->st_dev && old->st_ino == now->st_ino && old->st_size == now->st_size &&
 	       old->st_mtim.tv_sec == now->st_mtim.tv_sec && old->st_mtim.tv_nsec == now->st_mtim.tv_nsec &&
 	       old->st_ctim.tv_sec == now->st_ctim.tv_sec && old->st_ctim.tv_nsec == now->st_ctim.tv_nsec;
 }
 
-/* 0 if what is under the name is still what OUT means to replace. */
-static int check_old(const struct outfile *out)
+int outfile_check_old(const struct outfile *out)
 {
 	struct stat now;
 
-	if (fstatat(out->directory, base_name(out->path), &now, AT_SYMLINK_NOFOLLOW)) {
-		if (errno == ENOENT && out->old.st_nlink == 0)
-			return 0;
-		return fail(out, "replacing it: looking at it again");
-	}
-	if (!is_unchanged(&out->old, &now))
-		return refuse(out, "it was changed by somebody else meanwhile; left alone, run again");
+	if (fstatat(out->directory, base_name(out->path), &now, AT_SYMLINK_NOFOLLOW))
+		return outfile_fail(out, "replacing it: looking at it again");
+	if (!outfile_is_unchanged(&out->old, &now))
+		return outfile_refuse(out,
+				      "it was changed by somebody else meanwhile; left alone, run again");
 	return 0;
 }
 
+/* Looks at what is to be replaced, and whether that can be: nothing was written yet. */
 static int find_old(struct outfile *out, const struct stat *old)
 {
+	const char *name = base_name(out->path);
+	int fd;
+
+	if (root_is_fixed(out->directory))
+		return outfile_refuse(out, "its directory is immutable or append-only (chattr)");
 	if (old) {
 		out->old = *old;
-		return check_old(out);
-	}
-	if (fstatat(out->directory, base_name(out->path), &out->old, AT_SYMLINK_NOFOLLOW)) {
+		if (outfile_check_old(out))
+			return -1;
+	} else if (fstatat(out->directory, name, &out->old, AT_SYMLINK_NOFOLLOW)) {
 		out->old = (struct stat){ .st_nlink = 0 };
-		return errno == ENOENT ? 0 : fail(out, "looking at the file to be replaced");
+		return errno == ENOENT ? 0 : outfile_fail(out, "looking at the file to be replaced");
 	}
-	return 0;
+	if (!S_ISREG(out->old.st_mode))
+		return outfile_refuse(out, "it is not a regular file; name the file itself");
+	fd = openat(out->directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	bool fixed = fd >= 0 && root_is_fixed(fd);
+	if (fd >= 0)
+		close(fd);
+	return fixed ? outfile_refuse(out, "it is immutable or append-only (chattr)") : 0;
 }
 
 int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old)
 {
 	*out = (struct outfile){
-		.root = root, .path = xstrdup(path), .directory = -1, .fd = -1, .keep_times = old != NULL
+		.root = root, .path = xstrdup(path), .directory = -1, .fd = -1, .replaces = old != NULL
 	};
-	out->directory = open_directory(root, path);
-	int result = out->directory < 0 ? fail(out, "opening the directory to write in") : find_old(out, old);
+	out->directory = outfile_open_directory(root, path);
+	int result = out->directory < 0 ? outfile_fail(out, "opening the directory to write in") :
+					  find_old(out, old);
 
-	if (result == 0 && out->old.st_nlink && !S_ISREG(out->old.st_mode))
-		result = refuse(out, "it is not a regular file; name the file itself");
+	if (result == 0)
+		temporary_sweep_all(out->directory);
 	if (result == 0 && create_new_file(out))
-		result = fail(out, "creating a new file beside it");
+		result = outfile_fail(out, "creating a new file beside it");
 	if (result)
 		outfile_abandon(out);
 	return result;
@@ -301,9 +242,9 @@ static int write_at(struct outfile *out, uint64_t offset, const void *data, size
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0 && errno == EFAULT) /* DATA is of a mapped file */
-			return refuse(out, BECAME_SHORTER);
+			return outfile_refuse(out, BECAME_SHORTER);
 		if (done < 0)
-			return fail(out, "writing the new file beside it");
+			return outfile_fail(out, "writing the new file beside it");
 		from += done;
 		offset += (uint64_t)done;
 		size -= (size_t)done;
@@ -326,12 +267,6 @@ int outfile_patch(struct outfile *out, uint64_t offset, const void *data, size_t
 	if (offset < out->flushed)
 		out->flushed = 0;
 	return write_at(out, offset, data, size);
-}
-
-int outfile_skip(struct outfile *out, uint64_t size)
-{
-	out->size += size;
-	return 0;
 }
 
 /* Appends up to SIZE bytes of FROM by reading them, where the kernel cannot copy.  Returns bytes copied,
@@ -363,9 +298,9 @@ static int copy_data(struct outfile *out, int from, uint64_t end)
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return fail(out, "copying it to the new file beside it");
+			return outfile_fail(out, "copying it to the new file beside it");
 		if (done == 0)
-			return refuse(out, BECAME_SHORTER);
+			return outfile_refuse(out, BECAME_SHORTER);
 		out->size += (uint64_t)done;
 		flush(out); /* the disk works while we copy on */
 	}
@@ -404,24 +339,42 @@ static int for_each_attribute(const struct outfile *out, int fd, int other, void
 	int result = 0;
 
 	if (length < 0 && errno != EOPNOTSUPP)
-		result = fail(out, "reading its extended attributes");
+		result = outfile_fail(out, "reading its extended attributes");
 	for (const char *name = names; result == 0 && name < names + length; name += strlen(name) + 1)
 		result = each(out, fd, other, name, value);
 	free(names);
 	return result;
 }
 
-/* An attribute that the new file has by itself is not set: a security label often may not be. */
-static int copy_attribute(const struct outfile *out, int fd, int to, const char *name, void *value)
+static int compare_attribute(const struct outfile *out, int fd, int to, const char *name, void *value)
 {
 	unsigned char *now = (unsigned char *)value + XATTR_SIZE_MAX;
 	ssize_t size = fgetxattr(fd, name, value, XATTR_SIZE_MAX);
 
-	if (size >= 0 && fgetxattr(to, name, now, XATTR_SIZE_MAX) == size &&
-	    memcmp(value, now, (size_t)size) == 0)
+	(void)out;
+	return size < 0 || fgetxattr(to, name, now, XATTR_SIZE_MAX) != size ||
+	       memcmp(value, now, (size_t)size) != 0;
+}
+
+bool outfile_same_attributes(const struct outfile *out, int old)
+{
+	void *value = xmalloc(2 * XATTR_SIZE_MAX);
+	bool same = for_each_attribute(out, old, out->fd, value, compare_attribute) == 0;
+
+	free(value);
+	return same;
+}
+
+/* An attribute that the new file has by itself is not set: a security label often may not be. */
+static int copy_attribute(const struct outfile *out, int fd, int to, const char *name, void *value)
+{
+	ssize_t size;
+
+	if (!compare_attribute(out, fd, to, name, value))
 		return 0;
+	size = fgetxattr(fd, name, value, XATTR_SIZE_MAX);
 	if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0))
-		return fail(out, "keeping its extended attributes");
+		return outfile_fail(out, "keeping its extended attributes");
 	return 0;
 }
 
@@ -431,7 +384,7 @@ static int drop_attribute(const struct outfile *out, int fd, int old, const char
 	if (strncmp(name, "security.", 9) == 0 || fgetxattr(old, name, value, XATTR_SIZE_MAX) >= 0 ||
 	    errno != ENODATA)
 		return 0;
-	return fremovexattr(fd, name) ? fail(out, "keeping its access control list") : 0;
+	return fremovexattr(fd, name) ? outfile_fail(out, "keeping its access control list") : 0;
 }
 
 /* The owner first: changing it takes set-id bits and capabilities away. */
@@ -443,18 +396,18 @@ static int copy_metadata(struct outfile *out, int original)
 	int result;
 
 	if (fstat(out->fd, &now))
-		result = fail(out, "looking at the new file beside it");
+		result = outfile_fail(out, "looking at the new file beside it");
 	else if ((now.st_uid != out->old.st_uid || now.st_gid != out->old.st_gid) &&
 		 fchown(out->fd, out->old.st_uid, out->old.st_gid))
-		result = fail(out, "keeping its owner (who is not you)");
+		result = outfile_fail(out, "keeping its owner (who is not you)");
 	else
 		result = for_each_attribute(out, out->fd, original, value, drop_attribute);
 	if (result == 0)
 		result = for_each_attribute(out, original, out->fd, value, copy_attribute);
 	if (result == 0 && fchmod(out->fd, out->old.st_mode & 07777))
-		result = fail(out, "keeping its mode");
-	if (result == 0 && out->keep_times && futimens(out->fd, times))
-		result = fail(out, "keeping its times");
+		result = outfile_fail(out, "keeping its mode");
+	if (result == 0 && futimens(out->fd, times))
+		result = outfile_fail(out, "keeping its times");
 	free(value);
 	return result;
 }
@@ -463,121 +416,48 @@ static int copy_metadata(struct outfile *out, int original)
 static int complete(struct outfile *out)
 {
 	if (ftruncate(out->fd, (off_t)out->size))
-		return fail(out, "writing the new file beside it");
+		return outfile_fail(out, "writing the new file beside it");
 	flush(out);
-	if (out->old.st_nlink == 0)
+	if (!out->replaces)
 		return 0;
 	int original = openat(out->directory, base_name(out->path),
 			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (original < 0)
-		return fail(out, "opening it to keep its attributes");
+		return outfile_fail(out, "opening it to keep its attributes");
 	int result = copy_metadata(out, original);
 	close(original);
 	return result;
 }
 
-/* Gives the new file a temporary name in DIRECTORY, for NAME there: allocated, NULL with errno set. */
-static char *link_beside(const struct outfile *out, int directory, const char *name)
+/* The new file is on disk: put it where nothing is, or something that does not matter. */
+static int put(struct outfile *out)
 {
-	char proc[sizeof "/proc/self/fd/" + 3 * sizeof(int)];
+	struct stat new;
 
-	snprintf(proc, sizeof proc, "/proc/self/fd/%d", out->fd);
-	for (int tries = 0; tries < 100; tries++) {
-		char *temporary = temporary_name(name);
-		int failed = out->temporary ?
-				     linkat(out->directory, out->temporary, directory, temporary, 0) :
-				     linkat(AT_FDCWD, proc, directory, temporary, AT_SYMLINK_FOLLOW);
-
-		if (!failed)
-			return temporary;
-		int saved = errno;
-		free(temporary);
-		errno = saved;
-		if (saved != EEXIST)
-			break;
-	}
-	return NULL;
-}
-
-/* One more name of the old file. */
-struct other_name {
-	const char *path; /* borrowed */
-	char *temporary;  /* owned; NULL once renamed */
-	int directory;
-};
-
-/* Gives the new file a temporary name beside one more name of the old file. */
-static int prepare_other(const struct outfile *out, struct other_name *other)
-{
-	struct stat now;
-
-	other->directory = open_directory(out->root, other->path);
-	if (other->directory < 0 ||
-	    fstatat(other->directory, base_name(other->path), &now, AT_SYMLINK_NOFOLLOW))
-		return fail(out, "replacing it: opening the directory of one of its hard links");
-	if (!is_unchanged(&out->old, &now))
-		return refuse(out, "one of its hard links was changed meanwhile; left alone, run again");
-	other->temporary = link_beside(out, other->directory, base_name(other->path));
-	return other->temporary ? 0 : fail(out, "replacing it: writing beside one of its hard links");
-}
-
-static int rename_other(const struct outfile *out, struct other_name *other)
-{
-	if (renameat(other->directory, other->temporary, other->directory, base_name(other->path)))
-		return fail(out, "replacing one of its hard links");
-	free(other->temporary);
-	other->temporary = NULL;
-	fsync(other->directory);
+	if (!out->temporary && fstat(out->fd, &new) == 0)
+		out->temporary = temporary_link(out->fd, -1, NULL, out->directory, base_name(out->path),
+						out->old.st_ino, new.st_ino);
+	if (!out->temporary)
+		return outfile_fail(out, "giving the new file beside it a name");
+	if (renameat(out->directory, out->temporary, out->directory, base_name(out->path)))
+		return outfile_fail(out, "replacing it");
+	out->committed = true;
 	return 0;
 }
 
-/* Replaces all names of the old file but the one in OUT.  Nothing is replaced until all can be. */
-static int replace_others(struct outfile *out, const struct path_list *names)
-{
-	struct other_name *others = xcalloc(names->count, sizeof *others);
-	size_t count = 0;
-	int result = 0;
-
-	for (size_t i = 0; i < names->count && result == 0; i++)
-		if (strcmp(names->path[i], out->path) != 0) {
-			others[count].path = names->path[i];
-			result = prepare_other(out, &others[count++]);
-		}
-	for (size_t i = 0; i < count && result == 0; i++)
-		result = rename_other(out, &others[i]);
-	for (size_t i = 0; i < count; i++) {
-		if (others[i].temporary)
-			unlinkat(others[i].directory, others[i].temporary, 0);
-		if (others[i].directory >= 0)
-			close(others[i].directory);
-		free(others[i].temporary);
-	}
-	free(others);
-	return result;
-}
-
-/* The new file is on disk: put it in the old one's place. */
+/* The new file is on disk: put it in its place.  Between enter() and leave(). */
 static int replace(struct outfile *out)
 {
-	struct path_list names = { 0 };
-	int result = 0;
+	if (!out->replaces)
+		return put(out);
+	named_remove(out->temporary);
+	return exchange_all(out, &out->committed);
+}
 
-	if (out->old.st_nlink > 1)
-		result = hardlinks_find(out->root, out->path, &out->old, &names);
-	if (result == 0)
-		result = check_old(out);
-	if (result == 0 && !out->temporary) {
-		out->temporary = link_beside(out, out->directory, base_name(out->path));
-		if (!out->temporary)
-			result = fail(out, "giving the new file beside it a name");
-	}
-	if (result == 0 && names.count > 1)
-		result = replace_others(out, &names);
-	if (result == 0 && renameat(out->directory, out->temporary, out->directory, base_name(out->path)))
-		result = fail(out, "replacing it");
-	out->committed = result == 0;
-	path_list_release(&names);
-	return result;
+int outfile_sync_directory(int directory)
+{
+	/* EINVAL: a file system whose directories cannot be synced. */
+	return fsync(directory) && errno != EINVAL ? -1 : 0;
 }
 
 /* Makes the renames of the group last: each directory once, if its files come together. */
@@ -591,9 +471,8 @@ static int sync_directories(struct outfile *out, size_t count)
 		    (st.st_dev == last.st_dev && st.st_ino == last.st_ino))
 			continue;
 		last = st;
-		/* EINVAL: a file system whose directories cannot be synced. */
-		if (fsync(out[i].directory) && errno != EINVAL)
-			result = fail(&out[i], "it was replaced, but making that last");
+		if (outfile_sync_directory(out[i].directory))
+			result = outfile_fail(&out[i], "it was replaced, but making that last");
 	}
 	return result;
 }
@@ -627,7 +506,7 @@ int outfile_commit_all(struct outfile *out, size_t count)
 		}
 	for (size_t i = 0; i < count; i++)
 		if (out[i].fd >= 0 && fsync(out[i].fd)) {
-			fail(&out[i], "writing the new file beside it");
+			outfile_fail(&out[i], "writing the new file beside it");
 			outfile_abandon(&out[i]);
 			result = -1;
 		}
@@ -639,8 +518,9 @@ int outfile_commit_all(struct outfile *out, size_t count)
 			continue;
 		enter();
 		if (replace(&out[i])) {
-			give_up(&out[i]);
 			result = -1;
+			if (!out[i].committed)
+				give_up(&out[i]);
 		}
 		leave();
 	}

@@ -8,17 +8,21 @@
  *             ...                                     // the old file is still there, untouched
  *
  * commit gives the new file the old one's mode, owner, extended attributes (ACLs, capabilities and
- * SELinux labels are such) and times, fsyncs it and renames it over the old name; where the old file
+ * SELinux labels are such) and times, fsyncs it and exchanges it with the old one; where the old file
  * had several hard links, every one of them is replaced, and the new names are hard links again; if
- * not all names of the file can be found, it is refused before anything is replaced.  Every other
+ * not all names of the file can be found, it is refused before anything is replaced.  What is replaced is what was
+ * read, whatever others do to the file or its names meanwhile; exchange.h says how, and where the file
+ * system cannot.  Then the directories are fsynced; an error of that is one of the commit's.  Every other
  * way out, outfile_abandon() or an error, removes the new file.  A reader, and a machine that
  * loses power, sees the old file or the new one, never less.
  *
+ * A file that replaces none in particular (the cache, a report, what -o names) is a new one, with its owner and mode;
+ * it is renamed over what has the name.
+ *
  * The new file has no name until it is whole and safe on disk (O_TMPFILE), then for an instant that of a
- * temporary, `.NAME.prelink-XXXXXX`; where the file system cannot do that, it is called so from the
- * start.  It is locked (flock) while its writer lives, so that outfile_sweep() can remove what a killed
- * run left.  A file that is being replaced is checked, just before the rename, to be the one that was
- * read (device, inode, size, mtime, ctime).
+ * temporary, see temporary.h; where the file system cannot do that, it is called so from the
+ * start.  What killed runs left in a directory is swept before anything is written there.  Where nothing could
+ * be replaced or deleted again, in an immutable or append-only directory (chattr(1)), nothing is begun.
  *
  * Who replaces many files gathers some dozens of them, each written in full, and ends them with one
  * outfile_commit_all(): the disk works on all of them at once, and the journal and each directory are
@@ -43,20 +47,20 @@ struct outfile {
 	struct stat old;  /* of the file being replaced, as read; st_nlink 0: there was none */
 	uint64_t size;    /* bytes of the new file so far, holes included */
 	uint64_t flushed; /* of these, bytes that the disk has been told to write already */
-	bool keep_times;  /* OLD was given: what is replaced is one file in another form */
-	bool committed;   /* the name is the new file's */
+	bool replaces;    /* OLD was given: what is replaced is one file in another form */
+	bool some_names; /* to be set before commit: where not all hard links can be found, replace those that
+			     can, and say so */
+	bool committed;  /* the name is the new file's */
 };
 
 /* Starts replacing PATH (its last component is not followed if it is a symbolic link: such a path is refused;
  * resolve it with root_real() first).  OLD is what stat said when the file was read, NULL to create or
- * replace unconditionally (cache, -o output): then the times are not kept, either.  A file that was not there
- * before gets mode 0666 less the umask; fchmod(out->fd) where that is not right.  0, or -1 after a
- * message. */
+ * replace unconditionally (cache, -o output): then nothing of what was there is kept; the mode is 0666 less
+ * the umask; fchmod(out->fd) where that is not right.  0, or -1 after a message. */
 int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old);
 
-/* Appends SIZE bytes; outfile_skip() leaves a hole.  0, or -1 after a message. */
+/* Appends SIZE bytes.  0, or -1 after a message. */
 int outfile_write(struct outfile *out, const void *data, size_t size);
-int outfile_skip(struct outfile *out, uint64_t size);
 
 /* Appends the first SIZE bytes of the file FROM, which stand at the same offsets here: nothing may have
  * been written yet.  Shares their blocks where the file system can; keeps holes.  0, or -1 after a
@@ -81,10 +85,23 @@ void outfile_abandon(struct outfile *out);
  * temporaries that have a name.  Async-signal-safe. */
 void outfile_stop(void);
 
-/* True for the name (last component) of one of our temporaries. */
-bool outfile_is_temporary(const char *name);
+/* --- for exchange.c --- */
 
-/* Removes the temporary NAME in DIRECTORY (a descriptor) if its writer is gone. */
-void outfile_sweep(int directory, const char *name);
+/* Say why OUT was not replaced, with errno and without.  -1. */
+int outfile_fail(const struct outfile *out, const char *doing);
+int outfile_refuse(const struct outfile *out, const char *why);
+
+/* The directory of PATH, opened to be read.  -1 with errno set. */
+int outfile_open_directory(const struct root *root, const char *path);
+int outfile_sync_directory(int directory);
+
+/* True if NOW is the file that was read when stat said OLD. */
+bool outfile_is_unchanged(const struct stat *old, const struct stat *now);
+
+/* 0 if what is under the name is still what OUT means to replace, or -1 after a message. */
+int outfile_check_old(const struct outfile *out);
+
+/* True if the new file has all extended attributes of the file OLD. */
+bool outfile_same_attributes(const struct outfile *out, int old);
 
 #endif

@@ -45,11 +45,143 @@ int root_open(const struct root *root, const char *path, int flags)
 	return is_system(root) ? open(path, flags | O_CLOEXEC, 0600) : open_in_root(root, path, flags);
 }
 
+/* --- the lock --- */
+
+/* Inside the tree: the directory of both, of the lock's, and its name there. */
+#define RUN "/run"
+#define LOCK_DIRECTORY "prelink"
+#define LOCK_NAME "lock"
+
+static void release_lock(struct root *root)
+{
+	/* While it is still held, so that nobody's else goes. */
+	if (root->lock >= 0) {
+		int directory = openat(root->run, LOCK_DIRECTORY,
+				       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (directory >= 0) {
+			unlinkat(directory, LOCK_NAME, 0);
+			close(directory);
+		}
+		unlinkat(root->run, LOCK_DIRECTORY, AT_REMOVEDIR);
+		if (root->made)
+			unlinkat(root->fd, RUN + 1, AT_REMOVEDIR);
+		close(root->lock);
+	}
+	if (root->run >= 0)
+		close(root->run);
+}
+
+static int open_run(struct root *root)
+{
+	int fd = root_open(root, RUN, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0 && errno == ENOENT && mkdirat(root->fd, RUN + 1, 0755) == 0) {
+		root->made = true;
+		fd = root_open(root, RUN, O_RDONLY | O_DIRECTORY);
+	}
+	return fd;
+}
+
+/* True if only its owner can enter the open DIRECTORY, and that is root, us, or who owns the tree. */
+static bool is_closed(const struct root *root, int directory)
+{
+	struct stat st, top;
+
+	return fstat(directory, &st) == 0 && fstat(root->fd, &top) == 0 &&
+	       (st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == top.st_uid) &&
+	       ((st.st_mode & 077) == 0 || fchmod(directory, 0700) == 0);
+}
+
+/* Opens the file to be locked; the directory may go while we do so.  -1 with errno set. */
+static int open_lock(const struct root *root)
+{
+	struct stat st;
+	int fd;
+
+	if (mkdirat(root->run, LOCK_DIRECTORY, 0700) && errno != EEXIST)
+		return -1;
+	int directory = openat(root->run, LOCK_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (directory < 0)
+		return -1;
+	if (is_closed(root, directory)) {
+		fd = openat(directory, LOCK_NAME,
+			    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	} else {
+		errno = EPERM;
+		fd = -1;
+	}
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+		close(fd);
+		errno = EPERM;
+		fd = -1;
+	}
+	int saved = errno;
+	close(directory);
+	errno = saved;
+	return fd;
+}
+
+/* True if the lock that FD holds is the one that others will find. */
+static bool is_current(const struct root *root, int fd)
+{
+	struct stat held, found;
+
+	return fstat(fd, &held) == 0 &&
+	       fstatat(root->run, LOCK_DIRECTORY "/" LOCK_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+}
+
+int root_lock(struct root *root)
+{
+	char *shown = root_outside(root, RUN "/" LOCK_DIRECTORY "/" LOCK_NAME);
+	int result = 0, fd = -1;
+
+	root->run = open_run(root);
+	/* Whoever ends takes the file away, so it may be the last one's that we have locked. */
+	for (int tries = 0; root->run >= 0 && tries < 100; tries++) {
+		fd = open_lock(root);
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || is_current(root, fd))
+			break;
+		close(fd);
+		fd = -1;
+		errno = EWOULDBLOCK;
+	}
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		root->lock = fd;
+	else if (errno == EWOULDBLOCK)
+		result =
+			diag_error(shown,
+				   "locking the tree: another run is changing it; wait until that has ended");
+	else if (errno == EPERM)
+		result = diag_error(
+			shown, "locking the tree: its directory is not one that only its owner, you or root, "
+			       "can enter; remove it");
+	else if (errno != EACCES && (errno != EROFS || geteuid() == 0))
+		result = diag_errno(shown, "locking the tree");
+	if (fd >= 0 && root->lock < 0)
+		close(fd);
+	free(shown);
+	return result;
+}
+
+bool root_is_fixed(int fd)
+{
+	struct statx x;
+
+	return statx(fd, "", AT_EMPTY_PATH, 0, &x) == 0 &&
+	       (x.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND));
+}
+
+/* --- paths --- */
+
 int root_open_tree(struct root *root, const char *path)
 {
 	char *real;
 
-	*root = (struct root){ .fd = -1, .lock = -1 };
+	*root = (struct root){ .fd = -1, .lock = -1, .run = -1 };
 	if (!path)
 		path = "/";
 	real = realpath(path, NULL);
@@ -79,25 +211,11 @@ int root_open_tree(struct root *root, const char *path)
 
 void root_release(struct root *root)
 {
+	release_lock(root);
 	if (root->fd >= 0)
 		close(root->fd);
-	if (root->lock >= 0)
-		close(root->lock);
 	free(root->path);
-	*root = (struct root){ .fd = -1, .lock = -1 };
-}
-
-int root_lock(struct root *root)
-{
-	const char *shown = is_system(root) ? "/" : root->path;
-
-	root->lock = root_open(root, "/", O_RDONLY | O_DIRECTORY);
-	if (root->lock >= 0 && flock(root->lock, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		return diag_error(shown,
-				  "locking the tree: another run is changing it; wait until that has ended");
-	return diag_errno(shown, "locking the tree");
+	*root = (struct root){ .fd = -1, .lock = -1, .run = -1 };
 }
 
 static int stat_with(const struct root *root, const char *path, int flags, struct stat *st)

@@ -14,6 +14,8 @@
 
 struct root {
 	int lock;   /* descriptor that holds the lock, -1 while there is none; set by root_lock() */
+	int run;    /* of /run, where the lock's directory is, -1 while there is no lock */
+	bool made;  /* /run was made for it */
 	int fd;     /* O_PATH descriptor of the directory; set by root_open_tree() */
 	char *path; /* absolute, real, no trailing slash; "" for / itself; owned */
 };
@@ -22,9 +24,16 @@ struct root {
 int root_open_tree(struct root *root, const char *path);
 void root_release(struct root *root);
 
-/* Keeps a second writer out: locks the tree's directory (flock(2)) until root_release() or the end of the
- * process, however it ends.  0; or -1 after a message where somebody else holds it: nobody waits. */
+/* Keeps a second writer out: locks (flock(2)) the file /run/prelink/lock of the tree until root_release() or the
+ * end of the process, however it ends.  The directory is made for it, can be entered by its owner only, and goes
+ * with the lock: whoever could open the file could lock it.  0, also where we have no right to make it: then the
+ * system's files are not ours, either, and two runs over what is ours replace each file as safely as with any
+ * foreign writer.  -1 after a message, where somebody else holds it: nobody waits. */
 int root_lock(struct root *root);
+
+/* True if FD (O_PATH will do), a file or directory, is immutable or append-only (chattr(1)): in such a directory
+ * nothing can be replaced or deleted. */
+bool root_is_fixed(int fd);
 
 /* Opens PATH inside the tree, following symbolic links inside it.  Returns a descriptor, or -1 with
  * errno set and nothing printed. */

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "outfile.h"
 #include "rewrite/undo.h"
+#include "temporary.h"
 
 void gather_init(struct gather *gather, struct object_table *table, const struct root *root,
 		 const struct conf *conf, const struct options *options)
@@ -38,7 +38,7 @@ struct file {
 	int fd;
 	const char *path; /* real, inside the root */
 	struct stat st;
-	bool immutable; /* or append-only */
+	bool fixed; /* it or its directory is: root_is_fixed() */
 	mode_t directory_mode;
 };
 
@@ -64,7 +64,7 @@ static int read_status(struct file *file)
 		.st_mtim = { x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec },
 		.st_ctim = { x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec },
 	};
-	file->immutable = x.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND);
+	file->fixed |= (x.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
 	return 0;
 }
 
@@ -169,28 +169,49 @@ static bool has_debug_info(const struct elf_image *image)
 	return elf_image_find_section(image, ".debug_info") || elf_image_find_section(image, ".zdebug_info");
 }
 
-/* Whether a file has rights of its own.  A program that has stays as it is, asked for or not: ld.so loads no
- * module of ours into it, so there is nothing to gain. */
-static bool is_privileged(const struct file *file)
+/* Why the extended attributes of FILE are against changing it.  A program that has rights of its own stays as it is,
+ * asked for or not: ld.so loads no module of ours into it, so there is nothing to gain.  The kernel may refuse a file
+ * that is not what its signature says. */
+static enum object_skip skip_of_attributes(const struct file *file, bool rights, bool signed_files)
 {
-	return (file->st.st_mode & (S_ISUID | S_ISGID)) ||
-	       fgetxattr(file->fd, "security.capability", NULL, 0) > 0;
+	char names[1024];
+	ssize_t length = flistxattr(file->fd, names, sizeof names);
+
+	if (length < 0 && errno == ERANGE) { /* as good as all of them */
+		if (rights && fgetxattr(file->fd, "security.capability", NULL, 0) > 0)
+			return SKIP_SETID;
+		return signed_files && (fgetxattr(file->fd, "security.ima", NULL, 0) >= 0 ||
+					fgetxattr(file->fd, "security.evm", NULL, 0) >= 0) ?
+			       SKIP_SIGNED :
+			       SKIP_NOT;
+	}
+	for (const char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
+		if (rights && strcmp(name, "security.capability") == 0)
+			return SKIP_SETID;
+		if (signed_files && (strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0))
+			return SKIP_SIGNED;
+	}
+	return SKIP_NOT;
 }
 
 static enum object_skip skip_of(const struct gather *gather, const struct object *object,
 				const struct file *file, const struct elf_image *image)
 {
 	bool with_unsafe = gather->options->with_unsafe;
+	bool rights = !(with_unsafe && object->kind == OBJECT_LIBRARY); /* matter */
 
 	if (!object->arch)
 		return SKIP_OTHER_MACHINE;
 	if (conf_blacklisted(gather->conf, file->path))
 		return SKIP_BLACKLISTED;
-	if (!(with_unsafe && object->kind == OBJECT_LIBRARY) && is_privileged(file))
+	if (rights && (file->st.st_mode & (S_ISUID | S_ISGID)))
 		return SKIP_SETID;
+	enum object_skip skip = skip_of_attributes(file, rights, !with_unsafe);
+	if (skip)
+		return skip;
 	if (!with_unsafe && (file->directory_mode & S_IWOTH))
 		return SKIP_WRITABLE_DIR;
-	if (file->immutable)
+	if (file->fixed)
 		return SKIP_IMMUTABLE;
 	if (image->shnum == 0 || image->shstrndx == 0)
 		return SKIP_NO_SECTIONS;
@@ -276,15 +297,18 @@ static struct object *add_file(const struct gather *gather, const struct file *f
 	return object_table_add(gather->table, object);
 }
 
-/* The mode of the directory of the real PATH; all bits where it cannot be told. */
-static mode_t directory_mode(const struct root *root, const char *path)
+/* Looks at the directory of FILE; what cannot be looked at may be written by all. */
+static void look_at_directory(const struct root *root, struct file *file)
 {
-	char *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+	char *directory = xstrndup(file->path, (size_t)(strrchr(file->path, '/') - file->path) + 1);
+	int fd = root_open(root, directory, O_PATH | O_DIRECTORY);
 	struct stat st;
-	mode_t mode = root_stat(root, directory, &st) == 0 ? st.st_mode : 0777;
 
+	file->directory_mode = fd >= 0 && fstat(fd, &st) == 0 ? st.st_mode : 0777;
+	file->fixed |= fd >= 0 && root_is_fixed(fd);
+	if (fd >= 0)
+		close(fd);
 	free(directory);
-	return mode;
 }
 
 /* gather_find(), but for errno EBADMSG where it was said what is wrong with the file. */
@@ -304,7 +328,7 @@ static struct object *find(const struct gather *gather, const char *path)
 			errno = ENOEXEC;
 		else if (!object && (real = root_real(gather->root, path))) {
 			file.path = real;
-			file.directory_mode = directory_mode(gather->root, real);
+			look_at_directory(gather->root, &file);
 			object = add_file(gather, &file, path, false);
 		}
 	}
@@ -432,12 +456,20 @@ static bool is_debug_file(const char *name)
 	return length > 6 && strcmp(name + length - 6, ".debug") == 0;
 }
 
-/* The regular file NAME in the open DIRECTORY of mode MODE, of real path PATH/NAME. */
-static void read_file(struct walk *walk, int directory, mode_t mode, const char *path, const char *name)
-{
-	struct file file = { .directory_mode = mode };
+/* A directory that is being read. */
+struct open_directory {
+	int fd;
+	mode_t mode;
+	bool fixed;
+};
 
-	file.fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+/* The regular file NAME in DIRECTORY, of real path PATH/NAME. */
+static void read_file(struct walk *walk, const struct open_directory *directory, const char *path,
+		      const char *name)
+{
+	struct file file = { .directory_mode = directory->mode, .fixed = directory->fixed };
+
+	file.fd = openat(directory->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	if (file.fd < 0) {
 		if (errno == EACCES || errno == EPERM || errno == EIO) {
 			char *full = xasprintf("%s%s/%s", walk->gather->root->path, path, name);
@@ -499,25 +531,25 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 	free(real);
 }
 
-/* The entry NAME of TYPE (d_type) of the open directory of VISIT, whose mode is MODE. */
-static void read_entry(struct walk *walk, const struct visit *visit, int directory, mode_t mode,
+/* The entry NAME of TYPE (d_type) of DIRECTORY, that of VISIT. */
+static void read_entry(struct walk *walk, const struct visit *visit, const struct open_directory *directory,
 		       const char *name, unsigned char type)
 {
 	const char *parent = strcmp(visit->path, "/") == 0 ? "" : visit->path;
 	struct stat st;
 
-	if (outfile_is_temporary(name)) {
+	if (temporary_is(name)) {
 		const struct options *o = walk->gather->options;
 
 		if (!o->dry_run && (o->mode == MODE_PRELINK || o->mode == MODE_UNDO))
-			outfile_sweep(directory, name);
+			temporary_sweep(directory->fd, name);
 		return;
 	}
-	if (type == DT_UNKNOWN && fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (type == DT_UNKNOWN && fstatat(directory->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		type = IFTODT(st.st_mode);
 	if (type == DT_REG) {
 		if (!is_debug_file(name))
-			read_file(walk, directory, mode, parent, name);
+			read_file(walk, directory, parent, name);
 		return;
 	}
 	if (type != DT_DIR && !(type == DT_LNK && visit->entry->dereference))
@@ -552,9 +584,11 @@ static void read_directory(struct walk *walk, struct visit *visit)
 		visit->device = st.st_dev;
 	visit->top = false;
 	if ((!visit->entry->one_file_system || st.st_dev == visit->device) && visit_first(walk, visit, &st)) {
+		struct open_directory directory = { fd, st.st_mode, root_is_fixed(fd) };
+
 		while ((errno = 0, entry = readdir(stream)))
 			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-				read_entry(walk, visit, fd, st.st_mode, entry->d_name, entry->d_type);
+				read_entry(walk, visit, &directory, entry->d_name, entry->d_type);
 		if (errno)
 			fail(walk, visit->path, "reading the directory");
 	}

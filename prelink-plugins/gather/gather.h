@@ -7,7 +7,7 @@
  * modules, core files, static programs, and separate debug files (named `*.debug`, or below
  * /usr/lib/debug).  The names of one inode make one object.
  *
- * In the directories that it walks, gather removes what a killed run left (outfile_sweep()), unless
+ * In the directories that it walks, gather removes what a killed run left (temporary_sweep()), unless
  * this run is to write nothing.
  *
  *     gather_init(&gather, &table, &root, &conf, &options);

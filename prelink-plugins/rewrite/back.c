@@ -21,6 +21,7 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 		result = 0;
 	} else if (undo_image(&present) == 0) {
 		result = replace_write(rewriting, object, out, &present);
+		out->some_names = true; /* a mount that hides one does not keep the others prelinked */
 		object->outcome = OUTCOME_UNDONE;
 	}
 	object_close(&present, fd);

@@ -3,6 +3,7 @@ TESTS += \
 	tests/layout/conf.py \
 	tests/layout/damage.py \
 	tests/layout/drift.py \
+	tests/layout/guarded.py \
 	tests/layout/lock.py \
 	tests/layout/options.py \
 	tests/layout/overlap.py \

@@ -11,11 +11,16 @@ from harness import expect, prelink, read, scratch
 root = graph.Root(scratch()).random(5, 12, 3, 2).path
 files = [os.path.join(base, name) for base, _, names in os.walk(root) for name in names]
 before = {path: read(path) for path in files if not os.path.islink(path)}
-other = os.open(root, os.O_RDONLY)
+# Anybody could lock this: it stops nobody.
+anybody = os.open(root, os.O_RDONLY)
+fcntl.flock(anybody, fcntl.LOCK_EX)
+os.makedirs(root + "/run/prelink", mode=0o755)
+other = os.open(root + "/run/prelink/lock", os.O_RDWR | os.O_CREAT, 0o600)
 fcntl.flock(other, fcntl.LOCK_EX)
 for arguments in (["-a"], ["-au"]):
     done = prelink("--root", root, *arguments, status=1)
     expect("another run" in done.stderr and done.stderr.count("\n") == 1, f"{arguments}: {done.stderr!r}")
+expect(os.stat(root + "/run/prelink").st_mode & 0o777 == 0o700, "others can enter the lock's directory")
 expect(before == {path: read(path) for path in before}, "a run that was refused changed a file")
 expect(not os.path.exists(root + "/etc/prelink.cache"), "a run that was refused left a cache")
 prelink("--root", root, "-a", "-n")
@@ -23,6 +28,8 @@ os.close(other)
 prelink("--root", root, "-a")
 changed = sum(read(path) != data for path, data in before.items())
 expect(changed > 10, f"only {changed} files changed after the lock was gone")
-fcntl.flock(os.open(root, os.O_RDONLY), fcntl.LOCK_EX)
+expect(not os.path.exists(root + "/run/prelink"), "the lock stayed")
+os.mkdir(root + "/run/prelink", mode=0o700)
+fcntl.flock(os.open(root + "/run/prelink/lock", os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
 prelink("--root", root, "-p")
 print(f"refused twice, then {changed} files prelinked")

@@ -74,7 +74,7 @@ def undo_all(root, **keywords):
 def temporaries(root):
     """Every file that one of our writers left half done."""
     return [os.path.join(base, name) for base, _, names in os.walk(root) for name in names
-            if re.fullmatch(r"\..*\.prelink-[A-Za-z0-9]{6}", name)]
+            if re.fullmatch(r"\..*\.prelink-[0-9a-f]{16}-[0-9a-f]{16}-[A-Za-z0-9]{6}", name)]
 
 
 def expect_no_temporaries(root):

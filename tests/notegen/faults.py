@@ -47,7 +47,7 @@ WRAP(int, fchown, (int a, uid_t b, gid_t c), a, b, c)
 WRAP(int, fchmod, (int a, mode_t b), a, b)
 WRAP(int, futimens, (int a, const struct timespec b[2]), a, b)
 WRAP(int, linkat, (int a, const char *b, int c, const char *d, int e), a, b, c, d, e)
-WRAP(int, renameat, (int a, const char *b, int c, const char *d), a, b, c, d)
+WRAP(int, renameat2, (int a, const char *b, int c, const char *d, unsigned e), a, b, c, d, e)
 int openat(int a, const char *b, int c, ...)
 {
 	va_list rest;
@@ -83,7 +83,7 @@ int fsync(int a)
 }
 """
 CALLS = ["openat", "flock", "copy_file_range", "pwrite", "ftruncate", "flistxattr", "fsetxattr", "fchown", "fchmod",
-         "futimens", "fsync", "linkat", "renameat"]
+         "futimens", "fsync", "linkat", "renameat2"]
 
 
 def state(tree):

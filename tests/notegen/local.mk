@@ -7,6 +7,7 @@ TESTS += \
 	tests/notegen/faults.py \
 	tests/notegen/killed.py \
 	tests/notegen/linkers.py \
+	tests/notegen/meanwhile.py \
 	tests/notegen/readers.py \
 	tests/notegen/round_trip.py \
 	tests/notegen/sanitized.py

@@ -4,4 +4,5 @@ TESTS += \
 	tests/root/disk_full.py \
 	tests/root/killed.py \
 	tests/root/programs.py \
+	tests/root/replaced.py \
 	tests/root/round_trip.py
