@@ -50,12 +50,15 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/layout/layout.c prelink-plugins/layout/layout.h \
 	prelink-plugins/bind/asked.c prelink-plugins/bind/asked.h \
 	prelink-plugins/bind/bind.c prelink-plugins/bind/bind.h \
-	prelink-plugins/bind/bind_tables.h \
 	prelink-plugins/bind/definers.c prelink-plugins/bind/definers.h \
+	prelink-plugins/bind/fill.c prelink-plugins/bind/fill.h \
 	prelink-plugins/bind/ifunc.c prelink-plugins/bind/ifunc.h \
 	prelink-plugins/bind/libraries.c prelink-plugins/bind/libraries.h \
-	prelink-plugins/bind/lookup.c \
+	prelink-plugins/bind/loader.c prelink-plugins/bind/loader.h \
+	prelink-plugins/bind/lookup.c prelink-plugins/bind/lookup.h \
+	prelink-plugins/bind/opened.c prelink-plugins/bind/opened.h \
 	prelink-plugins/bind/own_libc.c prelink-plugins/bind/own_libc.h \
+	prelink-plugins/bind/relocs.c prelink-plugins/bind/relocs.h \
 	prelink-plugins/bind/searchlist.c prelink-plugins/bind/searchlist.h \
 	prelink-plugins/bind/target.c prelink-plugins/bind/target.h \
 	prelink-plugins/rebase/page_end.c prelink-plugins/rebase/page_end.h \

@@ -12,7 +12,7 @@
 #include "diag.h"
 #include "gather/gather.h"
 #include "layout/layout.h"
-#include "plan/liblist.h"
+#include "bind/loader.h"
 #include "search/libsearch.h"
 #include "mapfault.h"
 #include "object.h"
@@ -162,7 +162,7 @@ static void prelink(struct run *run)
 
 	/* A slot for every library and plugin, and a place for an ld.so that knows prelinking itself. */
 	layout(&run->table, &run->old, options);
-	liblist_place(&run->table);
+	loader_set_slots(&run->table);
 
 	/* Beyond this point no address changes; what has all it should have is passed over. */
 	cache_mark_unchanged(&run->old, &run->table, options, modules_are_current(run));

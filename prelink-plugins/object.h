@@ -118,7 +118,7 @@ struct object {
 	/* Set by layout. */
 	bool has_slot;
 	GElf_Addr slot; /* address that `start` moves to; multiple of align.  Of an ld.so, which has no
-				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by liblist_place() */
+				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by loader_set_slots() */
 
 	char *no_plan; /* OBJECT_EXEC and OBJECT_PIE: why it has none, NULL where it has one.  Set by
 				    rewrite_programs(), and from the cache where the last run saw to it */

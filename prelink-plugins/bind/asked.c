@@ -13,9 +13,9 @@ enum { CHUNK = 256 << 10 };
 #define obstack_chunk_alloc xmalloc
 #define obstack_chunk_free free
 
-struct wanted_table *wanted_new(void)
+struct asked_table *asked_new(void)
 {
-	struct wanted_table *table = xcalloc(1, sizeof *table);
+	struct asked_table *table = xcalloc(1, sizeof *table);
 
 	table->count = 1;
 	if (getrandom(&table->multiplier, sizeof table->multiplier, GRND_NONBLOCK) < 0)
@@ -26,9 +26,9 @@ struct wanted_table *wanted_new(void)
 	return table;
 }
 
-void wanted_free(struct wanted_table *table)
+void asked_free(struct asked_table *table)
 {
-	for (size_t i = 0; i < WANTED_ARRAYS; i++)
+	for (size_t i = 0; i < ASKED_ARRAYS; i++)
 		free(table->array[i]);
 	obstack_free(&table->kept, NULL);
 	pthread_mutex_destroy(&table->lock);
@@ -44,23 +44,23 @@ static bool same_version(const struct symbol_version *a, const struct symbol_ver
 }
 
 /* Both hashes of NAME in one go. */
-static struct wanted make_wanted(const struct wanted_table *table, const char *name,
-				 const struct symbol_version *version)
+static struct asked make_asked(const struct asked_table *table, const char *name,
+			       const struct symbol_version *version)
 {
-	struct wanted wanted = { .name = name,
-				 .version = version,
-				 .gnu_hash = 5381,
-				 .hash = version ? version->hash + version->hidden : 0 };
+	struct asked asked = { .name = name,
+			       .version = version,
+			       .gnu_hash = 5381,
+			       .hash = version ? version->hash + version->hidden : 0 };
 
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
-		wanted.gnu_hash = wanted.gnu_hash * 33 + *c; /* symbol_gnu_hash() */
-		wanted.hash = wanted.hash * table->multiplier + *c;
+		asked.gnu_hash = asked.gnu_hash * 33 + *c; /* symbol_gnu_hash() */
+		asked.hash = asked.hash * table->multiplier + *c;
 	}
-	wanted.hash ^= wanted.hash >> 15;
-	return wanted;
+	asked.hash ^= asked.hash >> 15;
+	return asked;
 }
 
-static void grow_buckets(struct wanted_table *table)
+static void grow_buckets(struct asked_table *table)
 {
 	uint32_t mask = table->bucket_mask ? 2 * table->bucket_mask + 1 : (1 << 14) - 1;
 
@@ -68,63 +68,63 @@ static void grow_buckets(struct wanted_table *table)
 	table->bucket = xcalloc(mask + 1ul, sizeof *table->bucket);
 	table->bucket_mask = mask;
 	for (uint32_t number = 1; number < table->count; number++) {
-		uint32_t at = wanted_at(table, number)->hash & mask;
+		uint32_t at = asked_at(table, number)->hash & mask;
 		while (table->bucket[at])
 			at = (at + 1) & mask;
 		table->bucket[at] = number;
 	}
 }
 
-static uint32_t add(struct wanted_table *table, const struct wanted *wanted)
+static uint32_t add(struct asked_table *table, const struct asked *asked)
 {
 	uint32_t start, number = table->count++;
-	unsigned array = wanted_array(number, &start);
+	unsigned array = asked_array(number, &start);
 
 	if (!table->array[array])
-		table->array[array] = xreallocarray(NULL, start ? start : 1u << WANTED_BITS, sizeof *wanted);
-	struct wanted *new = &table->array[array][number - start];
-	*new = *wanted;
-	new->name = obstack_copy0(&table->kept, wanted->name, strlen(wanted->name));
+		table->array[array] = xreallocarray(NULL, start ? start : 1u << ASKED_BITS, sizeof *asked);
+	struct asked *new = &table->array[array][number - start];
+	*new = *asked;
+	new->name = obstack_copy0(&table->kept, asked->name, strlen(asked->name));
 	return number;
 }
 
-static uint32_t find(struct wanted_table *table, const struct wanted *wanted)
+static uint32_t find(struct asked_table *table, const struct asked *asked)
 {
 	if (table->count > table->bucket_mask / 2)
 		grow_buckets(table);
-	uint32_t at = wanted->hash & table->bucket_mask;
+	uint32_t at = asked->hash & table->bucket_mask;
 	for (; table->bucket[at]; at = (at + 1) & table->bucket_mask) {
-		const struct wanted *old = wanted_at(table, table->bucket[at]);
-		if (old->hash == wanted->hash && old->gnu_hash == wanted->gnu_hash &&
-		    same_version(old->version, wanted->version) && strcmp(old->name, wanted->name) == 0)
+		const struct asked *old = asked_at(table, table->bucket[at]);
+		if (old->hash == asked->hash && old->gnu_hash == asked->gnu_hash &&
+		    same_version(old->version, asked->version) && strcmp(old->name, asked->name) == 0)
 			return table->bucket[at];
 	}
-	return table->bucket[at] = add(table, wanted);
+	return table->bucket[at] = add(table, asked);
 }
 
-uint32_t wanted_number(struct wanted_table *table, const char *name, const struct symbol_version *version)
+uint32_t asked_number(struct asked_table *table, const char *name, const struct symbol_version *version)
 {
-	struct wanted wanted = make_wanted(table, name, version);
+	struct asked asked = make_asked(table, name, version);
 
 	pthread_mutex_lock(&table->lock);
-	uint32_t number = find(table, &wanted);
+	uint32_t number = find(table, &asked);
 	pthread_mutex_unlock(&table->lock);
 	return number;
 }
 
-const char *wanted_name(struct wanted_table *table, const char *name)
+const char *asked_name(struct asked_table *table, const char *name)
 {
-	return wanted_at(table, wanted_number(table, name, NULL))->name;
+	return asked_at(table, asked_number(table, name, NULL))->name;
 }
 
-const struct answers *wanted_keep(struct wanted_table *table, struct wanted *wanted, unsigned which,
-				  const struct answer *item, uint32_t count)
+const struct answers *asked_keep(struct asked_table *table, struct asked *asked, unsigned which,
+				 const struct answer *item, uint32_t count)
 {
 	pthread_mutex_lock(&table->lock);
 	struct answers *new = obstack_alloc(&table->kept, sizeof *new + count * sizeof *item);
 	new->count = count;
 	memcpy(new->item, item, count * sizeof *item);
-	__atomic_store_n(&wanted->answers[which], new, __ATOMIC_RELEASE);
+	__atomic_store_n(&asked->answers[which], new, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&table->lock);
 	return new;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What references ask for, numbered: the same name and version has the same number, whoever asks.
  *
- *     uint32_t number = wanted_number(table, "free", version);
- *     wanted_at(table, number)->gnu_hash ...
+ *     uint32_t number = asked_number(table, "free", version);
+ *     asked_at(table, number)->gnu_hash ...
  *
  * Names are copied: comparing them does not bring back pages of whatever object asked first.  Any thread may
- * call any of these at any time, but for wanted_free(). */
+ * call any of these at any time, but for asked_free(). */
 #ifndef ASKED_H
 #define ASKED_H
 
@@ -14,7 +14,7 @@
 
 #include "elf/symbols.h"
 
-/* What some objects say to it; see wanted_keep(). */
+/* What some objects say to it; see asked_keep(). */
 struct answers {
 	uint32_t count;
 	struct answer {
@@ -22,20 +22,20 @@ struct answers {
 	} item[];
 };
 
-struct wanted {
+struct asked {
 	const char *name;                     /* the table's */
 	const struct symbol_version *version; /* of some object; stays there; NULL for none */
 	uint32_t gnu_hash;                    /* symbol_gnu_hash() of name */
 	uint32_t hash;                        /* of both */
-	const struct answers *answers[2];     /* read with wanted_answers() */
+	const struct answers *answers[2];     /* read with asked_answers() */
 };
 
 /* Numbers lie in arrays that never move, each twice as large as the one before: other threads read them. */
-enum { WANTED_BITS = 13, WANTED_ARRAYS = 32 - WANTED_BITS + 1 };
+enum { ASKED_BITS = 13, ASKED_ARRAYS = 32 - ASKED_BITS + 1 };
 
-struct wanted_table {
+struct asked_table {
 	pthread_mutex_t lock;
-	struct wanted *array[WANTED_ARRAYS]; /* number 0 is unused */
+	struct asked *array[ASKED_ARRAYS]; /* number 0 is unused */
 	uint32_t multiplier; /* of the hash function: random, as GNU hashes are easily made equal */
 	/* Under lock: */
 	uint32_t count;   /* numbers, and 0 */
@@ -44,42 +44,42 @@ struct wanted_table {
 	struct obstack kept; /* names and answers */
 };
 
-struct wanted_table *wanted_new(void);
-void wanted_free(struct wanted_table *table);
+struct asked_table *asked_new(void);
+void asked_free(struct asked_table *table);
 
 /* The number of NAME and VERSION (NULL for none), which stays where it is; never 0. */
-uint32_t wanted_number(struct wanted_table *table, const char *name, const struct symbol_version *version);
+uint32_t asked_number(struct asked_table *table, const char *name, const struct symbol_version *version);
 
 /* NAME where the table keeps it. */
-const char *wanted_name(struct wanted_table *table, const char *name);
+const char *asked_name(struct asked_table *table, const char *name);
 
 /* Which of the arrays NUMBER is in, and where that starts. */
-static inline unsigned wanted_array(uint32_t number, uint32_t *start)
+static inline unsigned asked_array(uint32_t number, uint32_t *start)
 {
-	uint32_t high = number >> WANTED_BITS;
+	uint32_t high = number >> ASKED_BITS;
 	unsigned array = high ? 32 - (unsigned)__builtin_clz(high) : 0;
 
-	*start = array ? 1u << (WANTED_BITS + array - 1) : 0;
+	*start = array ? 1u << (ASKED_BITS + array - 1) : 0;
 	return array;
 }
 
-static inline struct wanted *wanted_at(const struct wanted_table *table, uint32_t number)
+static inline struct asked *asked_at(const struct asked_table *table, uint32_t number)
 {
 	uint32_t start;
-	unsigned array = wanted_array(number, &start);
+	unsigned array = asked_array(number, &start);
 
 	return &table->array[array][number - start];
 }
 
 /* What was kept for WANTED and WHICH (0 or 1); NULL where nothing was. */
-static inline const struct answers *wanted_answers(const struct wanted *wanted, unsigned which)
+static inline const struct answers *asked_answers(const struct asked *asked, unsigned which)
 {
-	return __atomic_load_n(&wanted->answers[which], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&asked->answers[which], __ATOMIC_ACQUIRE);
 }
 
 /* Keeps, for WANTED and WHICH, the COUNT answers at ITEM; returns them.  Whoever keeps some keeps the
  * same. */
-const struct answers *wanted_keep(struct wanted_table *table, struct wanted *wanted, unsigned which,
-				  const struct answer *item, uint32_t count);
+const struct answers *asked_keep(struct asked_table *table, struct asked *asked, unsigned which,
+				 const struct answer *item, uint32_t count);
 
 #endif

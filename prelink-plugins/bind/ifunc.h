@@ -8,7 +8,7 @@
 #ifndef IFUNC_H
 #define IFUNC_H
 
-#include "bind/bind.h"
+#include "bind/relocs.h"
 
 /* The function that the resolver at address RESOLVER of PROVIDER's file (as bind mapped it) chooses: its
  * address there; 0 where that is not known. */

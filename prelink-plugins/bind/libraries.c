@@ -5,7 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "plan/liblist.h"
+#include "bind/fill.h"
+#include "bind/loader.h"
 #include "progress.h"
 #include "threads.h"
 
@@ -49,7 +50,7 @@ struct bind *bind_libraries(const struct root *root, const struct object_table *
 	progress_end(&work.progress);
 	pthread_mutex_destroy(&work.lock);
 	for (size_t i = 0; i < loaders.count; i++)
-		liblist_check_loader(work.bind, loaders.member[i]);
+		loader_check(work.bind, loaders.member[i]);
 	bind_rest(work.bind, true);
 	free(loaders.member);
 	free(work.list.member);

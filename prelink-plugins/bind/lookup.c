@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A symbol on its way through a scope, by the rules of glibc's elf/dl-lookup.c; see bind.h and
- * bind_tables.h. */
+/* A symbol on its way through a scope, see lookup.h. */
+#include "bind/lookup.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind/bind_tables.h"
 #include "diag.h"
 
 /* One reference on its way through a scope. */
 struct lookup {
-	struct bind *bind;
+	struct opened *opened;
 	const struct bind_scope *scope;
 	struct bind_object *by; /* whose relocation it is */
 	uint32_t number;
@@ -20,7 +20,7 @@ struct lookup {
 static bool lookup_in(struct lookup *lookup, struct searchlist *list)
 {
 	lookup->found.next = 0;
-	return list && searchlist_next(lookup->bind, list, lookup->number, lookup->class, &lookup->found);
+	return list && searchlist_next(lookup->opened, list, lookup->number, lookup->class, &lookup->found);
 }
 
 /* DT_SYMBOLIC puts the object itself in front of its scope, but the main program's. */
@@ -30,7 +30,7 @@ static bool lookup_in_self(struct lookup *lookup)
 
 	if (!lookup->by->symbolic || (scope->global && scope->global->executable == lookup->by->object))
 		return false;
-	return definition_in(lookup->bind, lookup->by, lookup->number, lookup->class, &lookup->found);
+	return definition_in(lookup->opened, lookup->by, lookup->number, lookup->class, &lookup->found);
 }
 
 /* do_lookup_x over all lists of the scope, but for what it does about unique symbols. */
@@ -73,18 +73,18 @@ static struct memo *unique_place(struct unique_table *table, uint32_t number)
  * COPY relocation makes the executable's copy that one.  glibc's do_lookup_unique. */
 static void lookup_unique(struct lookup *lookup, uint32_t reference)
 {
-	struct bind *bind = lookup->bind;
+	struct opened *opened = lookup->opened;
 	struct unique_table *table = lookup->scope->unique;
 	bool copy = lookup->class & SYMBOL_COPY;
-	const char *name = wanted_at(bind->tables->wanted, lookup->number)->name;
-	struct memo *unique = unique_place(table, wanted_number(bind->tables->wanted, name, NULL));
+	const char *name = asked_at(opened->asked, lookup->number)->name;
+	struct memo *unique = unique_place(table, asked_number(opened->asked, name, NULL));
 
 	if (unique->serial != table->serial) {
 		const struct bind_object *owner = copy ? lookup->by : lookup->found.object;
 		*unique = (struct memo){ table->serial, owner->object->index,
 					 copy ? reference : lookup->found.symbol };
 	} else if (!copy) {
-		lookup->found.object = bind_opened(bind, unique->member);
+		lookup->found.object = opened_find(opened, unique->member);
 		lookup->found.symbol = unique->symbol;
 	}
 }
@@ -104,14 +104,14 @@ static void lookup_protected(struct lookup *lookup, uint32_t reference)
 		lookup->found = (struct definition){ lookup->by, reference, 0 };
 }
 
-void bind_lookup(struct bind *bind, struct bind_object *by, const struct bind_scope *scope,
+void bind_lookup(struct opened *opened, struct bind_object *by, const struct bind_scope *scope,
 		 struct binding *binding)
 {
-	struct lookup lookup = { .bind = bind,
+	struct lookup lookup = { .opened = opened,
 				 .scope = scope,
 				 .by = by,
 				 .class = binding_class(binding),
-				 .number = binding_number(bind, by, binding) };
+				 .number = binding_number(opened, by, binding) };
 
 	if (!lookup_scope(&lookup)) {
 		binding->result = binding->weak ? BINDING_ZERO : BINDING_UNDEFINED;

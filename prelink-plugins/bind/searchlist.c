@@ -5,19 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind/bind_tables.h"
 #include "diag.h"
 
 /* Where more objects may define a name, the first few that are asked will: not worth a list of answers. */
 enum { ANSWERS_MAX = 64 };
 
-struct place {
+struct member_place {
 	uint32_t serial; /* the searchlist's, if the object is a member */
 	uint32_t at;     /* index of the member */
 };
 
 /* Notes where the member AT of LIST is. */
-static void set_place(struct searchlist *list, const struct tables *tables, size_t at)
+static void set_place(struct searchlist *list, const struct opened *opened, size_t at)
 {
 	size_t index = list->member[at]->object->index;
 
@@ -29,12 +28,12 @@ static void set_place(struct searchlist *list, const struct tables *tables, size
 	}
 	if (list->place[index].serial == list->serial) /* it is there twice, and the first time counts */
 		return;
-	list->place[index] = (struct place){ list->serial, (uint32_t)at };
-	if (!definers_cover(tables->definers, index))
+	list->place[index] = (struct member_place){ list->serial, (uint32_t)at };
+	if (!definers_cover(opened->definers, index))
 		list->unindexed[list->unindexed_count++] = (uint32_t)at;
 }
 
-int searchlist_set(struct searchlist *list, struct bind *bind, const struct object_list *objects,
+int searchlist_set(struct searchlist *list, struct opened *opened, const struct object_list *objects,
 		   const struct object *executable)
 {
 	int result = 0;
@@ -44,9 +43,9 @@ int searchlist_set(struct searchlist *list, struct bind *bind, const struct obje
 	list->count = list->unindexed_count = 0;
 	list->executable = executable;
 	for (size_t i = 0; i < objects->count; i++) {
-		struct bind_object *opened = bind_open(bind, objects->member[i]);
-		if (opened)
-			list->member[list->count++] = opened;
+		struct bind_object *member = opened_open(opened, objects->member[i]);
+		if (member)
+			list->member[list->count++] = member;
 		else
 			result = -1;
 	}
@@ -56,7 +55,7 @@ int searchlist_set(struct searchlist *list, struct bind *bind, const struct obje
 		list->serial = 1;
 	}
 	for (size_t i = 0; i < list->count; i++)
-		set_place(list, bind->tables, i);
+		set_place(list, opened, i);
 	return result;
 }
 
@@ -80,11 +79,11 @@ static void make_room(struct searchlist *list, uint32_t number)
 	list->memo_size = size;
 }
 
-bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t number,
+bool definition_in(const struct opened *opened, struct bind_object *object, uint32_t number,
 		   enum symbol_class class, struct definition *definition)
 {
-	const struct wanted *wanted = wanted_at(bind->tables->wanted, number);
-	struct symbol_query query = { wanted->name, wanted->gnu_hash, wanted->version, class };
+	const struct asked *asked = asked_at(opened->asked, number);
+	struct symbol_query query = { asked->name, asked->gnu_hash, asked->version, class };
 	GElf_Sym sym;
 
 	definition->symbol = symbols_find(&object->symbols, &query, &sym);
@@ -94,37 +93,36 @@ bool definition_in(const struct bind *bind, struct bind_object *object, uint32_t
 
 /* Asks, once for all lists, each indexed object that may define NUMBER.  Not indexed ones: those have to be
  * asked each time, and so have all where this returns NULL. */
-static const struct answers *answers_of(const struct bind *bind, uint32_t number, enum symbol_class class)
+static const struct answers *answers_of(const struct opened *opened, uint32_t number, enum symbol_class class)
 {
-	const struct tables *tables = bind->tables;
-	struct wanted *wanted = wanted_at(tables->wanted, number);
+	struct asked *asked = asked_at(opened->asked, number);
 	unsigned which = (class & SYMBOL_PLT) != 0;
 	struct answer item[ANSWERS_MAX];
 	struct definition definition;
 	uint32_t count = 0;
 	size_t length;
 
-	if (!tables->indexed)
+	if (!opened->indexed)
 		return NULL;
-	const struct answers *answers = wanted_answers(wanted, which);
+	const struct answers *answers = asked_answers(asked, which);
 	if (answers)
 		return answers;
-	const struct definer *span = definers_of(tables->definers, wanted->gnu_hash, &length);
+	const struct definer *span = definers_of(opened->definers, asked->gnu_hash, &length);
 	if (length > ANSWERS_MAX)
 		return NULL;
 	for (size_t i = 0; i < length; i++)
-		if (span[i].hash == definers_hash(wanted->gnu_hash) &&
-		    definition_in(bind, tables->indexed[span[i].object], number, class, &definition))
+		if (span[i].hash == definers_hash(asked->gnu_hash) &&
+		    definition_in(opened, opened->indexed[span[i].object], number, class, &definition))
 			item[count++] = (struct answer){ span[i].object, definition.symbol };
-	return wanted_keep(tables->wanted, wanted, which, item, count);
+	return asked_keep(opened->asked, asked, which, item, count);
 }
 
 /* Index of the first member of LIST from FROM on that may define NUMBER; list->count for none.  Sets SYMBOL
  * to what it defines, or to 0 where that has still to be asked. */
-static size_t next_member(const struct bind *bind, const struct searchlist *list, uint32_t number,
+static size_t next_member(const struct opened *opened, const struct searchlist *list, uint32_t number,
 			  enum symbol_class class, size_t from, uint32_t *symbol)
 {
-	const struct answers *answers = answers_of(bind, number, class);
+	const struct answers *answers = answers_of(opened, number, class);
 	size_t found = list->count;
 
 	*symbol = 0;
@@ -134,7 +132,7 @@ static size_t next_member(const struct bind *bind, const struct searchlist *list
 		const struct answer *answer = &answers->item[i];
 		if (answer->object >= list->place_count)
 			continue;
-		const struct place *place = &list->place[answer->object];
+		const struct member_place *place = &list->place[answer->object];
 		if (place->serial == list->serial && place->at >= from && place->at < found) {
 			found = place->at;
 			*symbol = answer->symbol;
@@ -148,34 +146,34 @@ static size_t next_member(const struct bind *bind, const struct searchlist *list
 	return found;
 }
 
-static bool walk(const struct bind *bind, const struct searchlist *list, uint32_t number,
+static bool walk(const struct opened *opened, const struct searchlist *list, uint32_t number,
 		 enum symbol_class class, struct definition *definition)
 {
 	uint32_t symbol;
 
-	while ((definition->next = next_member(bind, list, number, class, definition->next, &symbol)) <
+	while ((definition->next = next_member(opened, list, number, class, definition->next, &symbol)) <
 	       list->count) {
 		struct bind_object *member = list->member[definition->next++];
 		if ((class & SYMBOL_COPY) && member->object == list->executable)
 			continue;
 		definition->object = member;
 		definition->symbol = symbol;
-		if (symbol || definition_in(bind, member, number, class, definition))
+		if (symbol || definition_in(opened, member, number, class, definition))
 			return true;
 	}
 	*definition = (struct definition){ .next = definition->next };
 	return false;
 }
 
-bool searchlist_next(const struct bind *bind, struct searchlist *list, uint32_t number,
+bool searchlist_next(const struct opened *opened, struct searchlist *list, uint32_t number,
 		     enum symbol_class class, struct definition *definition)
 {
 	if (definition->next || (class & SYMBOL_COPY))
-		return walk(bind, list, number, class, definition);
+		return walk(opened, list, number, class, definition);
 	make_room(list, number);
 	struct memo *memo = &list->memo[2 * number + class];
 	if (memo->serial != list->serial) {
-		walk(bind, list, number, class, definition);
+		walk(opened, list, number, class, definition);
 		*memo = (struct memo){ list->serial, definition->next, definition->symbol };
 	}
 	definition->next = memo->member;

@@ -3,7 +3,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
-#include "bind/bind.h"
+#include "bind/relocs.h"
 
 enum target_kind {
 	TARGET_VALUE,    /* the word `value` */

@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 #include "diag.h"
+#include "bind/fill.h"
 #include "bind/target.h"
+#include "plan/shadowed.h"
 
 /* A STB_GNU_UNIQUE definition that a start-up relocation, left to ld.so, enters into its table. */
 struct unique_entry {
@@ -88,8 +90,8 @@ int universe_init(struct universe *u, struct bind *bind, struct object *program)
 			add_plugin_side(u, program->plugin[i].scope.member[k]);
 	find_roots(u);
 	u->defines = xcalloc(u->plugin_side.count + 1, sizeof *u->defines);
-	if (searchlist_set(u->global, bind, u->startup, program) ||
-	    searchlist_set(u->others, bind, &u->plugin_side, NULL)) {
+	if (searchlist_set(u->global, bind->opened, u->startup, program) ||
+	    searchlist_set(u->others, bind->opened, &u->plugin_side, NULL)) {
 		universe_release(u);
 		return -1;
 	}
@@ -170,7 +172,8 @@ static bool program_has_it(struct universe *u, const struct bind_object *by, uin
 {
 	struct definition first = { 0 };
 
-	return binding->protected && searchlist_next(u->bind, u->global, number, SYMBOL_ANY, &first) &&
+	return binding->protected &&
+	       searchlist_next(u->bind->opened, u->global, number, SYMBOL_ANY, &first) &&
 	       first.object != by && first.object->object == u->program;
 }
 
@@ -182,7 +185,7 @@ static void decide_startup(struct universe *u, struct bind_object *by, const str
 	    decision->kind != DECISION_RESIDUAL)
 		decide_unique(u, true, binding, decision);
 	if (binding->result == BINDING_FOUND && binding_class(binding) == SYMBOL_ANY &&
-	    program_has_it(u, by, binding_number(u->bind, by, binding), binding))
+	    program_has_it(u, by, binding_number(u->bind->opened, by, binding), binding))
 		leave(decision, REASON_COPIED);
 }
 
@@ -225,12 +228,12 @@ static void decide_among_plugins(struct universe *u, struct bind_object *by, str
 		unique |= GELF_ST_BIND(sym.st_info) == STB_GNU_UNIQUE;
 		u->defines[position_of(u, definition.object->object) - 1] = u->defines_serial;
 		count++;
-	} while (searchlist_next(u->bind, u->others, number, class, &definition));
+	} while (searchlist_next(u->bind->opened, u->others, number, class, &definition));
 	if (count > 1) {
 		struct object *same = same_for_all_roots(u, by);
 		first.object = NULL;
 		if (same)
-			definition_in(u->bind, bind_open(u->bind, same), number, class, &first);
+			definition_in(u->bind->opened, bind_open(u->bind, same), number, class, &first);
 	}
 	if (!first.object) {
 		leave(decision, REASON_ORDER);
@@ -251,8 +254,8 @@ static bool defined_again(struct universe *u, uint32_t number, enum symbol_class
 {
 	struct definition again = *first, other = { 0 };
 
-	return searchlist_next(u->bind, u->others, number, class, &other) ||
-	       searchlist_next(u->bind, u->global, number, class, &again);
+	return searchlist_next(u->bind->opened, u->others, number, class, &other) ||
+	       searchlist_next(u->bind->opened, u->global, number, class, &again);
 }
 
 /* A protected reference is to the object's own definition, except that the address of a function may be that
@@ -262,7 +265,7 @@ static void decide_protected(struct universe *u, struct bind_object *by, struct 
 {
 	struct definition own;
 
-	if (!definition_in(u->bind, by, number, SYMBOL_PLT, &own) || own.symbol != binding->symbol) {
+	if (!definition_in(u->bind->opened, by, number, SYMBOL_PLT, &own) || own.symbol != binding->symbol) {
 		leave(decision, REASON_ORDER);
 	} else if (binding_class(binding) == SYMBOL_ANY && program_has_it(u, by, number, binding)) {
 		leave(decision, REASON_COPIED);
@@ -281,14 +284,14 @@ static void decide_plugin_side(struct universe *u, struct bind_object *by, struc
 		take_target(decision, by, binding);
 		return;
 	}
-	uint32_t number = binding_number(u->bind, by, binding);
+	uint32_t number = binding_number(u->bind->opened, by, binding);
 	enum symbol_class class = binding_class(binding);
 	if (binding->protected) {
 		decide_protected(u, by, binding, number, decision);
 		return;
 	}
-	bool own = by->symbolic && definition_in(u->bind, by, number, class, &found);
-	if (own || searchlist_next(u->bind, u->global, number, class, &found)) {
+	bool own = by->symbolic && definition_in(u->bind->opened, by, number, class, &found);
+	if (own || searchlist_next(u->bind->opened, u->global, number, class, &found)) {
 		struct definition first = found;
 		if (own)
 			first = (struct definition){ 0 };
@@ -297,7 +300,7 @@ static void decide_plugin_side(struct universe *u, struct bind_object *by, struc
 		take_target(decision, by, binding);
 		if (binding->sym_bind == STB_GNU_UNIQUE && decision->kind != DECISION_RESIDUAL)
 			decide_unique(u, false, binding, decision);
-	} else if (searchlist_next(u->bind, u->others, number, class, &other)) {
+	} else if (searchlist_next(u->bind->opened, u->others, number, class, &other)) {
 		decide_among_plugins(u, by, binding, number, other, decision);
 	} else {
 		binding->result = binding->weak ? BINDING_ZERO : BINDING_UNDEFINED;
@@ -333,12 +336,12 @@ static bool rtld_now_may_fail(const struct decision *decision)
 
 /* What the word in the file is filled with, NULL where it is not.  NEXT walks along with the relocations,
  * which are in the same order. */
-static const struct fill *filled_with(const struct bind_object *by, size_t *next,
-				      const struct decision *decision)
+static const struct bound_word *filled_with(const struct bind_object *by, size_t *next,
+					    const struct decision *decision)
 {
-	if (*next >= by->fill_count || by->fill[*next].address != decision->address)
+	if (*next >= by->bound_count || by->bound[*next].address != decision->address)
 		return NULL;
-	return &by->fill[(*next)++];
+	return &by->bound[(*next)++];
 }
 
 /* True if the word of BINDING lies in a table of BY's whose every reader is sent to another object's. */
@@ -352,14 +355,14 @@ static bool is_unseen(struct universe *u, struct bind_object *by, const struct b
 	if (!shadow)
 		return false;
 	struct binding reference = { .symbol = shadow->symbol, .kind = RELOC_WORD };
-	return searchlist_next(u->bind, u->global, binding_number(u->bind, by, &reference), SYMBOL_ANY,
-			       &first) &&
+	return searchlist_next(u->bind->opened, u->global, binding_number(u->bind->opened, by, &reference),
+			       SYMBOL_ANY, &first) &&
 	       first.object != by && first.object->object != u->program;
 }
 
 /* Settles what is left to do about a word for which DECISION has the right value. */
 static void settle(struct universe *u, struct bind_object *by, const struct binding *binding,
-		   const struct fill *filled, struct decision *decision)
+		   const struct bound_word *filled, struct decision *decision)
 {
 	bool known = decision->kind == DECISION_VALUE || decision->kind == DECISION_FIXUP;
 
@@ -390,8 +393,8 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 
 	*list = (struct decision_list){ .object = by, .startup = startup, .item = item, .room = room };
 	if (!by ||
-	    (startup ? bind_object(u->bind, object, &scope, &u->bindings) :
-		       bind_relocs(u->bind, object, &u->bindings)) ||
+	    (startup ? bind_in(u->bind, object, &scope, &u->bindings) :
+		       bind_relocs(u->bind->opened, object, &u->bindings)) ||
 	    bind_natural(u->bind, object))
 		return -1;
 	for (size_t i = 0; i < u->bindings.count; i++) {

@@ -6,91 +6,13 @@
 #include <string.h>
 
 #include "diag.h"
+#include "bind/loader.h"
 #include "bind/target.h"
 
 #define LIBLIST_SECTION ".gnu.liblist"
 #define CONFLICT_SECTION ".gnu.conflict"
 #define COPY_MAX (1u << 20) /* bytes */
 #define NOT_STAMPED "a library of it is not at a slot"
-
-/* ---- ld.so ---- */
-
-bool liblist_helps(const struct object *program)
-{
-	return program->kind == OBJECT_EXEC && program->skip == SKIP_NOT && program->loader &&
-	       program->loader->knows_liblist && program->arch->loader_slot;
-}
-
-void liblist_place(struct object_table *table)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		const struct object *program = table->object[i];
-		struct object *loader = program->loader;
-
-		if (!program->wanted || !liblist_helps(program) || loader->skip != SKIP_LOADER)
-			continue;
-		loader->skip = SKIP_NOT;
-		loader->slot = loader->arch->loader_slot;
-	}
-}
-
-/* ADDRESS of LOADER's file as it was read, where it will be. */
-static GElf_Addr loader_place(const struct object *loader, GElf_Addr address)
-{
-	return address - loader->start + loader->slot;
-}
-
-/* Binds LOADER in itself alone, into LIST, and brings each word that is not RELATIVE to IMAGE, if that is not
- * NULL.  NULL, or what stands against it. */
-static const char *bind_loader(struct bind *bind, struct object *loader, struct binding_list *list,
-			       struct elf_image *image)
-{
-	struct object_list self = { &loader, 1 };
-	struct searchlist global = { 0 };
-	const struct bind_scope scope = { .global = &global };
-	const char *why = "its symbols could not be bound";
-
-	if (searchlist_set(&global, bind, &self, NULL) == 0 && bind_object(bind, loader, &scope, list) == 0)
-		why = NULL;
-	for (size_t i = 0; !why && i < list->count; i++) {
-		const struct binding *binding = &list->item[i];
-		struct target target = binding_target(bind_open(bind, loader), binding);
-		GElf_Addr address = loader_place(loader, binding->address);
-		uint64_t offset;
-
-		if (!binding->rela || (target.kind != TARGET_VALUE && target.kind != TARGET_RELATIVE))
-			why = "a relocation of it is not to be had ahead of time";
-		else if (image && !elf_image_offset(image, address, elf_word_size(image), &offset))
-			why = "a relocation of it is outside the file";
-		else if (image)
-			elf_put_word(image, offset,
-				     target.base ? loader_place(loader, target.value) : target.value);
-	}
-	searchlist_release(&global);
-	return why;
-}
-
-void liblist_check_loader(struct bind *bind, struct object *loader)
-{
-	struct binding_list list = { 0 };
-	const struct bind_object *by = bind_open(bind, loader);
-
-	/* Thread variables of ld.so itself would be numbered before all others. */
-	if (!by || elf_image_find_phdr(&by->image, PT_TLS) || bind_loader(bind, loader, &list, NULL)) {
-		loader->skip = SKIP_LOADER;
-		loader->slot = 0;
-	}
-	binding_list_release(&list);
-}
-
-int liblist_fill_loader(struct bind *bind, struct object *loader, struct elf_image *image)
-{
-	struct binding_list list = { 0 };
-	const char *why = bind_loader(bind, loader, &list, image);
-
-	binding_list_release(&list);
-	return why ? diag_error(loader->shown, "moving ld.so: %s; it is left as it was", why) : 0;
-}
 
 /* ---- Conflicts in the making ---- */
 
@@ -284,7 +206,7 @@ static const char *add_object(struct maker *maker, struct object *object, const 
 
 	maker->image = image;
 	maker->by = bind_open(maker->bind, object);
-	if (!maker->by || bind_object(maker->bind, object, scope, bindings))
+	if (!maker->by || bind_in(maker->bind, object, scope, bindings))
 		return "its symbols could not be bound";
 	for (size_t i = 0; !why && i < bindings->count; i++)
 		why = add_binding(maker, &bindings->item[i]);
@@ -359,7 +281,7 @@ static const char *add_copies(struct planner *planner, struct bind *bind, struct
 	const struct bind_object *by = bind_open(bind, program);
 	const char *why = NULL;
 
-	if (!by || bind_object(bind, program, scope, bindings))
+	if (!by || bind_in(bind, program, scope, bindings))
 		return "its symbols could not be bound";
 	if (bindings->relative)
 		return "it has RELATIVE relocations";
@@ -492,7 +414,7 @@ static const char *make(struct planner *planner, struct bind *bind, struct libli
 	struct binding_list bindings = { 0 };
 	const char *why = add_libs(planner, list, program);
 
-	if (!why && searchlist_set(global, bind, &program->scope, program))
+	if (!why && searchlist_set(global, bind->opened, &program->scope, program))
 		why = "its symbols could not be bound";
 	if (!why)
 		why = add_copies(planner, bind, list, program, &scope, &bindings);
@@ -532,7 +454,7 @@ struct liblist *liblist_make(struct planner *planner, struct object *program, co
 			     const char **why)
 {
 	*why = NULL;
-	if (!liblist_helps(program))
+	if (!loader_helps(program))
 		return NULL;
 	struct liblist *list = xcalloc(1, sizeof *list);
 

@@ -25,9 +25,7 @@
  *     (prelink-rtld.c) has ld.so ignore the list; one that needs libc.so.6 takes libc's slot, so that the
  *     list does not match.  One that needs no library at all ends such a program.
  *
- *     liblist_place(&table);                           // after layout: which ld.so moves, and where to
- *     liblist_check_loader(bind, loader);              // before it is rewritten
- *     rewrite_libraries(), these loaders last, with liblist_fill_loader() to fill them
+ *     loader_set_slots(&table) ... loader_fill()       // bind/loader.h
  *     for each program: list = liblist_make(...);
  *         plan_attach(..., liblist_guest(list), ...) or liblist_attach() */
 #ifndef LIBLIST_H
@@ -35,20 +33,6 @@
 
 #include "plan/planner.h"
 #include "rewrite/exec_room.h"
-
-/* True if PROGRAM is one that its ld.so would compare a list for. */
-bool liblist_helps(const struct object *program);
-
-/* Gives the ld.so of each ET_EXEC program that is to be rewritten its place (`slot`), where it is one that
- * knows the list. */
-void liblist_place(struct object_table *table);
-
-/* Looks whether LOADER, that has its place, can be moved there; if not, takes the place away. */
-void liblist_check_loader(struct bind *bind, struct object *loader);
-
-/* Writes into IMAGE, which is LOADER moved to its place, what its relocations resolve to in itself: at load
- * bias 0 it does not relocate itself.  0, or -1 after a message. */
-int liblist_fill_loader(struct bind *bind, struct object *loader, struct elf_image *image);
 
 struct liblist; /* of one program */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Finding what may be shadowed; see shadowed.h. */
-#include "bind/bind.h"
+#include "plan/shadowed.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -173,10 +173,4 @@ const struct shadow *shadows_find(struct bind_object *by, const struct binding_l
 		return NULL;
 	return bsearch(&address, by->shadows.item, by->shadows.count, sizeof *by->shadows.item,
 		       compare_address);
-}
-
-void shadows_release(struct shadows *shadows)
-{
-	free(shadows->item);
-	*shadows = (struct shadows){ 0 };
 }

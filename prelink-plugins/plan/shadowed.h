@@ -18,32 +18,11 @@
 #ifndef SHADOWED_H
 #define SHADOWED_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "bind/relocs.h"
 
-#include <gelf.h>
-
-struct bind_object;
-struct binding_list;
-
-/* A copy that may be shadowed. */
-struct shadow {
-	GElf_Addr start, end; /* addresses, as in the file */
-	uint32_t symbol;      /* index in the object's symbol table */
-};
-
-/* All of one object.  Set by the first shadows_find(); zeroed before. */
-struct shadows {
-	struct shadow *item; /* by ascending, disjoint addresses; owned */
-	size_t count;
-	bool known;
-};
-
-/* The copy in BY, whose relocations are RELOCS (bind_relocs() or bind_object()), that ADDRESS lies in; NULL
+/* The copy in BY, whose relocations are RELOCS (bind_relocs() or bind_in()), that ADDRESS lies in; NULL
  * where it lies in none. */
 const struct shadow *shadows_find(struct bind_object *by, const struct binding_list *relocs,
 				  GElf_Addr address);
-void shadows_release(struct shadows *shadows);
 
 #endif

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind/bind.h"
 #include "diag.h"
 #include "elf_copy.h"
-#include "plan/liblist.h"
+#include "bind/fill.h"
+#include "bind/loader.h"
 #include "rebase/page_end.h"
 #include "rewrite/program.h"
 
@@ -88,7 +88,7 @@ static int fill(const struct rewriting *rewriting, struct object *object, struct
 	if (!rewriting->bind)
 		return 0;
 	if (object->kind == OBJECT_LOADER)
-		return liblist_fill_loader(rewriting->bind, object, image);
+		return loader_fill(rewriting->bind, object, image);
 	return bind_fill(rewriting->bind, object, image) < 0 ? -1 : 0;
 }
 

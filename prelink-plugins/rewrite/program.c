@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "diag.h"
+#include "bind/loader.h"
 #include "plan/liblist.h"
 #include "rewrite/attach_plan.h"
 #include "say/plan.h"
@@ -44,7 +45,7 @@ void program_sift(const struct rewriting *rewriting, struct object_list *list)
 			there = has_module(rewriting->root, last = module);
 		if (module && !there)
 			program->no_plan = xstrdup(no_module);
-		if (!program->no_plan || liblist_helps(program))
+		if (!program->no_plan || loader_helps(program))
 			list->member[list->count++] = program;
 	}
 }

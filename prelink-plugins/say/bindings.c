@@ -43,7 +43,7 @@ static json_t *json_line(const struct bind_object *by, const struct binding *bin
 static int put_object(struct bind *bind, struct object *object, const struct bind_scope *scope,
 		      struct binding_list *list, json_t *rows)
 {
-	if (bind_object(bind, object, scope, list))
+	if (bind_in(bind, object, scope, list))
 		return -1;
 	const struct bind_object *by = bind_open(bind, object);
 	for (size_t i = 0; i < list->count; i++) {
@@ -86,7 +86,7 @@ int bindings_print(struct bind *bind, const struct object_table *table, bool jso
 						  .local = library ? &list : NULL,
 						  .unique = &unique };
 		unique_table_forget(&unique);
-		if (searchlist_set(&list, bind, &program->scope, library ? NULL : program))
+		if (searchlist_set(&list, bind->opened, &program->scope, library ? NULL : program))
 			result = -1;
 		for (size_t k = program->scope.count; k-- > 0;)
 			if (program->scope.member[k]->kind != OBJECT_LOADER &&

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind/bind.h"
+#include "bind/fill.h"
 #include "diag.h"
 
 static struct object **table;
@@ -115,16 +115,16 @@ int main(void)
 			scope.local = NULL;
 		} else if (command == 'G') {
 			bind_index(bind); /* of start-up objects; plugins go without */
-			searchlist_set(&global, bind, &objects, objects.member[0]);
+			searchlist_set(&global, bind->opened, &objects, objects.member[0]);
 			scope.global = &global;
 			scope.local = NULL;
 		} else if (command == 'L' || command == 'D' || command == 'N') {
-			searchlist_set(&local, bind, &objects, NULL);
+			searchlist_set(&local, bind->opened, &objects, NULL);
 			scope.local = &local;
 			scope.deepbind = command == 'D';
 			if (command == 'N')
 				scope.global = NULL;
-		} else if (bind_object(bind, objects.member[0], &scope, &list) == 0) {
+		} else if (bind_in(bind, objects.member[0], &scope, &list) == 0) {
 			if (command == 'B')
 				print(bind_open(bind, objects.member[0]), &list);
 			else if (command == 'V')

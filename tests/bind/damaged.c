@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bind/fill.h"
 #include "diag.h"
 #include "plan/cost.h"
 

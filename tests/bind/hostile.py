@@ -12,13 +12,14 @@ from harness import SOURCE, expect, fail, need, read, run, scratch, write
 
 TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.version_r", ".gnu.version_d", ".rela.dyn",
           ".rela.plt", ".rel.dyn", ".rel.plt", ".relr.dyn", ".dynamic", ".data.rel.ro", ".got"}
-PARTS = ["prelink-plugins/elf/symbols.c", "prelink-plugins/bind/bind.c", "prelink-plugins/bind/definers.c", "prelink-plugins/bind/asked.c",
-         "prelink-plugins/bind/searchlist.c", "prelink-plugins/bind/lookup.c", "prelink-plugins/bind/target.c",
-         "prelink-plugins/bind/ifunc.c", "prelink-plugins/bind/own_libc.c", "prelink-plugins/plan/decide.c",
-         "prelink-plugins/plan/cost.c",
-         "prelink-plugins/plan/shadowed.c", "prelink-plugins/resident.c",
-         "prelink-plugins/elf/dynamic.c", "prelink-plugins/object.c", "prelink-plugins/arch/arch.c",
-         "prelink-plugins/arch/x86_64.c", "prelink-plugins/arch/i386.c", "prelink-plugins/arch/aarch64.c"]
+PARTS = ["prelink-plugins/elf/symbols.c", "prelink-plugins/bind/bind.c", "prelink-plugins/bind/fill.c",
+         "prelink-plugins/bind/opened.c", "prelink-plugins/bind/relocs.c", "prelink-plugins/bind/definers.c",
+         "prelink-plugins/bind/asked.c", "prelink-plugins/bind/searchlist.c", "prelink-plugins/bind/lookup.c",
+         "prelink-plugins/bind/target.c", "prelink-plugins/bind/ifunc.c", "prelink-plugins/bind/own_libc.c",
+         "prelink-plugins/plan/decide.c", "prelink-plugins/plan/cost.c", "prelink-plugins/plan/shadowed.c",
+         "prelink-plugins/resident.c", "prelink-plugins/elf/dynamic.c", "prelink-plugins/object.c",
+         "prelink-plugins/arch/arch.c", "prelink-plugins/arch/x86_64.c", "prelink-plugins/arch/i386.c",
+         "prelink-plugins/arch/aarch64.c"]
 LIBRARY = """
 int f1(void) { return 1; } int f2(void) { return 2; } int g3(void) { return 3; } __thread int t;
 __asm__(".symver f1,f@V1"); __asm__(".symver f2,f@@V2"); __asm__(".symver g3,g@@V3");

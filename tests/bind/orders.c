@@ -132,7 +132,7 @@ static void compare(struct play *play, struct object *object, const struct bind_
 	const struct decision_list *decided = &play->decided[object->index];
 	bool grown = play->main_scope.count > play->universe.startup->count;
 
-	if (object->kind == OBJECT_LOADER || bind_object(play->bind, object, scope, &play->bindings))
+	if (object->kind == OBJECT_LOADER || bind_in(play->bind, object, scope, &play->bindings))
 		return;
 	play->loads++;
 	for (size_t i = 0; i < play->bindings.count; i++) {
@@ -172,7 +172,7 @@ static void grow(struct play *play, const struct object_list *scope)
 		play->global[scope->member[i]->index] = true;
 		object_list_add(&play->main_scope, scope->member[i]);
 	}
-	searchlist_set(&play->main_list, play->bind, &play->main_scope, play->program);
+	searchlist_set(&play->main_list, play->bind->opened, &play->main_scope, play->program);
 }
 
 static void open_plugin(struct play *play, struct object *root, int mode)
@@ -183,7 +183,7 @@ static void open_plugin(struct play *play, struct object *root, int mode)
 					  .unique = &play->unique };
 
 	if (!play->loaded[root->index]) {
-		searchlist_set(&play->local, play->bind, &root->scope, NULL);
+		searchlist_set(&play->local, play->bind->opened, &root->scope, NULL);
 		for (size_t i = root->scope.count; i-- > 0;)
 			if (!play->loaded[root->scope.member[i]->index])
 				compare(play, root->scope.member[i], &scope);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading relocations; see relocs.h. */
+#include "bind/relocs.h"
+
+#include <stdlib.h>
+
+#include "diag.h"
+
+uint32_t binding_number(struct opened *opened, struct bind_object *by, const struct binding *binding)
+{
+	uint32_t *place = &by->name[binding->symbol];
+	uint32_t number = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+
+	if (!number) {
+		GElf_Sym sym;
+		symbols_get(&by->symbols, binding->symbol, &sym);
+		number = asked_number(opened->asked, symbols_string(&by->symbols, sym.st_name),
+				      symbols_reference(&by->symbols, binding->symbol));
+		__atomic_store_n(place, number, __ATOMIC_RELEASE);
+	}
+	return number;
+}
+
+static enum symbol_class class_of(enum reloc_kind kind)
+{
+	switch (kind) {
+	case RELOC_JUMP_SLOT:
+	case RELOC_TLS_MODULE:
+	case RELOC_TLS_OFFSET:
+	case RELOC_TLS_TP:
+	case RELOC_TLSDESC: return SYMBOL_PLT;
+	case RELOC_COPY: return SYMBOL_COPY;
+	default: return SYMBOL_ANY;
+	}
+}
+
+enum symbol_class binding_class(const struct binding *binding)
+{
+	return class_of(binding->kind);
+}
+
+void binding_set(struct binding *binding, enum binding_result result, const struct definition *definition)
+{
+	GElf_Sym sym = { 0 };
+
+	/* Without any symbol table symbol 0 is meant, which is all zero. */
+	if (definition->symbol < definition->object->symbols.count)
+		symbols_get(&definition->object->symbols, definition->symbol, &sym);
+	binding->result = result;
+	binding->provider = definition->object;
+	binding->definition = definition->symbol;
+	binding->sym_type = GELF_ST_TYPE(sym.st_info);
+	binding->sym_bind = GELF_ST_BIND(sym.st_info);
+	binding->absolute = sym.st_shndx == SHN_ABS;
+	binding->undefined = sym.st_shndx == SHN_UNDEF;
+	binding->value = sym.st_value;
+}
+
+/* The part of RESOLVE_MAP that looks at the reference alone. */
+static void read_reference(struct bind_object *by, struct binding *binding)
+{
+	GElf_Sym ref = { 0 };
+
+	if (binding->symbol < by->symbols.count)
+		symbols_get(&by->symbols, binding->symbol, &ref);
+	binding->weak = GELF_ST_BIND(ref.st_info) == STB_WEAK;
+	binding->protected = GELF_ST_VISIBILITY(ref.st_other) == STV_PROTECTED;
+	if (GELF_ST_BIND(ref.st_info) == STB_LOCAL || symbol_binds_locally(&ref))
+		binding_set(binding, BINDING_SELF, &(struct definition){ by, binding->symbol, 0 });
+	else
+		binding->result = BINDING_OPEN;
+}
+
+static struct binding *add_binding(struct binding_list *list)
+{
+	if (list->count == list->room) {
+		list->room = list->room ? 2 * list->room : 1024;
+		list->item = xreallocarray(list->item, list->room, sizeof *list->item);
+	}
+	return memset(&list->item[list->count++], 0, sizeof *list->item);
+}
+
+/* The addend of a REL word lies where the sum will be. */
+static int64_t addend_in_place(const struct elf_image *image, GElf_Addr address)
+{
+	uint64_t offset;
+
+	if (!elf_image_offset(image, address, elf_word_size(image), &offset))
+		return 0;
+	return image->is64 ? (int64_t)elf_get64(image, offset) : (int32_t)elf_get32(image, offset);
+}
+
+static void read_table(struct bind_object *by, const struct table *table, bool rela, bool plt,
+		       struct binding_list *list)
+{
+	size_t step = rela ? elf_rela_size(&by->image) : elf_rel_size(&by->image);
+	uint64_t size = table->size;
+
+	/* Some linkers let DT_RELASZ cover DT_JMPREL as well; ld.so does not apply that twice either. */
+	if (!plt && by->dynamic.jmprel.size && size >= by->dynamic.jmprel.size &&
+	    table->offset + size == by->dynamic.jmprel.offset + by->dynamic.jmprel.size)
+		size -= by->dynamic.jmprel.size;
+	for (uint64_t at = 0; at + step <= size; at += step) {
+		GElf_Rela reloc;
+		elf_get_rel(&by->image, table->offset + at, rela, &reloc);
+		enum reloc_kind kind = by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info));
+		if (kind == RELOC_RELATIVE)
+			list->relative++;
+		if (kind == RELOC_RELATIVE || kind == RELOC_NONE)
+			continue;
+		struct binding *binding = add_binding(list);
+		binding->address = reloc.r_offset;
+		binding->addend = reloc.r_addend;
+		binding->type = GELF_R_TYPE(reloc.r_info);
+		binding->symbol = GELF_R_SYM(reloc.r_info);
+		binding->kind = kind;
+		binding->rela = rela;
+		binding->plt = plt;
+		if (!rela && (kind == RELOC_WORD || kind == RELOC_IRELATIVE))
+			binding->addend = addend_in_place(&by->image, reloc.r_offset);
+		if (kind != RELOC_IRELATIVE)
+			read_reference(by, binding);
+	}
+}
+
+int bind_relocs(struct opened *opened, struct object *object, struct binding_list *list)
+{
+	struct bind_object *by = opened_open(opened, object);
+
+	list->count = list->relative = 0;
+	if (!by)
+		return -1;
+	if (!object->arch)
+		return diag_error(object->shown, "binding its symbols: no table for its machine; leave it "
+						 "out");
+	read_table(by, &by->dynamic.rel, false, false, list);
+	read_table(by, &by->dynamic.rela, true, false, list);
+	read_table(by, &by->dynamic.jmprel, by->dynamic.jmprel_is_rela, true, list);
+	return 0;
+}
+
+void binding_list_release(struct binding_list *list)
+{
+	free(list->item);
+	*list = (struct binding_list){ 0 };
+}
+
+const char *binding_name(const struct bind_object *by, const struct binding *binding, const char **version)
+{
+	GElf_Sym sym;
+	const struct symbol_version *asked = symbols_reference(&by->symbols, binding->symbol);
+
+	symbols_get(&by->symbols, binding->symbol, &sym);
+	*version = asked ? asked->name : NULL;
+	return symbols_string(&by->symbols, sym.st_name);
+}
