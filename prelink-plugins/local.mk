@@ -48,6 +48,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/search/libsearch.c prelink-plugins/search/libsearch.h \
 	prelink-plugins/scope/scope.c prelink-plugins/scope/scope.h \
 	prelink-plugins/layout/layout.c prelink-plugins/layout/layout.h \
+	prelink-plugins/layout/meet.c prelink-plugins/layout/meet.h \
 	prelink-plugins/bind/asked.c prelink-plugins/bind/asked.h \
 	prelink-plugins/bind/bind.c prelink-plugins/bind/bind.h \
 	prelink-plugins/bind/definers.c prelink-plugins/bind/definers.h \

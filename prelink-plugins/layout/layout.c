@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Handing out slots; see layout.h.
  *
- * One machine after the other.  Every object of the machine gets a bit; with -m a square of bits says who
+ * One machine after the other.  Every object of the machine gets a bit; with -m meet.h says who
  * meets whom, without it everyone meets everyone.  The ranges taken so far lie in one array sorted by
  * address; finding room is one walk along it, passing over those whom the object never meets.  That makes n²
  * short steps for n objects, some hundredths of a second for ten thousand, whatever the scopes look like. */
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "layout/meet.h"
 
 /* The smallest page size that a kernel of any machine uses: what ld.so aligns to without effort. */
 #define PAGE_MIN 4096
@@ -19,11 +20,8 @@
 /* Room left free behind a new slot: this part of its size, at least a page. */
 #define SLACK_PART 16
 
-/* Not an object of this machine. */
-#define NOBODY SIZE_MAX
-
 /* A range that is taken: [start, end), and [end, slack) is left free for as long as there is room. */
-struct place {
+struct range {
 	GElf_Addr start, end, slack;
 	size_t who; /* bit */
 };
@@ -50,25 +48,14 @@ struct space {
 	size_t *bit_of;         /* by index in the table; NOBODY for objects of other machines */
 	struct want *want;      /* by bit, until it is sorted */
 	size_t count;
-	size_t words;        /* of a row of bits */
-	uint64_t *meets;     /* count rows; NULL: all meet all */
-	struct place *place; /* sorted by start */
-	size_t place_count;
+	struct meetings meetings;
+	struct range *range; /* sorted by start */
+	size_t range_count;
 };
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
 {
 	return (value + unit - 1) & ~(unit - 1);
-}
-
-static void set_bit(uint64_t *row, size_t bit)
-{
-	row[bit / 64] |= UINT64_C(1) << (bit % 64);
-}
-
-static bool has_bit(const uint64_t *row, size_t bit)
-{
-	return row[bit / 64] >> (bit % 64) & 1;
 }
 
 static bool is_program(const struct object *object)
@@ -81,120 +68,28 @@ static bool wants_slot(const struct object *object)
 	return object->kind == OBJECT_LIBRARY && object->skip == SKIP_NOT && object->end > object->start;
 }
 
-/* --- who meets whom --- */
-
-/* One program's (or library's) objects that can be in a process together. */
-struct universe {
-	uint64_t *all;      /* row of bits */
-	size_t *group_of;   /* by bit: 0 none, else index into `group` + 1; where `all` has the bit */
-	const char **group; /* names of exclusive groups */
-	uint64_t **row;     /* of each group: who is in the program as its member only */
-	size_t group_count;
-};
-
-/* The number of exclusive group NAME within the universe, from 1; 0 for NULL. */
-static size_t group_number(struct universe *u, const char *name, size_t words)
-{
-	if (!name)
-		return 0;
-	for (size_t i = 0; i < u->group_count; i++)
-		if (strcmp(u->group[i], name) == 0)
-			return i + 1;
-	u->group = xreallocarray(u->group, u->group_count + 1, sizeof *u->group);
-	u->row = xreallocarray(u->row, u->group_count + 1, sizeof *u->row);
-	u->group[u->group_count] = name;
-	u->row[u->group_count] = xcalloc(words, sizeof *u->row[0]);
-	return ++u->group_count;
-}
-
-/* OBJECT comes into the universe, as a plugin of GROUP or (0) in a way that excludes nothing. */
-static void universe_add(struct universe *u, const struct space *s, const struct object *object, size_t group)
-{
-	size_t bit = s->bit_of[object->index];
-
-	if (bit == NOBODY)
-		return;
-	if (!has_bit(u->all, bit))
-		u->group_of[bit] = group;
-	else if (u->group_of[bit] != group)
-		u->group_of[bit] = 0;
-	set_bit(u->all, bit);
-}
-
-/* Adds to the square of bits what the scopes of OWNER say. */
-static void add_meetings(struct space *s, const struct object *owner, struct universe *u)
-{
-	memset(u->all, 0, s->words * sizeof *u->all);
-	u->group_count = 0;
-	for (size_t i = 0; i < owner->scope.count; i++)
-		universe_add(u, s, owner->scope.member[i], 0);
-	for (size_t i = 0; i < owner->plugin_count; i++) {
-		const struct plugin_scope *plugin = &owner->plugin[i];
-		size_t group = group_number(u, plugin->entry ? plugin->entry->exclusive : NULL, s->words);
-
-		universe_add(u, s, plugin->plugin, group);
-		for (size_t j = 0; j < plugin->scope.count; j++)
-			if (plugin->scope.member[j] != plugin->plugin)
-				universe_add(u, s, plugin->scope.member[j], 0);
-	}
-	for (size_t bit = 0; bit < s->count; bit++)
-		if (has_bit(u->all, bit) && u->group_of[bit])
-			set_bit(u->row[u->group_of[bit] - 1], bit);
-	for (size_t bit = 0; bit < s->count; bit++) {
-		if (!has_bit(u->all, bit))
-			continue;
-		uint64_t *row = s->meets + bit * s->words;
-		const uint64_t *except = u->group_of[bit] ? u->row[u->group_of[bit] - 1] : NULL;
-
-		for (size_t i = 0; i < s->words; i++)
-			row[i] |= except ? u->all[i] & ~except[i] : u->all[i];
-	}
-	for (size_t i = 0; i < u->group_count; i++)
-		free(u->row[i]);
-}
-
-static void find_meetings(struct space *s)
-{
-	struct universe u = { 0 };
-
-	s->meets = xcalloc(s->count * s->words, sizeof *s->meets);
-	u.all = xcalloc(s->words, sizeof *u.all);
-	u.group_of = xcalloc(s->count, sizeof *u.group_of);
-	for (size_t i = 0; i < s->count; i++)
-		add_meetings(s, s->member[i], &u);
-	free(u.all);
-	free(u.group_of);
-	free(u.group);
-	free(u.row);
-}
-
-static bool meet(const struct space *s, size_t bit, size_t who)
-{
-	return !s->meets || has_bit(s->meets + bit * s->words, who);
-}
-
 /* --- taking room --- */
 
 static void take(struct space *s, GElf_Addr start, uint64_t size, uint64_t slack, size_t who)
 {
-	size_t at = s->place_count;
+	size_t at = s->range_count;
 	GElf_Addr end = start + size;
-	struct place place = { start, end, end + slack < end ? end : end + slack, who };
+	struct range range = { start, end, end + slack < end ? end : end + slack, who };
 
-	if ((s->place_count & (s->place_count - 1)) == 0)
-		s->place = xreallocarray(s->place, s->place_count ? 2 * s->place_count : 1, sizeof place);
-	while (at > 0 && s->place[at - 1].start > start)
+	if ((s->range_count & (s->range_count - 1)) == 0)
+		s->range = xreallocarray(s->range, s->range_count ? 2 * s->range_count : 1, sizeof range);
+	while (at > 0 && s->range[at - 1].start > start)
 		at--;
-	memmove(s->place + at + 1, s->place + at, (s->place_count - at) * sizeof place);
-	s->place[at] = place;
-	s->place_count++;
+	memmove(s->range + at + 1, s->range + at, (s->range_count - at) * sizeof range);
+	s->range[at] = range;
+	s->range_count++;
 }
 
 /* True if nothing that BIT meets is in [start, end). */
 static bool is_free(const struct space *s, size_t bit, GElf_Addr start, GElf_Addr end)
 {
-	for (size_t i = 0; i < s->place_count && s->place[i].start < end; i++)
-		if (s->place[i].end > start && meet(s, bit, s->place[i].who))
+	for (size_t i = 0; i < s->range_count && s->range[i].start < end; i++)
+		if (s->range[i].end > start && meetings_has(&s->meetings, bit, s->range[i].who))
 			return false;
 	return true;
 }
@@ -208,11 +103,11 @@ static bool find_room(const struct space *s, size_t bit, uint64_t size, uint64_t
 
 	if (at < from)
 		return false;
-	for (size_t i = 0; i < s->place_count; i++) {
-		const struct place *p = &s->place[i];
+	for (size_t i = 0; i < s->range_count; i++) {
+		const struct range *p = &s->range[i];
 		GElf_Addr end = slack ? p->slack : p->end;
 
-		if (end <= at || !meet(s, bit, p->who))
+		if (end <= at || !meetings_has(&s->meetings, bit, p->who))
 			continue;
 		if (p->start >= at && p->start - at >= size)
 			break;
@@ -359,7 +254,7 @@ static void report_full(const struct space *s, const struct want *w)
 		  " bytes among the addresses of %s (needed by %s%s); it stays as it is; "
 		  "%s",
 		  w->need, s->arch->name, user ? user : "no program", programs > 1 ? " and others" : "",
-		  s->meets ? "leave other objects out with -b" : "try -m, which shares addresses");
+		  s->meetings.row ? "leave other objects out with -b" : "try -m, which shares addresses");
 }
 
 static uint64_t splitmix64(uint64_t x)
@@ -416,7 +311,6 @@ static void space_init(struct space *s, const struct object_table *table, const 
 						   .need = round_up(size + extra, s->page) };
 		s->member[s->count++] = object;
 	}
-	s->words = (s->count + 63) / 64;
 }
 
 static void space_release(struct space *s)
@@ -424,8 +318,8 @@ static void space_release(struct space *s)
 	free(s->member);
 	free(s->bit_of);
 	free(s->want);
-	free(s->meets);
-	free(s->place);
+	meetings_release(&s->meetings);
+	free(s->range);
 }
 
 static void lay_out_machine(struct object_table *table, const struct arch *arch, const struct cache *old,
@@ -436,7 +330,7 @@ static void lay_out_machine(struct object_table *table, const struct arch *arch,
 	space_init(&s, table, arch, options);
 	count_uses(&s);
 	if (options->conserve_memory)
-		find_meetings(&s);
+		meetings_find(&s.meetings, s.member, s.count, s.bit_of);
 	s.origin = options->random ? find_origin(&s, options->seed) : arch->slot_first;
 	take_fixed(&s);
 
