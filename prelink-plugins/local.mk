@@ -42,6 +42,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/elf/symbols.c prelink-plugins/elf/symbols.h \
 	prelink-plugins/gather/conf.c prelink-plugins/gather/conf.h \
 	prelink-plugins/gather/gather.c prelink-plugins/gather/gather.h \
+	prelink-plugins/gather/read.c prelink-plugins/gather/read.h \
 	prelink-plugins/search/ldcache.c prelink-plugins/search/ldcache.h \
 	prelink-plugins/search/ldconf.c prelink-plugins/search/ldconf.h \
 	prelink-plugins/search/ldso.c prelink-plugins/search/ldso.h \

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One file becomes an object; see read.h. */
+#include "gather/read.h"
+
+#include <fcntl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "rewrite/undo.h"
+
+int read_status(struct file *file)
+{
+	struct statx x;
+
+	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x))
+		return -1;
+	file->st = (struct stat){
+		.st_dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+		.st_ino = x.stx_ino,
+		.st_mode = x.stx_mode,
+		.st_nlink = x.stx_nlink,
+		.st_uid = x.stx_uid,
+		.st_gid = x.stx_gid,
+		.st_size = (off_t)x.stx_size,
+		.st_blksize = x.stx_blksize,
+		.st_blocks = (blkcnt_t)x.stx_blocks,
+		.st_rdev = makedev(x.stx_rdev_major, x.stx_rdev_minor),
+		.st_atim = { x.stx_atime.tv_sec, x.stx_atime.tv_nsec },
+		.st_mtim = { x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec },
+		.st_ctim = { x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec },
+	};
+	file->fixed |= (x.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
+	return 0;
+}
+
+bool read_starts_like_object(int fd)
+{
+	unsigned char head[EI_NIDENT + 2];
+
+	if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, ELFMAG, SELFMAG) != 0)
+		return false;
+	unsigned type = head[EI_DATA] == ELFDATA2MSB ? head[EI_NIDENT] << 8 | head[EI_NIDENT + 1] :
+						       head[EI_NIDENT + 1] << 8 | head[EI_NIDENT];
+	return type == ET_DYN || type == ET_EXEC;
+}
+
+/* A copy of the string that TAG of the dynamic section names; NULL where there is none. */
+static char *tag_string(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag, bool *bad)
+{
+	if (!dynamic->has[tag])
+		return NULL;
+	const char *text = dynamic_string(dynamic, image, dynamic->value[tag]);
+	if (!text)
+		*bad = true;
+	return text ? xstrdup(text) : NULL;
+}
+
+static void read_needed(struct object *object, const struct dynamic *dynamic, const struct elf_image *image,
+			bool *bad)
+{
+	for (size_t i = 0; i < dynamic->count; i++) {
+		GElf_Dyn entry;
+		const char *name;
+
+		dynamic_entry(dynamic, image, i, &entry);
+		if (entry.d_tag != DT_NEEDED && entry.d_tag != DT_FILTER && entry.d_tag != DT_AUXILIARY)
+			continue;
+		name = dynamic_string(dynamic, image, entry.d_un.d_val);
+		if (!name) {
+			*bad = true;
+			continue;
+		}
+		if ((object->needed_count & (object->needed_count - 1)) == 0)
+			object->needed = xreallocarray(object->needed,
+						       object->needed_count ? 2 * object->needed_count : 1,
+						       sizeof *object->needed);
+		object->needed[object->needed_count++] = (struct needed){ .name = xstrdup(name),
+									  .tag = entry.d_tag };
+	}
+}
+
+static void read_interp(struct object *object, const struct elf_image *image, bool *bad)
+{
+	const GElf_Phdr *interp = elf_image_find_phdr(image, PT_INTERP);
+
+	if (!interp)
+		return;
+	const char *text = elf_image_string(image, interp->p_offset, interp->p_filesz, 0);
+	if (text)
+		object->interp = xstrdup(text);
+	else
+		*bad = true;
+}
+
+static void read_extent(struct object *object, const struct elf_image *image)
+{
+	bool first = true;
+
+	object->align = object->arch ? object->arch->page_max : 1;
+	for (size_t i = 0; i < image->phnum; i++) {
+		const GElf_Phdr *p = &image->phdr[i];
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		uint64_t align = p->p_align && (p->p_align & (p->p_align - 1)) == 0 ? p->p_align : 1;
+		if (first)
+			object->start = p->p_vaddr & -align;
+		object->end = p->p_vaddr + p->p_memsz;
+		if (align > object->align)
+			object->align = align;
+		first = false;
+	}
+}
+
+/* An executable has DT_DEBUG for the debugger, which linkers never give to a library, also where DF_1_PIE
+ * is missing as linkers before 2015 did not write it.  Libraries that can be run (libc.so.6) have a
+ * PT_INTERP too. */
+static enum object_kind kind_of(const struct object *object, const struct dynamic *dynamic,
+				const struct elf_image *image)
+{
+	if (image->ehdr.e_type == ET_EXEC)
+		return OBJECT_EXEC;
+	if (object->interp && (dynamic->has[DT_DEBUG] || (object->flags_1 & DF_1_PIE)))
+		return OBJECT_PIE;
+	const char *base = object->arch ? strrchr(object->arch->interpreter, '/') : NULL;
+	if (base && object->soname && strcmp(object->soname, base + 1) == 0)
+		return OBJECT_LOADER;
+	return OBJECT_LIBRARY;
+}
+
+static bool has_debug_info(const struct elf_image *image)
+{
+	return elf_image_find_section(image, ".debug_info") || elf_image_find_section(image, ".zdebug_info");
+}
+
+/* Why the extended attributes of FILE are against changing it.  A program that has rights of its own stays as it is,
+ * asked for or not: ld.so loads no module of ours into it, so there is nothing to gain.  The kernel may refuse a file
+ * that is not what its signature says. */
+static enum object_skip skip_of_attributes(const struct file *file, bool rights, bool signed_files)
+{
+	char names[1024];
+	ssize_t length = flistxattr(file->fd, names, sizeof names);
+
+	if (length < 0 && errno == ERANGE) { /* as good as all of them */
+		if (rights && fgetxattr(file->fd, "security.capability", NULL, 0) > 0)
+			return SKIP_SETID;
+		return signed_files && (fgetxattr(file->fd, "security.ima", NULL, 0) >= 0 ||
+					fgetxattr(file->fd, "security.evm", NULL, 0) >= 0) ?
+			       SKIP_SIGNED :
+			       SKIP_NOT;
+	}
+	for (const char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
+		if (rights && strcmp(name, "security.capability") == 0)
+			return SKIP_SETID;
+		if (signed_files && (strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0))
+			return SKIP_SIGNED;
+	}
+	return SKIP_NOT;
+}
+
+static enum object_skip skip_of(const struct conf *conf, const struct options *options,
+				const struct object *object, const struct file *file,
+				const struct elf_image *image)
+{
+	bool with_unsafe = options->with_unsafe;
+	bool rights = !(with_unsafe && object->kind == OBJECT_LIBRARY); /* matter */
+
+	if (!object->arch)
+		return SKIP_OTHER_MACHINE;
+	if (conf_blacklisted(conf, file->path))
+		return SKIP_BLACKLISTED;
+	if (rights && (file->st.st_mode & (S_ISUID | S_ISGID)))
+		return SKIP_SETID;
+	enum object_skip skip = skip_of_attributes(file, rights, !with_unsafe);
+	if (skip)
+		return skip;
+	if (!with_unsafe && (file->directory_mode & S_IWOTH))
+		return SKIP_WRITABLE_DIR;
+	if (file->fixed)
+		return SKIP_IMMUTABLE;
+	if (image->shnum == 0 || image->shstrndx == 0)
+		return SKIP_NO_SECTIONS;
+	if (elf_image_extent(image) < image->size)
+		return SKIP_TRAILING_DATA;
+	if (has_debug_info(image))
+		return SKIP_DEBUG_INFO;
+	if (object->kind == OBJECT_LOADER)
+		return SKIP_LOADER;
+	return SKIP_NOT;
+}
+
+/* Decodes IMAGE into a new object; NULL where it is no dynamic object, or a static PIE. */
+static struct object *decode(const struct conf *conf, const struct options *options, const struct root *root,
+			     const struct file *file, const struct elf_image *image)
+{
+	struct dynamic dynamic;
+	bool bad = false;
+	int status = dynamic_init(&dynamic, image);
+
+	if (status == 1)
+		return NULL;
+	struct object *object = xcalloc(1, sizeof *object);
+	object_set_path(object, root, file->path);
+	object->st = file->st;
+	object->arch = arch_find(image);
+	object->is64 = image->is64;
+	object->big_endian = image->big_endian;
+	read_extent(object, image);
+	if (status == 0) {
+		object->flags_1 = dynamic.flags_1;
+		object->soname = tag_string(&dynamic, image, DT_SONAME, &bad);
+		object->runpath = tag_string(&dynamic, image, DT_RUNPATH, &bad);
+		if (!object->runpath) /* DT_RPATH counts only without it */
+			object->rpath = tag_string(&dynamic, image, DT_RPATH, &bad);
+		read_needed(object, &dynamic, image, &bad);
+	}
+	read_interp(object, image, &bad);
+	object->kind = kind_of(object, &dynamic, image);
+	if (status == 0 && object->kind == OBJECT_LIBRARY && (object->flags_1 & DF_1_PIE) &&
+	    !object->interp) {
+		object_release(object);
+		return NULL;
+	}
+	object->prelinked = undo_present(image);
+	object->original_start = object->start - (GElf_Addr)(object->prelinked ? undo_delta(image) : 0);
+	object->skip = skip_of(conf, options, object, file, image);
+	if (bad)
+		diag_error(object->shown,
+			   "reading the dynamic section: a name lies outside the string table; the "
+			   "file is damaged");
+	if (bad || status < 0)
+		object->skip = SKIP_MALFORMED;
+	if (options->with_plugins && note_read(image, true, &object->plugins))
+		object->skip = SKIP_MALFORMED;
+	return object;
+}
+
+struct object *read_object(const struct file *file, const struct root *root, const struct conf *conf,
+			   const struct options *options)
+{
+	struct elf_image image;
+	char *shown = root_outside(root, file->path);
+	struct object *object = NULL;
+
+	enum elf_image_status status = elf_image_open(&image, file->fd, shown);
+
+	if (status == ELF_IMAGE_OK) {
+		object = decode(conf, options, root, file, &image);
+		elf_image_release(&image);
+	}
+	free(shown);
+	if (!object)
+		errno = status == ELF_IMAGE_BAD ? EBADMSG : ENOEXEC;
+	return object;
+}
