@@ -47,6 +47,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/search/ldconf.c prelink-plugins/search/ldconf.h \
 	prelink-plugins/search/ldso.c prelink-plugins/search/ldso.h \
 	prelink-plugins/search/libsearch.c prelink-plugins/search/libsearch.h \
+	prelink-plugins/scope/process.c prelink-plugins/scope/process.h \
 	prelink-plugins/scope/scope.c prelink-plugins/scope/scope.h \
 	prelink-plugins/layout/layout.c prelink-plugins/layout/layout.h \
 	prelink-plugins/layout/meet.c prelink-plugins/layout/meet.h \
