@@ -88,7 +88,11 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/rewrite/undo.c prelink-plugins/rewrite/undo.h \
 	prelink-plugins/rewrite/verify.c prelink-plugins/rewrite/verify.h \
 	prelink-plugins/rewrite/rewriting.h \
+	prelink-plugins/cache/build.c prelink-plugins/cache/build.h \
 	prelink-plugins/cache/cache.c prelink-plugins/cache/cache.h \
+	prelink-plugins/cache/compare.c prelink-plugins/cache/compare.h \
+	prelink-plugins/cache/format.h \
+	prelink-plugins/cache/inputs.c prelink-plugins/cache/inputs.h \
 	prelink-plugins/say/bindings.c prelink-plugins/say/bindings.h \
 	prelink-plugins/say/plan.c prelink-plugins/say/plan.h \
 	prelink-plugins/say/print.c prelink-plugins/say/print.h \

@@ -7,7 +7,8 @@
 
 #include "bind/libraries.h"
 #include "say/bindings.h"
-#include "cache/cache.h"
+#include "cache/build.h"
+#include "cache/compare.h"
 #include "gather/conf.h"
 #include "diag.h"
 #include "gather/gather.h"
@@ -39,53 +40,6 @@ struct run {
 	struct cache_inputs inputs;
 	struct rewriting rewriting;
 };
-
-/* --- what the passes are given --- */
-
-/* The directory of PATH, or of the part before its first special character if it is a pattern. */
-static void add_directory(struct path_list *list, const char *path)
-{
-	char *directory = xstrndup(path, strcspn(path, "*?[{\\"));
-	char *slash = strrchr(directory, '/');
-
-	if (slash) {
-		slash[slash == directory] = '\0';
-		path_list_add(list, directory);
-	}
-	free(directory);
-}
-
-/* Everything besides the objects that the result depends on, for -q: directories that were walked, that have
- * something in them which was found or may match a note, and files that say where to look. */
-static void collect_inputs(struct run *run)
-{
-	struct path_list *path = &run->inputs.path;
-
-	if (!run->options.all) {
-		cache_inputs_keep(&run->inputs, &run->old);
-		return;
-	}
-	for (size_t i = 0; i < run->table.count; i++) {
-		const struct object *object = run->table.object[i];
-
-		add_directory(path, object->path);
-		if (object_is_program(object) && object_module(object))
-			path_list_add(path, object_module(object));
-		for (size_t j = 0; j < object->plugins.count; j++)
-			if (object->plugins.entry[j].path)
-				add_directory(path, object->plugins.entry[j].path);
-	}
-	for (size_t i = 0; i < run->gather.directories.count; i++)
-		path_list_add(path, run->gather.directories.path[i]);
-	for (size_t i = 0; i < run->conf.file_count; i++)
-		path_list_add(path, run->conf.file[i]);
-	path_list_add(path, "/etc/ld.so.cache");
-	path_list_add(path, "/etc/ld.so.conf");
-	path_list_sort(path);
-	cache_inputs_stamp(&run->inputs, &run->root);
-}
-
-/* --- prelink --- */
 
 /* The new cache: to disk, unless this is a dry run; and what was asked for of it to standard output. */
 static void conclude(struct run *run)
@@ -157,7 +111,7 @@ static void prelink(struct run *run)
 
 	/* Beyond this point no object is added to the table, and what is to be rewritten is known. */
 	object_table_want(&run->table);
-	collect_inputs(run);
+	cache_inputs_collect(&run->inputs, &run->old, &run->gather);
 	cache_recall_refusals(&run->old, &run->table, options);
 
 	/* A slot for every library and plugin, and a place for an ld.so that knows prelinking itself. */

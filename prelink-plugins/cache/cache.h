@@ -8,7 +8,7 @@
  *
  * In memory it is the file as it lies on disk: fixed records that refer to one another by index, a pool of
  * such indices and a pool of strings, every index checked once, when it is read.  The same form is made of
- * the table of objects (cache_build) before it is written, so what -n and -v print of a run and what -p
+ * the table of objects (build.h) before it is written, so what -n and -v print of a run and what -p
  * prints later is one thing, printed by one function (print.h). */
 #ifndef CACHE_H
 #define CACHE_H
@@ -72,6 +72,7 @@ struct cache {
 	const uint32_t *pool;
 	const char *strings;
 	size_t object_count, plugin_count, input_count, pool_count, strings_size;
+	uint32_t options; /* cache_fingerprint() of the run that made it */
 };
 
 static inline const char *cache_string(const struct cache *cache, uint32_t at)
@@ -87,46 +88,12 @@ int cache_read(struct cache *cache, const struct root *root, const char *path, b
 /* The entry of PATH, NULL where there is none. */
 const struct cache_object *cache_find(const struct cache *cache, const char *path);
 
-/* -q: true if every object and every input is as the cache says and the run was made with the same
- * options, so that there is nothing to do.  Opens nothing, stats only. */
-bool cache_is_current(const struct cache *cache, const struct root *root, const struct options *options);
+/* The stamp of a file whose status is ST; and of PATH as it is now, all 0 where it does not exist. */
+struct cache_stamp cache_stamp_of(const struct stat *st);
+struct cache_stamp cache_stamp_now(const struct root *root, const char *path);
 
-/* Sets `skip` of objects that the rewriter refused last time for what is in them, and that are still the same
- * file: so they get no slot that nobody moves to.  Before layout; not with OPTIONS->force. */
-void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
-			   const struct options *options);
-
-/* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would be
- * given what it has: the same slot, the same scope, and so on for every object of its scope and of its
- * plugins' scopes.  Programs get `no_plan` again.  Bind, plan and rewrite pass over these.  After layout.
- * PROGRAMS: programs may be unchanged, too (the run-time module that their plans are for is still the same,
- * or still not there). */
-void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
-			  const struct options *options, bool programs);
-
-/* For --status and --report: marks, as OUTCOME_UNCHANGED, each object that is the file that the last run
- * left; sets its `no_plan`. */
-void cache_mark_left(const struct cache *cache, const struct object_table *table);
-
-/* True if PATH is among the inputs, and as it was. */
-bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path);
-
-/* What else a run read.  Stamped before anything is rewritten: a file that somebody adds meanwhile is not
- * overlooked by the next -q, which is a whole run then. */
-struct cache_inputs {
-	struct path_list path;     /* inside the root */
-	struct cache_stamp *stamp; /* of each path; owned */
-};
-
-/* Stamps the paths. */
-void cache_inputs_stamp(struct cache_inputs *inputs, const struct root *root);
-/* Those of OLD, as they were: of a run that did not look at them all. */
-void cache_inputs_keep(struct cache_inputs *inputs, const struct cache *old);
-void cache_inputs_release(struct cache_inputs *inputs);
-
-/* Makes a cache of the table and the inputs. */
-void cache_build(struct cache *cache, const struct object_table *table, const struct cache_inputs *inputs,
-		 const struct root *root, const struct options *options);
+/* A number for the options that the result depends on besides files. */
+uint32_t cache_fingerprint(const struct options *options);
 
 /* Replaces the cache file at PATH.  0, or -1 after a message. */
 int cache_write(const struct cache *cache, const struct root *root, const char *path);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What of a cache is still true; see compare.h. */
+#include "cache/compare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+
+static bool same_stamp(const struct cache_stamp *a, const struct cache_stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime == b->mtime &&
+	       a->ctime == b->ctime;
+}
+
+static bool is_as_recorded(const struct root *root, const char *path, const struct cache_stamp *recorded)
+{
+	struct cache_stamp now = cache_stamp_now(root, path);
+
+	return same_stamp(&now, recorded);
+}
+
+static bool same_options(const struct cache *cache, const struct options *options)
+{
+	return cache->data && cache->options == cache_fingerprint(options);
+}
+
+bool cache_is_current(const struct cache *cache, const struct root *root, const struct options *options)
+{
+	if (!cache->object_count || !cache->input_count || !same_options(cache, options))
+		return false;
+	for (size_t i = 0; i < cache->input_count; i++)
+		if (!is_as_recorded(root, cache_string(cache, cache->input[i].path), &cache->input[i].stamp))
+			return false;
+	for (size_t i = 0; i < cache->object_count; i++)
+		if (!is_as_recorded(root, cache_string(cache, cache->object[i].path),
+				    &cache->object[i].stamp))
+			return false;
+	return true;
+}
+
+bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path)
+{
+	for (size_t i = 0; i < cache->input_count; i++)
+		if (strcmp(cache_string(cache, cache->input[i].path), path) == 0)
+			return is_as_recorded(root, path, &cache->input[i].stamp);
+	return false;
+}
+
+/* Reasons that lie in the file alone. */
+static bool is_refusal(uint32_t skip)
+{
+	return skip == SKIP_DEBUG_INFO || skip == SKIP_RELOCATION || skip == SKIP_TRAILING_DATA ||
+	       skip == SKIP_NO_SECTIONS || skip == SKIP_MALFORMED;
+}
+
+/* True if OBJECT is still the file that the last run left. */
+static bool is_file_left(const struct object *object, const struct cache_object *entry)
+{
+	struct cache_stamp now = cache_stamp_of(&object->st);
+
+	return same_stamp(&now, &entry->stamp);
+}
+
+void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
+			   const struct options *options)
+{
+	for (size_t i = 0; i < table->count && !options->force; i++) {
+		struct object *object = table->object[i];
+		const struct cache_object *entry = cache_find(cache, object->path);
+
+		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) &&
+		    is_file_left(object, entry))
+			object->skip = (enum object_skip)entry->skip;
+	}
+}
+
+/* OBJECT is the file that the last run left, and is to be where it is. */
+static bool is_itself_unchanged(const struct object *object, const struct cache_object *entry)
+{
+	bool had_slot = entry->flags & CACHE_HAS_SLOT;
+
+	return is_file_left(object, entry) && entry->kind == object->kind && entry->skip == object->skip &&
+	       object->prelinked == !!(entry->flags & CACHE_PRELINKED) && object->has_slot == had_slot &&
+	       (!had_slot || (object->slot == entry->start && object->start == entry->start));
+}
+
+/* OBJECT is as the last run left it. */
+static void mark(const struct cache *cache, const struct cache_object *entry, struct object *object)
+{
+	const char *no_plan = cache_string(cache, entry->no_plan);
+
+	object->outcome = OUTCOME_UNCHANGED;
+	if (*no_plan && !object->no_plan)
+		object->no_plan = xstrdup(no_plan);
+}
+
+/* What cache_mark_unchanged() knows about each object of the table. */
+struct comparison {
+	const struct cache *cache;
+	uint32_t *entry; /* by index in the table: index in the cache, or UINT32_MAX: changed */
+};
+
+static bool same_list(const struct comparison *c, const struct object_list *list, struct cache_list recorded)
+{
+	if (list->count != recorded.count)
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		if (c->entry[list->member[i]->index] != c->cache->pool[recorded.first + i])
+			return false;
+	return true;
+}
+
+static bool is_unchanged(const struct comparison *c, const struct object *object)
+{
+	if (c->entry[object->index] == UINT32_MAX)
+		return false;
+	const struct cache_object *entry = &c->cache->object[c->entry[object->index]];
+
+	if (!same_list(c, &object->scope, entry->scope) || object->plugin_count != entry->plugin.count)
+		return false;
+	for (size_t i = 0; i < object->plugin_count; i++) {
+		const struct cache_plugin *recorded = &c->cache->plugin[entry->plugin.first + i];
+
+		if (c->entry[object->plugin[i].plugin->index] != recorded->object ||
+		    !same_list(c, &object->plugin[i].scope, recorded->scope))
+			return false;
+	}
+	return true;
+}
+
+void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
+			  const struct options *options, bool programs)
+{
+	struct comparison c = { cache, NULL };
+
+	if (options->force || !same_options(cache, options))
+		return;
+	c.entry = xcalloc(table->count, sizeof *c.entry);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct cache_object *entry = cache_find(cache, table->object[i]->path);
+		bool same = entry && is_itself_unchanged(table->object[i], entry);
+
+		c.entry[i] = same ? (uint32_t)(entry - cache->object) : UINT32_MAX;
+	}
+	for (size_t i = 0; i < table->count; i++)
+		if ((programs || table->object[i]->kind == OBJECT_LIBRARY) &&
+		    is_unchanged(&c, table->object[i]))
+			mark(cache, &cache->object[c.entry[i]], table->object[i]);
+	free(c.entry);
+}
+
+void cache_mark_left(const struct cache *cache, const struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		const struct cache_object *entry = cache_find(cache, object->path);
+
+		if (entry && is_file_left(object, entry))
+			mark(cache, entry, object);
+	}
+}

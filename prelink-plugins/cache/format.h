@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How the cache file begins: for who reads it (cache.c) and who makes it (build.c). */
+#ifndef CACHE_FORMAT_H
+#define CACHE_FORMAT_H
+
+#include "cache/cache.h"
+
+#define CACHE_MAGIC "prelink-plugins\n"
+#define CACHE_VERSION 2
+#define CACHE_ORDER 0x01020304
+
+/* The file opens with this; objects, plugins, inputs, the pool and the strings follow without gaps. */
+struct cache_header {
+	char magic[16];
+	uint32_t version, order; /* order: CACHE_ORDER in the byte order of the machine that wrote it */
+	uint32_t crc;            /* CRC-32 of all that follows this field */
+	uint32_t options;        /* fingerprint of the options that the result depends on */
+	uint64_t size;           /* of the file, bytes */
+	uint32_t object_count, plugin_count, input_count, pool_count, strings_size;
+	uint32_t padding;
+};
+#define CRC_START (offsetof(struct cache_header, crc) + sizeof(uint32_t))
+
+/* Points CACHE's tables into its bytes.  NULL, or what is wrong with them. */
+const char *cache_find_tables(struct cache *cache);
+
+#endif
