@@ -236,19 +236,16 @@ static int put_back(struct exchange *x, struct place *place)
 			return errno == ENOENT ? taken_away(x, &held) : -1;
 		if (!is_same(&now, &last))
 			return 0; /* replaced since: what we hold is the past */
-		if (x->by_hand) {
+		if (!x->by_hand && renameat2(place->directory, place->temporary, place->directory,
+					     place->name, RENAME_EXCHANGE) == 0) {
+			if (look(place, place->temporary, &now) == 0 && is_same(&now, &last))
+				break;
+			last = held;
+		} else if (x->by_hand || errno != ENOENT) { /* as good as it can be done */
 			if (renameat(place->directory, place->temporary, place->directory, place->name))
 				return -1;
 			free(place->temporary);
 			place->temporary = NULL;
-		} else if (renameat2(place->directory, place->temporary, place->directory, place->name,
-				     RENAME_EXCHANGE)) {
-			if (errno != ENOENT)
-				return -1;
-		} else if (look(place, place->temporary, &now) == 0 && !is_same(&now, &last)) {
-			last = held;
-		} else {
-			break;
 		}
 	}
 	return 0;

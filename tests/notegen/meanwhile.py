@@ -11,7 +11,7 @@ import notes
 from harness import compile_c, expect, expect_equal, need, notegen, read, scratch, tool
 from whole_root import expect_no_temporaries
 
-# BEFORE_N, AFTER_N: what a shell does before and after the Nth exchange.  FAIL=N makes the Nth fail; KILL=N is SIGKILL
+# BEFORE_N, AFTER_N: what a shell does before and after the Nth exchange; LAST: before the first temporary is deleted.  FAIL=N makes the Nth fail; KILL=N is SIGKILL
 # after it; NO_EXCHANGE a file system without, NO_TMPFILE one where every file has a name.
 SHIM = """
 #define _GNU_SOURCE
@@ -22,6 +22,7 @@ SHIM = """
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 static int count;
 static int is_now(const char *name)
@@ -51,6 +52,16 @@ int renameat2(int a, const char *b, int c, const char *d, unsigned flags)
 		kill(getpid(), SIGKILL);
 	errno = saved;
 	return result;
+}
+int unlinkat(int directory, const char *name, int flags)
+{
+	char *last = getenv("LAST");
+	if (last && strstr(name, ".prelink-")) {
+		unsetenv("LAST");
+		if (system(last))
+			abort();
+	}
+	return ((int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat"))(directory, name, flags);
 }
 int openat(int directory, const char *path, int flags, ...)
 {
@@ -88,17 +99,21 @@ CASES = [
     ("a", {"AFTER_1": REPLACE}, {"a": "F1"}, 0),
     ("a", {"AFTER_1": REMOVE}, {"a": None}, 0),
     ("a", {"AFTER_1": "ln a a.dpkg-tmp && mv F1 a"}, {"a": "F1", "a.dpkg-tmp": "new"}, 0),
+    ("a", {"LAST": "ln .a.prelink-* c"}, {"a": "old", "c": "old"}, 1),
+    ("a", {"LAST": REPLACE}, {"a": "F1"}, 0),
     ("a", {"FAIL": "1"}, {"a": "old"}, 1),
     ("ab", {}, {"a": "new", "d/b": "new"}, 0),
     ("ab", {"FAIL": "1"}, {"a": "old", "d/b": "old"}, 1),
     ("ab", {"FAIL": "2"}, {"a": "old", "d/b": "old"}, 1),
     ("ab", {"BEFORE_1": REPLACE}, {"a": "F1", "d/b": "old"}, 1),
+    ("a", {"BEFORE_1": REPLACE, "FAIL": "2"}, {"a": "F1"}, 1),
     ("ab", {"BEFORE_2": REPLACE_B}, {"a": "old", "d/b": "F1"}, 1),
     ("ab", {"BEFORE_2": REPLACE}, {"a": "F1", "d/b": "new"}, 0),
     ("ab", {"BEFORE_2": "rm d/b"}, {"a": "old", "d/b": None}, 1),
     ("ab", {"BEFORE_2": "ln d/b c"}, {"a": "old", "d/b": "old", "c": "old"}, 1),
     ("ab", {"BEFORE_2": REPLACE, "FAIL": "2"}, {"a": "F1", "d/b": "old"}, 1),
     ("ab", {"BEFORE_2": REMOVE, "FAIL": "2"}, {"a": None, "d/b": "old"}, 1),
+    ("ab", {"LAST": "ln d/.b.prelink-* c"}, {"a": "old", "d/b": "old", "c": "old"}, 1),
     ("ab", {"AFTER_2": "mv F1 a && ln a d/b.new && mv d/b.new d/b"}, {"a": "F1", "d/b": "F1"}, 0),
     ("a", {"NO_EXCHANGE": "1"}, {"a": "new"}, 0),
     ("ab", {"NO_EXCHANGE": "1"}, {"a": "new", "d/b": "new"}, 0),
