@@ -38,8 +38,11 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/arch/i386.c \
 	prelink-plugins/arch/x86_64.c \
 	prelink-plugins/elf/dynamic.c prelink-plugins/elf/dynamic.h \
+	prelink-plugins/elf/relocs.c prelink-plugins/elf/relocs.h \
+	prelink-plugins/elf/stamp.c prelink-plugins/elf/stamp.h \
 	prelink-plugins/elf/static_tls.c prelink-plugins/elf/static_tls.h \
 	prelink-plugins/elf/symbols.c prelink-plugins/elf/symbols.h \
+	prelink-plugins/elf/undo_record.c prelink-plugins/elf/undo_record.h \
 	prelink-plugins/gather/conf.c prelink-plugins/gather/conf.h \
 	prelink-plugins/gather/gather.c prelink-plugins/gather/gather.h \
 	prelink-plugins/gather/read.c prelink-plugins/gather/read.h \

@@ -481,6 +481,22 @@ bool elf_image_offset(const struct elf_image *image, GElf_Addr address, uint64_t
 	return false;
 }
 
+bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t size, GElf_Addr *address)
+{
+	for (size_t i = 0; i < image->phnum; i++) {
+		const GElf_Phdr *p = &image->phdr[i];
+
+		if (p->p_type != PT_LOAD || offset < p->p_offset)
+			continue;
+		uint64_t inside = offset - p->p_offset;
+		if (inside <= p->p_filesz && size <= p->p_filesz - inside) {
+			*address = p->p_vaddr + inside;
+			return true;
+		}
+	}
+	return false;
+}
+
 const char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index)
 {
 	if (!elf_image_has(image, table, size) || index >= size)

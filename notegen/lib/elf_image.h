@@ -82,6 +82,9 @@ static inline bool elf_image_has(const struct elf_image *image, uint64_t offset,
  * [address, address + size).  Returns false where there is none (also for .bss). */
 bool elf_image_offset(const struct elf_image *image, GElf_Addr address, uint64_t size, uint64_t *offset);
 
+/* The other way round, for SIZE bytes at file offset OFFSET. */
+bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t size, GElf_Addr *address);
+
 /* The NUL-terminated string at INDEX in the string table of SIZE bytes at file offset TABLE; NULL if
  * it does not end inside the table.  Points into the image. */
 const char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "diag.h"
+#include "elf_notes.h"
 #include "json.h"
 #include "pattern.h"
 #include "plugin_yaml.h"
@@ -49,10 +50,7 @@ bool plugin_list_add(struct plugin_list *list, const struct plugin_entry *entry)
 		if (same_entry(&list->entry[i], entry))
 			return false;
 
-	/* The array grows when its size is a power of two. */
-	if ((list->count & (list->count - 1)) == 0)
-		list->entry = xreallocarray(list->entry, list->count ? list->count * 2 : 1,
-					    sizeof *list->entry);
+	ALLOC_GROW(list->entry, list->count + 1, list->room);
 	struct plugin_entry *copy = &list->entry[list->count++];
 	*copy = (struct plugin_entry){
 		.feature = copy_text(entry->feature),
@@ -245,35 +243,24 @@ int plugin_list_from_json(struct plugin_list *list, const char *text, size_t len
 	return result;
 }
 
-static uint64_t align4(uint64_t value)
-{
-	return (value + 3) & ~(uint64_t)3;
-}
-
-/* Reads the notes of OWNER and TYPE in section INDEX.  Padding counts from the section's start, wherever
- * in the file that is. */
+/* Reads the notes of OWNER and TYPE in section INDEX. */
 static int read_section(const struct elf_image *image, size_t index, const char *owner, uint32_t type,
 			struct plugin_list *list)
 {
-	uint64_t start = image->shdr[index].sh_offset, size = image->shdr[index].sh_size, at = 0;
+	const GElf_Shdr *shdr = &image->shdr[index];
+	struct elf_notes notes = elf_notes_at(image, shdr->sh_offset, shdr->sh_size);
+	struct elf_note note;
 	char where[64];
 
 	snprintf(where, sizeof where, "note in section %zu", index);
-	while (size - at >= sizeof(Elf32_Nhdr)) {
-		uint64_t name = at + sizeof(Elf32_Nhdr), name_size = elf_get32(image, start + at);
-		uint64_t text = align4(name + name_size), text_size = elf_get32(image, start + at + 4);
-		const char *data = (const char *)image->data + start;
+	while (elf_notes_next(&notes, &note)) {
+		const char *text = (const char *)note.desc;
 
-		if (text > size || text_size > size - text)
-			break;
-		if (elf_get32(image, start + at + 8) == type && name_size == strlen(owner) + 1 &&
-		    memcmp(data + name, owner, name_size) == 0 &&
-		    plugin_list_from_json(list, data + text, strnlen(data + text, text_size), image->path,
-					  where))
+		if (elf_note_is(&note, owner, type) &&
+		    plugin_list_from_json(list, text, strnlen(text, note.desc_size), image->path, where))
 			return -1;
-		at = align4(text + text_size) < size ? align4(text + text_size) : size;
 	}
-	if (at != size)
+	if (notes.at != notes.end)
 		return diag_error(image->path,
 				  "reading the %s: it says that it is larger than its section; the note "
 				  "is damaged (objcopy --remove-section=%s takes it out)",
@@ -310,9 +297,9 @@ unsigned char *note_section_content(const struct elf_image *image, const struct 
 {
 	char *json = plugin_list_to_json(list);
 	size_t name_size = sizeof NOTE_OWNER, text_size = strlen(json) + 1;
-	size_t text = align4(sizeof(Elf32_Nhdr) + name_size);
+	size_t text = elf_note_align(sizeof(Elf32_Nhdr) + name_size);
 
-	*size = align4(text + text_size);
+	*size = elf_note_align(text + text_size);
 	unsigned char *content = xcalloc(1, *size);
 	struct elf_image note = {
 		.data = content, .size = *size, .is64 = image->is64, .big_endian = image->big_endian

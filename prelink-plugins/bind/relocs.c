@@ -90,19 +90,13 @@ static int64_t addend_in_place(const struct elf_image *image, GElf_Addr address)
 	return image->is64 ? (int64_t)elf_get64(image, offset) : (int32_t)elf_get32(image, offset);
 }
 
-static void read_table(struct bind_object *by, const struct table *table, bool rela, bool plt,
-		       struct binding_list *list)
+static void read_table(struct bind_object *by, enum reloc_table table, struct binding_list *list)
 {
-	size_t step = rela ? elf_rela_size(&by->image) : elf_rel_size(&by->image);
-	uint64_t size = table->size;
+	struct relocs relocs = dynamic_relocs(&by->dynamic, &by->image, table);
+	bool rela = relocs.rela, plt = table == RELOCS_PLT;
+	GElf_Rela reloc;
 
-	/* Some linkers let DT_RELASZ cover DT_JMPREL as well; ld.so does not apply that twice either. */
-	if (!plt && by->dynamic.jmprel.size && size >= by->dynamic.jmprel.size &&
-	    table->offset + size == by->dynamic.jmprel.offset + by->dynamic.jmprel.size)
-		size -= by->dynamic.jmprel.size;
-	for (uint64_t at = 0; at + step <= size; at += step) {
-		GElf_Rela reloc;
-		elf_get_rel(&by->image, table->offset + at, rela, &reloc);
+	while (relocs_next(&relocs, &reloc)) {
 		enum reloc_kind kind = by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info));
 		if (kind == RELOC_RELATIVE)
 			list->relative++;
@@ -133,9 +127,8 @@ int bind_relocs(struct opened *opened, struct object *object, struct binding_lis
 	if (!object->arch)
 		return diag_error(object->shown, "binding its symbols: no table for its machine; leave it "
 						 "out");
-	read_table(by, &by->dynamic.rel, false, false, list);
-	read_table(by, &by->dynamic.rela, true, false, list);
-	read_table(by, &by->dynamic.jmprel, by->dynamic.jmprel_is_rela, true, list);
+	for (int table = 0; table < RELOC_TABLES; table++)
+		read_table(by, table, list);
 	return 0;
 }
 

@@ -15,11 +15,90 @@ const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image
 	return elf_image_string(image, dynamic->strtab.offset, dynamic->strtab.size, index);
 }
 
-struct dynamic_stamp dynamic_stamp(const struct dynamic *d)
+const char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag)
 {
-	if (d->gnu_prelinked && d->checksum)
-		return (struct dynamic_stamp){ (uint32_t)d->checksum, (uint32_t)d->gnu_prelinked };
-	return (struct dynamic_stamp){ (uint32_t)d->null, (uint32_t)(d->null >> 32) };
+	for (size_t i = 0; i < dynamic->count; i++) {
+		GElf_Dyn entry;
+		dynamic_entry(dynamic, image, i, &entry);
+		if (entry.d_tag == tag)
+			return dynamic_string(dynamic, image, entry.d_un.d_val);
+	}
+	return NULL;
+}
+
+bool dynamic_has_textrel(const struct dynamic *dynamic)
+{
+	return dynamic->has[DT_TEXTREL] || dynamic->value[DT_FLAGS] & DF_TEXTREL;
+}
+
+static bool tag_in(const int64_t *tags, int64_t tag)
+{
+	while (*tags && *tags != tag)
+		tags++;
+	return *tags != 0;
+}
+
+/* gABI, chapter 5, "Dynamic Section", and the GNU extensions in <elf.h>. */
+enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag)
+{
+	switch (tag) {
+	case DT_PLTGOT:
+	case DT_HASH:
+	case DT_STRTAB:
+	case DT_SYMTAB:
+	case DT_RELA:
+	case DT_INIT:
+	case DT_FINI:
+	case DT_REL:
+	case DT_JMPREL:
+	case DT_INIT_ARRAY:
+	case DT_FINI_ARRAY:
+	case DT_PREINIT_ARRAY:
+	case DT_SYMTAB_SHNDX:
+	case DT_RELR:
+	case DT_VERSYM:
+	case DT_VERDEF:
+	case DT_VERNEED:
+	case DT_SYMBOLIC: /* nobody reads the value, but eu-elflint takes it for an address */
+		return TAG_ADDRESS;
+	case DT_NULL:
+	case DT_NEEDED:
+	case DT_PLTRELSZ:
+	case DT_RELASZ:
+	case DT_RELAENT:
+	case DT_STRSZ:
+	case DT_SYMENT:
+	case DT_SONAME:
+	case DT_RPATH:
+	case DT_RELSZ:
+	case DT_RELENT:
+	case DT_PLTREL:
+	case DT_TEXTREL:
+	case DT_BIND_NOW:
+	case DT_INIT_ARRAYSZ:
+	case DT_FINI_ARRAYSZ:
+	case DT_RUNPATH:
+	case DT_FLAGS:
+	case DT_PREINIT_ARRAYSZ:
+	case DT_RELRSZ:
+	case DT_RELRENT:
+	case DT_RELACOUNT:
+	case DT_RELCOUNT:
+	case DT_FLAGS_1:
+	case DT_VERDEFNUM:
+	case DT_VERNEEDNUM:
+	case DT_AUXILIARY:
+	case DT_FILTER:
+	case 0x7ffffffe: /* DT_USED */
+	case DT_DEBUG: /* an address, but ld.so's own: 0 in the file */ return TAG_VALUE;
+	}
+	if (tag >= DT_ADDRRNGLO && tag <= DT_ADDRRNGHI)
+		return TAG_ADDRESS;
+	if (tag >= DT_VALRNGLO && tag <= DT_VALRNGHI)
+		return TAG_VALUE;
+	if (tag_in(arch->address_tags, tag))
+		return TAG_ADDRESS;
+	return tag_in(arch->value_tags, tag) ? TAG_VALUE : TAG_UNKNOWN;
 }
 
 static void decode_entry(struct dynamic *d, const GElf_Dyn *entry)
@@ -38,9 +117,26 @@ static void decode_entry(struct dynamic *d, const GElf_Dyn *entry)
 	case DT_GNU_HASH: d->gnu_hash = entry->d_un.d_ptr; break;
 	case DT_VERSYM: d->versym = entry->d_un.d_ptr; break;
 	case DT_VERDEF: d->verdef = entry->d_un.d_ptr; break;
-	case DT_VERDEFNUM: d->verdefnum = entry->d_un.d_val; break;
 	case DT_VERNEED: d->verneed = entry->d_un.d_ptr; break;
-	case DT_VERNEEDNUM: d->verneednum = entry->d_un.d_val; break;
+	}
+}
+
+/* Bytes of TABLE without those of DT_JMPREL: some linkers let DT_RELASZ cover that as well, and ld.so does
+ * not apply it twice either. */
+static uint64_t without_jmprel(const struct dynamic *d, const struct table *table)
+{
+	if (d->jmprel.size == 0 || table->size < d->jmprel.size ||
+	    table->offset + table->size != d->jmprel.offset + d->jmprel.size)
+		return table->size;
+	return table->size - d->jmprel.size;
+}
+
+struct relocs dynamic_relocs(const struct dynamic *d, const struct elf_image *image, enum reloc_table table)
+{
+	switch (table) {
+	case RELOCS_REL: return relocs_at(image, d->rel.offset, without_jmprel(d, &d->rel), false);
+	case RELOCS_RELA: return relocs_at(image, d->rela.offset, without_jmprel(d, &d->rela), true);
+	default: return relocs_at(image, d->jmprel.offset, d->jmprel.size, d->jmprel_is_rela);
 	}
 }
 
@@ -115,17 +211,13 @@ static size_t count_symbols(const struct dynamic *d, const struct elf_image *ima
 }
 
 /* A relocation may name an undefined symbol that no hash table covers. */
-static size_t symbols_in_relocs(const struct elf_image *image, const struct table *relocs, bool rela,
-				size_t count)
+static size_t symbols_in_relocs(struct relocs relocs, size_t count)
 {
-	size_t step = rela ? elf_rela_size(image) : elf_rel_size(image);
+	GElf_Rela reloc;
 
-	for (uint64_t at = 0; at + step <= relocs->size; at += step) {
-		GElf_Rela reloc;
-		elf_get_rel(image, relocs->offset + at, rela, &reloc);
+	while (relocs_next(&relocs, &reloc))
 		if (GELF_R_SYM(reloc.r_info) >= count)
 			count = GELF_R_SYM(reloc.r_info) + 1;
-	}
 	return count;
 }
 
@@ -134,9 +226,8 @@ static int find_symbols(struct dynamic *d, const struct elf_image *image)
 	if (!d->has[DT_SYMTAB])
 		return 0;
 	size_t count = count_symbols(d, image);
-	count = symbols_in_relocs(image, &d->rela, true, count);
-	count = symbols_in_relocs(image, &d->rel, false, count);
-	count = symbols_in_relocs(image, &d->jmprel, d->jmprel_is_rela, count);
+	for (int table = 0; table < RELOC_TABLES; table++)
+		count = symbols_in_relocs(dynamic_relocs(d, image, table), count);
 	if (count == 0)
 		return 0;
 	d->symtab.address = d->value[DT_SYMTAB];

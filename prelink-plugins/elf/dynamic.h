@@ -8,7 +8,8 @@
 #ifndef DYNAMIC_H
 #define DYNAMIC_H
 
-#include "elf_image.h"
+#include "arch/arch.h"
+#include "elf/relocs.h"
 
 /* A table inside the image. */
 struct table {
@@ -35,7 +36,6 @@ struct dynamic {
 	struct table symtab; /* size from the hash table: what symbol_count() found */
 	size_t symbol_count; /* entries of symtab that any hash table or relocation can name */
 	GElf_Addr hash, gnu_hash, pltgot, versym, verdef, verneed; /* addresses, 0 where absent */
-	uint64_t verdefnum, verneednum;
 };
 
 /* Decodes the PT_DYNAMIC segment of IMAGE.  1 where there is none (a static program), 0, or -1 after a
@@ -45,12 +45,24 @@ int dynamic_init(struct dynamic *dynamic, const struct elf_image *image);
 /* The string at INDEX in DT_STRTAB, NULL (nothing printed) if it does not end inside the table. */
 const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index);
 
-/* The stamp of a rewritten library of ours: the checksum that undo.h speaks of, and seconds since 1970, as
- * the tags say or, where there was no room for them, the two halves of `null`.  Both 0 where it has none. */
-struct dynamic_stamp {
-	uint32_t checksum, time;
-};
-struct dynamic_stamp dynamic_stamp(const struct dynamic *dynamic);
+/* The string of the first entry with TAG; NULL where there is none. */
+const char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag);
+
+/* True if relocations write to read-only segments. */
+bool dynamic_has_textrel(const struct dynamic *dynamic);
+
+/* The tables of relocations.  The first two are without what DT_JMPREL covers as well. */
+enum reloc_table { RELOCS_REL, RELOCS_RELA, RELOCS_PLT, RELOC_TABLES };
+struct relocs dynamic_relocs(const struct dynamic *dynamic, const struct elf_image *image,
+			     enum reloc_table table);
+static inline struct relr dynamic_relr(const struct dynamic *dynamic, const struct elf_image *image)
+{
+	return relr_at(image, dynamic->relr.offset, dynamic->relr.size);
+}
+
+/* What the value of a dynamic tag is. */
+enum tag_kind { TAG_UNKNOWN = 0, TAG_VALUE, TAG_ADDRESS };
+enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag);
 
 /* Decodes entry INDEX (below count) of the dynamic section. */
 void dynamic_entry(const struct dynamic *dynamic, const struct elf_image *image, size_t index,

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "rewrite/undo.h"
+#include "elf/undo_record.h"
 
 int read_status(struct file *file)
 {

@@ -72,43 +72,24 @@ static void start_pages(struct pages *pages, const struct bind_object *by)
 	pages->bit = xcalloc(pages->count / 8 + 1, 1);
 }
 
-/* RELATIVE relocations of the table; how many. */
-static size_t touch_relative(struct pages *pages, const struct bind_object *by, const struct table *table,
-			     bool rela)
+/* Words that RELATIVE relocations write; how many. */
+static size_t touch_relative(struct pages *pages, const struct bind_object *by)
 {
-	size_t step = rela ? elf_rela_size(&by->image) : elf_rel_size(&by->image), count = 0;
+	struct relr relr = dynamic_relr(&by->dynamic, &by->image);
+	size_t count = 0;
+	GElf_Addr address;
+	GElf_Rela reloc;
 
-	for (uint64_t at = 0; at + step <= table->size; at += step) {
-		GElf_Rela reloc;
-		elf_get_rel(&by->image, table->offset + at, rela, &reloc);
-		if (by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info)) != RELOC_RELATIVE)
-			continue;
-		touch(pages, reloc.r_offset);
-		count++;
-	}
-	return count;
-}
-
-/* DT_RELR: an even entry is an address, an odd one a bitmap of the words after it (gABI). */
-static size_t touch_relr(struct pages *pages, const struct bind_object *by)
-{
-	size_t word = elf_word_size(&by->image), count = 0;
-	GElf_Addr next = 0;
-
-	for (uint64_t at = 0; at + word <= by->dynamic.relr.size; at += word) {
-		uint64_t entry = elf_get_word(&by->image, by->dynamic.relr.offset + at);
-		if (!(entry & 1)) {
-			touch(pages, entry);
-			next = entry + word;
+	for (; relr_next(&relr, &address); count++)
+		touch(pages, address);
+	for (int table = RELOCS_REL; table <= RELOCS_RELA; table++) {
+		struct relocs relocs = dynamic_relocs(&by->dynamic, &by->image, table);
+		while (relocs_next(&relocs, &reloc)) {
+			if (by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info)) != RELOC_RELATIVE)
+				continue;
+			touch(pages, reloc.r_offset);
 			count++;
-			continue;
 		}
-		for (unsigned bit = 1; bit < 8 * word; bit++)
-			if (entry >> bit & 1) {
-				touch(pages, next + (bit - 1) * word);
-				count++;
-			}
-		next += (8 * word - 1) * word;
 	}
 	return count;
 }
@@ -121,8 +102,7 @@ struct cost cost_count(const struct decision_list *list)
 
 	start_pages(&before, by);
 	start_pages(&after, by);
-	cost.relative = touch_relr(&before, by) + touch_relative(&before, by, &by->dynamic.rel, false) +
-			touch_relative(&before, by, &by->dynamic.rela, true);
+	cost.relative = touch_relative(&before, by);
 	if (by->object->kind == OBJECT_PIE) /* its RELATIVE relocations have to be applied in any case */
 		memcpy(after.bit, before.bit, before.count / 8 + 1);
 	for (size_t i = 0; i < list->count; i++) {

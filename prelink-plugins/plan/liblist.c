@@ -285,7 +285,7 @@ static const char *add_copies(struct planner *planner, struct bind *bind, struct
 		return "its symbols could not be bound";
 	if (bindings->relative)
 		return "it has RELATIVE relocations";
-	if (by->dynamic.has[DT_TEXTREL] || by->dynamic.value[DT_FLAGS] & DF_TEXTREL)
+	if (dynamic_has_textrel(&by->dynamic))
 		return "it has text relocations";
 	for (size_t i = 0; !why && i < bindings->count; i++)
 		if (bindings->item[i].kind == RELOC_COPY)

@@ -9,34 +9,26 @@
 
 #include "diag.h"
 #include "elf_copy.h"
-#include "rewrite/undo.h"
+#include "elf_notes.h"
+#include "elf/stamp.h"
+#include "elf/undo_record.h"
 
 static struct placed unusable;
 
-/* Finds the build-id: its first 8 bytes, and where they are.  The module can look there only in the first
- * page of the object, which is mapped whatever object it is. */
+/* Finds the build-id: its first bytes, and where they are.  The module can look there only in the first page of
+ * the object, which is mapped whatever object it is. */
 static bool find_build_id(struct placed *placed)
 {
-	const struct elf_image *image = &placed->image;
+	uint64_t offset, size;
+	GElf_Addr address;
+	const unsigned char *id = elf_notes_build_id(&placed->image, &offset, &size);
 
-	for (size_t i = 0; i < image->phnum; i++) {
-		const GElf_Phdr *phdr = &image->phdr[i];
-		if (phdr->p_type != PT_NOTE)
-			continue;
-		for (uint64_t at = 0; phdr->p_filesz >= 24 && at <= phdr->p_filesz - 24;) {
-			uint64_t note = phdr->p_offset + at;
-			uint64_t name = elf_get32(image, note), size = elf_get32(image, note + 4);
-			if (elf_get32(image, note + 8) == NT_GNU_BUILD_ID && name == 4 && size >= 8 &&
-			    memcmp(image->data + note + 12, "GNU", 4) == 0) {
-				GElf_Addr address = phdr->p_vaddr + at + 16;
-				memcpy(placed->identity, image->data + note + 16, 8);
-				placed->note = (uint32_t)address;
-				return address < 4096 - 8 && placed->start == 0;
-			}
-			at += 12 + ((name + 3) & ~3ull) + ((size + 3) & ~3ull);
-		}
-	}
-	return false;
+	if (!id || size < sizeof placed->identity ||
+	    !elf_image_address(&placed->image, offset, sizeof placed->identity, &address))
+		return false;
+	memcpy(placed->identity, id, sizeof placed->identity);
+	placed->note = (uint32_t)address;
+	return address < 4096 - sizeof placed->identity && placed->start == 0;
 }
 
 static int read_placed(const struct root *root, struct object *object, struct placed *placed)

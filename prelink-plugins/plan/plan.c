@@ -7,9 +7,9 @@
 #include "bind/ifunc.h"
 #include "bind/target.h"
 #include "diag.h"
+#include "elf/undo_record.h"
 #include "plan/cost.h"
 #include "plan/draft.h"
-#include "rewrite/undo.h"
 
 static int by_address(const void *a, const void *b)
 {
@@ -108,21 +108,15 @@ static void sort_plugins(struct plan *plan)
 /* RELATIVE records of DT_RELA. */
 static size_t count_relative(const struct bind_object *by)
 {
-	size_t step = elf_rela_size(&by->image), count = 0;
-
-	for (uint64_t at = 0; at + step <= by->dynamic.rela.size; at += step) {
-		GElf_Rela reloc;
-		elf_get_rel(&by->image, by->dynamic.rela.offset + at, true, &reloc);
-		count += GELF_R_TYPE(reloc.r_info) == by->object->arch->r_relative;
-	}
-	return count;
+	return relocs_of_type(dynamic_relocs(&by->dynamic, &by->image, RELOCS_RELA),
+			      by->object->arch->r_relative);
 }
 
 /* Way and flags of an object. */
 static void classify(struct plan *plan, struct draft *draft, const struct decision_list *list)
 {
 	const struct dynamic *dynamic = &draft->by->dynamic;
-	bool textrel = dynamic->has[DT_TEXTREL] || (dynamic->value[DT_FLAGS] & DF_TEXTREL);
+	bool textrel = dynamic_has_textrel(dynamic);
 	bool now = draft->by->bind_now;
 
 	draft->flags = (draft->by->symbolic ? PLAN_SYMBOLIC : 0) | (now ? 0 : PLAN_LAZY) |

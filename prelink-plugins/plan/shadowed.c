@@ -104,7 +104,6 @@ static void reach_by_symbols(const struct bind_object *by, const struct candidat
 static void reach_by_relocs(const struct bind_object *by, const struct binding_list *relocs,
 			    const struct candidates *list)
 {
-	const struct table *tables[] = { &by->dynamic.rela, &by->dynamic.jmprel };
 	GElf_Sym sym;
 
 	for (size_t i = 0; i < relocs->count; i++) {
@@ -119,14 +118,13 @@ static void reach_by_relocs(const struct bind_object *by, const struct binding_l
 		if (reloc->result == BINDING_SELF)
 			reach(list, reloc->value + (GElf_Addr)reloc->addend);
 	}
-	for (size_t i = 0; i < 2; i++)
-		for (uint64_t at = 0; at + elf_rela_size(&by->image) <= tables[i]->size;
-		     at += elf_rela_size(&by->image)) {
-			GElf_Rela reloc;
-			elf_get_rel(&by->image, tables[i]->offset + at, true, &reloc);
+	for (int table = RELOCS_RELA; table <= RELOCS_PLT; table++) {
+		struct relocs walk = dynamic_relocs(&by->dynamic, &by->image, table);
+		GElf_Rela reloc;
+		while (relocs_next(&walk, &reloc))
 			if (GELF_R_TYPE(reloc.r_info) == by->object->arch->r_relative)
 				reach(list, (GElf_Addr)reloc.r_addend);
-		}
+	}
 }
 
 static void find_all(struct bind_object *by, const struct binding_list *relocs)

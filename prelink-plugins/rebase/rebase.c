@@ -105,81 +105,11 @@ static void move_own_address(struct walk *w, uint64_t offset)
 		move_word(w, offset);
 }
 
-static bool tag_in(const int64_t *tags, int64_t tag)
-{
-	while (*tags && *tags != tag)
-		tags++;
-	return *tags != 0;
-}
-
-/* gABI, chapter 5, "Dynamic Section", and the GNU extensions in <elf.h>. */
-enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag)
-{
-	switch (tag) {
-	case DT_PLTGOT:
-	case DT_HASH:
-	case DT_STRTAB:
-	case DT_SYMTAB:
-	case DT_RELA:
-	case DT_INIT:
-	case DT_FINI:
-	case DT_REL:
-	case DT_JMPREL:
-	case DT_INIT_ARRAY:
-	case DT_FINI_ARRAY:
-	case DT_PREINIT_ARRAY:
-	case DT_SYMTAB_SHNDX:
-	case DT_RELR:
-	case DT_VERSYM:
-	case DT_VERDEF:
-	case DT_VERNEED:
-	case DT_SYMBOLIC: /* nobody reads the value, but eu-elflint takes it for an address */
-		return TAG_ADDRESS;
-	case DT_NULL:
-	case DT_NEEDED:
-	case DT_PLTRELSZ:
-	case DT_RELASZ:
-	case DT_RELAENT:
-	case DT_STRSZ:
-	case DT_SYMENT:
-	case DT_SONAME:
-	case DT_RPATH:
-	case DT_RELSZ:
-	case DT_RELENT:
-	case DT_PLTREL:
-	case DT_TEXTREL:
-	case DT_BIND_NOW:
-	case DT_INIT_ARRAYSZ:
-	case DT_FINI_ARRAYSZ:
-	case DT_RUNPATH:
-	case DT_FLAGS:
-	case DT_PREINIT_ARRAYSZ:
-	case DT_RELRSZ:
-	case DT_RELRENT:
-	case DT_RELACOUNT:
-	case DT_RELCOUNT:
-	case DT_FLAGS_1:
-	case DT_VERDEFNUM:
-	case DT_VERNEEDNUM:
-	case DT_AUXILIARY:
-	case DT_FILTER:
-	case 0x7ffffffe: /* DT_USED */
-	case DT_DEBUG: /* an address, but ld.so's own: 0 in the file */ return TAG_VALUE;
-	}
-	if (tag >= DT_ADDRRNGLO && tag <= DT_ADDRRNGHI)
-		return TAG_ADDRESS;
-	if (tag >= DT_VALRNGLO && tag <= DT_VALRNGHI)
-		return TAG_VALUE;
-	if (tag_in(arch->address_tags, tag))
-		return TAG_ADDRESS;
-	return tag_in(arch->value_tags, tag) ? TAG_VALUE : TAG_UNKNOWN;
-}
-
 static int move_dynamic(struct walk *w)
 {
 	size_t step = elf_dyn_size(w->image);
 
-	if (w->dynamic.has[DT_TEXTREL] || w->dynamic.value[DT_FLAGS] & DF_TEXTREL)
+	if (dynamic_has_textrel(&w->dynamic))
 		return refuse(w, SKIP_RELOCATION, "text relocations");
 	if (claim(w, w->dynamic.offset, w->dynamic.count * step))
 		return -1;
@@ -349,41 +279,31 @@ static int move_target(struct walk *w, GElf_Rela *reloc, bool rela)
 
 static int move_relocs(struct walk *w, const struct table *table, bool rela)
 {
-	size_t step = rela ? elf_rela_size(w->image) : elf_rel_size(w->image);
+	struct relocs relocs = relocs_at(w->image, table->offset, table->size, rela);
+	GElf_Rela reloc;
 
 	if (table->size == 0)
 		return 0;
 	if (rela != w->arch->rela)
 		return refuse(w, SKIP_RELOCATION, "relocations in a form that ld.so does not read");
-	if (table->size % step)
+	if (table->size % relocs_step(&relocs))
 		return refuse(w, SKIP_MALFORMED, "a relocation table ends inside a relocation");
 	if (claim(w, table->offset, table->size))
 		return -1;
-	for (uint64_t at = table->offset; at < table->offset + table->size; at += step) {
-		GElf_Rela reloc;
-
-		elf_get_rel(w->image, at, rela, &reloc);
+	while (relocs_next(&relocs, &reloc)) {
 		if (move_target(w, &reloc, rela))
 			return -1;
 		if (w->arch->reloc_kind((uint32_t)GELF_R_TYPE(reloc.r_info)) != RELOC_NONE ||
 		    reloc.r_offset != 0)
 			reloc.r_offset += w->delta;
-		elf_put_rel(w->image, at, rela, &reloc);
+		elf_put_rel(w->image, relocs.at, rela, &reloc);
 	}
 	return 0;
 }
 
 static size_t count_relative(const struct walk *w, const struct table *table)
 {
-	size_t step = elf_rela_size(w->image), count = 0;
-
-	for (uint64_t at = 0; at + step <= table->size; at += step) {
-		GElf_Rela reloc;
-
-		elf_get_rel(w->image, table->offset + at, true, &reloc);
-		count += GELF_R_TYPE(reloc.r_info) == w->arch->r_relative;
-	}
-	return count;
+	return relocs_of_type(relocs_at(w->image, table->offset, table->size, true), w->arch->r_relative);
 }
 
 /* DT_REL(A) and DT_JMPREL; some linkers make the one end in the other. */
@@ -416,35 +336,25 @@ static int move_relr_word(struct walk *w, GElf_Addr address)
 	return 0;
 }
 
-/* gABI, "Relative Relocation Table": an even entry is an address to relocate, an odd one a bitmap of
- * the words that follow. */
+/* The words that DT_RELR names, and those of its entries that are addresses. */
 static int move_relr(struct walk *w)
 {
 	const struct table *table = &w->dynamic.relr;
-	size_t word = elf_word_size(w->image);
-	GElf_Addr where = 0;
+	struct relr relr = dynamic_relr(&w->dynamic, w->image);
+	GElf_Addr address;
 
-	if (table->size % word)
+	if (table->size % elf_word_size(w->image))
 		return refuse(w, SKIP_MALFORMED, "the table of DT_RELR ends inside an entry");
 	if (claim(w, table->offset, table->size))
 		return -1;
-	for (uint64_t at = table->offset; at < table->offset + table->size; at += word) {
-		uint64_t entry = elf_get_word(w->image, at);
-
-		if ((entry & 1) == 0) {
-			if (move_relr_word(w, entry))
-				return -1;
-			where = entry + word;
-			move_word(w, at);
-			continue;
-		}
-		if (where == 0)
-			return refuse(w, SKIP_MALFORMED, "the table of DT_RELR starts with a bitmap");
-		for (size_t bit = 1; bit < 8 * word; bit++)
-			if (entry >> bit & 1 && move_relr_word(w, where + (bit - 1) * word))
-				return -1;
-		where += (8 * word - 1) * word;
+	while (relr_next(&relr, &address)) {
+		if (move_relr_word(w, address))
+			return -1;
+		if (relr.plain)
+			move_word(w, relr.at);
 	}
+	if (relr.malformed)
+		return refuse(w, SKIP_MALFORMED, "the table of DT_RELR starts with a bitmap");
 	return 0;
 }
 
@@ -453,16 +363,16 @@ static int move_emitted_relocs(struct walk *w)
 {
 	for (size_t i = 1; i < w->image->shnum; i++) {
 		const GElf_Shdr *s = &w->image->shdr[i];
-		bool rela = s->sh_type == SHT_RELA;
-		size_t step = rela ? elf_rela_size(w->image) : elf_rel_size(w->image);
+		struct relocs relocs = relocs_at(w->image, s->sh_offset, s->sh_size, s->sh_type == SHT_RELA);
+		GElf_Rela reloc;
 
-		if ((!rela && s->sh_type != SHT_REL) || s->sh_flags & SHF_ALLOC || s->sh_info == 0 ||
+		if ((!relocs.rela && s->sh_type != SHT_REL) || s->sh_flags & SHF_ALLOC || s->sh_info == 0 ||
 		    s->sh_info >= w->image->shnum || !(w->image->shdr[s->sh_info].sh_flags & SHF_ALLOC))
 			continue;
 		if (claim(w, s->sh_offset, s->sh_size))
 			return -1;
-		for (uint64_t at = 0; at + step <= s->sh_size; at += step)
-			move_word(w, s->sh_offset + at);
+		while (relocs_next(&relocs, &reloc))
+			move_word(w, relocs.at); /* r_offset */
 	}
 	return 0;
 }

@@ -49,8 +49,4 @@ enum object_skip rebase_image(struct elf_image *image, const struct arch *arch, 
 enum object_skip rebase_back(struct elf_image *image, const struct arch *arch, struct rebase *rebase,
 			     struct rebase_words *words);
 
-/* What the value of a dynamic tag is. */
-enum tag_kind { TAG_UNKNOWN = 0, TAG_VALUE, TAG_ADDRESS };
-enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag);
-
 #endif

@@ -66,18 +66,6 @@ enum object_skip plan_attach(const struct plan *plan, const char *module, struct
 	return skip;
 }
 
-/* The string of the dynamic section's entry TAG; NULL where there is none. */
-static const char *dynamic_name(const struct placed *placed, int64_t tag)
-{
-	for (size_t i = 0; i < placed->dynamic.count; i++) {
-		GElf_Dyn entry;
-		dynamic_entry(&placed->dynamic, &placed->image, i, &entry);
-		if (entry.d_tag == tag)
-			return dynamic_string(&placed->dynamic, &placed->image, entry.d_un.d_val);
-	}
-	return NULL;
-}
-
 enum object_skip plan_replay(struct planner *planner, struct object *program, struct elf_image *image,
 			     struct undo *undo, const struct exec_guest *guest, const char **why)
 {
@@ -87,7 +75,7 @@ enum object_skip plan_replay(struct planner *planner, struct object *program, st
 	const struct placed *present = plan_look_at(planner, program);
 	uint64_t size = 0;
 	const void *bytes = present ? stored_bytes(present, &size) : NULL;
-	const char *module = bytes ? dynamic_name(present, DT_AUDIT) : NULL;
+	const char *module = bytes ? dynamic_name(&present->dynamic, &present->image, DT_AUDIT) : NULL;
 	if (!module)
 		return SKIP_NOT;
 	*why = NULL;

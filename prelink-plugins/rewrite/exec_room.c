@@ -52,45 +52,23 @@ static void move_symbols_of(struct elf_image *image, size_t index, uint64_t by)
 
 /* ---- Static TLS ---- */
 
-/* True if a relocation in TABLE writes to [start, end). */
-static bool relocs_touch(const struct elf_image *image, const struct table *table, bool rela, GElf_Addr start,
+/* True if a relocation writes to [start, end). */
+static bool relocs_touch(const struct elf_image *image, const struct dynamic *dynamic, GElf_Addr start,
 			 GElf_Addr end)
 {
-	size_t step = rela ? elf_rela_size(image) : elf_rel_size(image);
-
-	for (uint64_t at = 0; at + step <= table->size; at += step) {
-		GElf_Rela reloc;
-
-		elf_get_rel(image, table->offset + at, rela, &reloc);
-		if (reloc.r_offset + elf_word_size(image) > start && reloc.r_offset < end)
-			return true;
-	}
-	return false;
-}
-
-static bool relr_touches(const struct elf_image *image, const struct table *table, GElf_Addr start,
-			 GElf_Addr end)
-{
+	struct relr relr = dynamic_relr(dynamic, image);
 	size_t word = elf_word_size(image);
-	GElf_Addr where = 0;
+	GElf_Addr address;
+	GElf_Rela reloc;
 
-	for (uint64_t at = 0; at + word <= table->size; at += word) {
-		uint64_t entry = elf_get_word(image, table->offset + at);
-
-		if ((entry & 1) == 0) {
-			if (entry + word > start && entry < end)
+	for (int table = 0; table < RELOC_TABLES; table++)
+		for (struct relocs relocs = dynamic_relocs(dynamic, image, table);
+		     relocs_next(&relocs, &reloc);)
+			if (reloc.r_offset + word > start && reloc.r_offset < end)
 				return true;
-			where = entry + word;
-			continue;
-		}
-		for (size_t bit = 1; bit < 8 * word; bit++) {
-			GElf_Addr target = where + (bit - 1) * word;
-
-			if (entry >> bit & 1 && target + word > start && target < end)
-				return true;
-		}
-		where += (8 * word - 1) * word;
-	}
+	while (relr_next(&relr, &address))
+		if (address + word > start && address < end)
+			return true;
 	return false;
 }
 
@@ -108,11 +86,7 @@ static const char *tls_refusal(const struct elf_image *image, const struct arch 
 
 	if (tls->p_align & (tls->p_align - 1) || tls->p_filesz > tls->p_memsz)
 		return "PT_TLS is malformed";
-	if (tls->p_filesz &&
-	    (relocs_touch(image, &dynamic->rela, true, tls->p_vaddr, end) ||
-	     relocs_touch(image, &dynamic->rel, false, tls->p_vaddr, end) ||
-	     relocs_touch(image, &dynamic->jmprel, dynamic->jmprel_is_rela, tls->p_vaddr, end) ||
-	     relr_touches(image, &dynamic->relr, tls->p_vaddr, end)))
+	if (tls->p_filesz && relocs_touch(image, dynamic, tls->p_vaddr, end))
 		return "its thread variables are initialised with addresses";
 	return NULL;
 }

@@ -27,7 +27,7 @@
  *     exec_room_tag(&room, DT_PRELINK_PLAN, address);
  *     exec_room_end(&room);
  *
- * Tags have to be known to dynamic_tag_kind() (rebase.h), or a PIE could not be moved back, and should be to
+ * Tags have to be known to dynamic_tag_kind(), or a PIE could not be moved back, and should be to
  * eu-elflint: those that <elf.h> names.
  *
  * Whatever is done here is in the undo record: nothing of it need be undone otherwise. */

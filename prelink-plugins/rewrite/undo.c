@@ -7,35 +7,7 @@
 
 #include "diag.h"
 #include "elf_copy.h"
-
-static const char magic[] = { 'P', 'R', 'E', 'L', 'U', 'N', 'D', 'O' };
-
-/* Offsets in .prelink.undo, as in undo.h. */
-enum {
-	REC_VERSION = 8,
-	REC_CRC = 12,
-	REC_SIZE = 16,
-	REC_ORIGINAL_CRC = 24,
-	REC_FLAGS = 28,
-	REC_DELTA = 32,
-	REC_FRONT = 40,
-	REC_WORDS = 48,
-	REC_STREAM_SIZE = 56,
-	REC_STREAM = 64,
-};
-enum { RECORD_VERSION = 1, FLAG_FILL = 1, FLAG_STAMPED_NULL = 2 };
-
-/* The record, decoded.  Set by read_record(). */
-struct record {
-	size_t headers_at, headers_size; /* of .gnu.prelink_undo in the file */
-	uint64_t at;                     /* file offset of .prelink.undo */
-	uint32_t crc, original_crc;
-	uint64_t original_size;
-	struct undo undo;
-	unsigned char *stream; /* inflated; owned */
-	size_t stream_size;
-	size_t patches; /* where in the stream they start */
-};
+#include "elf/stamp.h"
 
 /* ---- The headers ---- */
 
@@ -124,10 +96,7 @@ struct buffer {
 
 static void put_byte(struct buffer *buffer, unsigned char byte)
 {
-	if (buffer->size == buffer->room) {
-		buffer->room = buffer->room ? buffer->room * 2 : 256;
-		buffer->data = xreallocarray(buffer->data, buffer->room, 1);
-	}
+	ALLOC_GROW(buffer->data, buffer->size + 1, buffer->room);
 	buffer->data[buffer->size++] = byte;
 }
 
@@ -236,40 +205,6 @@ static uint32_t crc_zeros(uint32_t crc, size_t size)
 	return crc_part(crc, zeros, size);
 }
 
-/* Where the checksum of the stamp is in a file. */
-struct checksum {
-	uint64_t at; /* file offset; 0 where there is none */
-	size_t size; /* bytes: 4 or 8 */
-};
-
-static struct checksum find_checksum(const struct elf_image *image, bool stamped_null)
-{
-	const GElf_Phdr *p = elf_image_find_phdr(image, PT_DYNAMIC);
-	size_t step = elf_dyn_size(image), word = elf_word_size(image);
-
-	for (uint64_t at = 0; p && at + step <= p->p_filesz; at += step) {
-		GElf_Dyn entry;
-		uint64_t value = p->p_offset + at + word;
-
-		elf_get_dyn(image, p->p_offset + at, &entry);
-		if (entry.d_tag == DT_NULL && stamped_null && image->is64)
-			return (struct checksum){ value + (image->big_endian ? 4 : 0), 4 };
-		if (entry.d_tag == DT_NULL)
-			break;
-		if (entry.d_tag == DT_CHECKSUM && !stamped_null)
-			return (struct checksum){ value, word };
-	}
-	return (struct checksum){ 0 };
-}
-
-static void put_checksum(struct elf_image *image, struct checksum checksum, uint32_t value)
-{
-	if (checksum.size == 8)
-		elf_put64(image, checksum.at, value);
-	else if (checksum.size == 4)
-		elf_put32(image, checksum.at, value);
-}
-
 static int crc_piece(void *context, const unsigned char *data, size_t size)
 {
 	uint32_t *crc = context;
@@ -328,7 +263,7 @@ static unsigned char *make_record(const struct elf_image *original, const struct
 
 	if (!data)
 		return NULL;
-	memcpy(data, magic, sizeof magic);
+	memcpy(data, UNDO_MAGIC, sizeof UNDO_MAGIC - 1);
 	elf_put32(&record, REC_VERSION, RECORD_VERSION);
 	elf_put64(&record, REC_SIZE, original->size);
 	elf_put32(&record, REC_ORIGINAL_CRC, crc_bytes(0, original, 0, original->size));
@@ -433,93 +368,47 @@ static int bad_record(const struct elf_image *image, const char *why)
 			  why);
 }
 
-/* Finds both sections and decodes what needs no inflating.  Returns what is wrong, NULL where nothing
- * is. */
-static const char *read_record(const struct elf_image *image, struct record *r)
-{
-	size_t headers = elf_image_find_section(image, UNDO_SECTION);
-	size_t own = elf_image_find_section(image, UNDO_OWN_SECTION);
-
-	*r = (struct record){ 0 };
-	if (!headers || !own)
-		return "it is not there, or only half of it";
-	const GElf_Shdr *h = &image->shdr[headers], *o = &image->shdr[own];
-
-	if (h->sh_type != SHT_PROGBITS || o->sh_type != SHT_PROGBITS || o->sh_size < REC_STREAM ||
-	    memcmp(image->data + o->sh_offset, magic, sizeof magic) != 0)
-		return "it does not start as one";
-	r->at = o->sh_offset;
-	uint32_t flags = elf_get32(image, r->at + REC_FLAGS);
-
-	if (elf_get32(image, r->at + REC_VERSION) != RECORD_VERSION ||
-	    flags > (FLAG_FILL | FLAG_STAMPED_NULL))
-		return "it was written by a newer version of this program";
-	r->headers_at = h->sh_offset;
-	r->headers_size = h->sh_size;
-	r->crc = elf_get32(image, r->at + REC_CRC);
-	r->original_size = elf_get64(image, r->at + REC_SIZE);
-	r->original_crc = elf_get32(image, r->at + REC_ORIGINAL_CRC);
-	r->undo.arch = arch_find(image);
-	r->undo.fill = flags & FLAG_FILL;
-	r->undo.stamped_null = flags & FLAG_STAMPED_NULL;
-	r->undo.delta = (int64_t)elf_get64(image, r->at + REC_DELTA);
-	r->undo.front = elf_get64(image, r->at + REC_FRONT);
-	r->undo.words.count = elf_get64(image, r->at + REC_WORDS);
-	r->stream_size = elf_get64(image, r->at + REC_STREAM_SIZE);
-	/* Everything of the original lies before the record; a patch takes at most 20
-	 * bytes for 4, and deflating gains at most a factor of 1032. */
-	if (!r->undo.arch || r->original_size > r->at || r->undo.front > r->at - r->original_size ||
-	    r->undo.front % ELF_MEMORY_PAGE ||
-	    r->undo.words.count > r->original_size / elf_rela_size(image) ||
-	    r->stream_size / 6 > r->original_size + 64 || r->stream_size / 2048 > o->sh_size ||
-	    r->stream_size < r->undo.words.count / 8 + 1)
-		return "its numbers do not fit";
-	return NULL;
-}
+/* The record of a file that is being undone. */
+struct record {
+	struct undo_record file;
+	struct undo undo;
+	unsigned char *stream; /* inflated; owned */
+};
 
 static int inflate_stream(const struct elf_image *image, struct record *r)
 {
-	const GElf_Shdr *own = &image->shdr[elf_image_find_section(image, UNDO_OWN_SECTION)];
-	uLongf size = r->stream_size;
+	const struct undo_record *file = &r->file;
+	uLongf size = file->stream_size;
 
-	r->stream = xmalloc(r->stream_size);
-	if (uncompress(r->stream, &size, image->data + r->at + REC_STREAM, own->sh_size - REC_STREAM) !=
+	r->undo = (struct undo){ .arch = file->arch,
+				 .delta = file->delta,
+				 .front = file->front,
+				 .fill = file->fill,
+				 .stamped_null = file->stamped_null };
+	r->stream = xmalloc(file->stream_size);
+	if (uncompress(r->stream, &size, image->data + file->at + REC_STREAM, file->size - REC_STREAM) !=
 		    Z_OK ||
-	    size != r->stream_size)
+	    size != file->stream_size)
 		return -1;
-	r->undo.words.held = r->stream;
-	r->patches = r->undo.words.count / 8 + 1;
+	r->undo.words = (struct rebase_words){ .held = r->stream, .count = file->words };
 	return 0;
-}
-
-bool undo_present(const struct elf_image *image)
-{
-	size_t own = elf_image_find_section(image, UNDO_OWN_SECTION);
-
-	return own && image->shdr[own].sh_type == SHT_PROGBITS && image->shdr[own].sh_size >= sizeof magic &&
-	       memcmp(image->data + image->shdr[own].sh_offset, magic, sizeof magic) == 0;
-}
-
-int64_t undo_delta(const struct elf_image *image)
-{
-	struct record r;
-
-	return read_record(image, &r) ? 0 : r.undo.delta;
 }
 
 /* Undoes IMAGE by its record R, whose stream is inflated. */
 static int undo_by(struct elf_image *image, struct record *r)
 {
-	unsigned char *headers = xmalloc(r->headers_size);
+	const struct undo_record *file = &r->file;
+	size_t words = file->words / 8 + 1; /* bytes; then the patches */
+	unsigned char *headers = xmalloc(file->headers_size);
 	const char *why;
 	int result;
 
-	memcpy(headers, image->data + r->headers_at, r->headers_size);
-	result = move_back(image, &r->undo, r->original_size, headers, r->headers_size, &why);
+	memcpy(headers, image->data + file->headers_at, file->headers_size);
+	result = move_back(image, &r->undo, file->original_size, headers, file->headers_size, &why);
 	free(headers);
 	if (result)
 		return bad_record(image, why);
-	if (apply_patches(image, r->original_size, r->stream + r->patches, r->stream_size - r->patches))
+	if (apply_patches(image, file->original_size, r->stream + words, file->stream_size - words))
 		return bad_record(image, "a patch lies outside the file");
 	return 0;
 }
@@ -538,7 +427,7 @@ enum { CRC_SMALL = 256 << 10 };
 /* True if IMAGE is still what was written, by its record R.  WRITTEN is NULL where it comes from a file. Else
  * its CRC was taken from the same bytes a moment ago, and it is enough that it would be taken in the same way
  * again. */
-static bool is_unchanged(const struct elf_image *image, const struct record *r, struct checksum checksum,
+static bool is_unchanged(const struct elf_image *image, const struct undo_record *r, struct checksum checksum,
 			 const struct written *written)
 {
 	if (!written || image->size <= CRC_SMALL)
@@ -550,26 +439,26 @@ static bool is_unchanged(const struct elf_image *image, const struct record *r, 
  * result with the original, whose CRC would tell nothing more. */
 static int undo_record(struct elf_image *image, const struct written *written)
 {
-	struct record r;
-	const char *why = read_record(image, &r);
+	struct record r = { 0 };
+	const char *why = undo_record_read(image, &r.file);
 
 	if (why)
 		return bad_record(image, why);
-	struct checksum checksum = find_checksum(image, r.undo.stamped_null);
+	struct checksum checksum = checksum_find(image, r.file.stamped_null);
 
-	if (!is_unchanged(image, &r, checksum, written))
+	if (!is_unchanged(image, &r.file, checksum, written))
 		return diag_error(image->path, "undoing: the file was changed after it was prelinked, by "
 					       "strip, patchelf or the like; reinstall it from its package");
-	put_checksum(image, checksum, 0); /* as it was when the patches were made */
+	checksum_put(image, checksum, 0); /* as it was when the patches were made */
 	int result = inflate_stream(image, &r);
 
 	result = result ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);
 	free(r.stream);
 	if (result)
 		return -1;
-	if (!written && crc_bytes(0, image, 0, r.original_size) != r.original_crc)
+	if (!written && crc_bytes(0, image, 0, r.file.original_size) != r.file.original_crc)
 		return bad_record(image, "it does not lead back to the original");
-	return elf_image_redecode(image, r.original_size);
+	return elf_image_redecode(image, r.file.original_size);
 }
 
 int undo_image(struct elf_image *image)
@@ -657,7 +546,7 @@ static struct written set_crc(struct elf_image *file, struct checksum checksum, 
 				   .crc = rewritten_crc(file, checksum, record) };
 
 	elf_put32(file, record + REC_CRC, written.crc);
-	put_checksum(file, checksum, written.crc);
+	checksum_put(file, checksum, written.crc);
 	return written;
 }
 
@@ -698,7 +587,7 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 
 		skip = SKIP_MALFORMED;
 		if (append(moved, undo, headers, headers_size, record, record_size, &l) == 0) {
-			struct checksum checksum = find_checksum(moved, undo->stamped_null);
+			struct checksum checksum = checksum_find(moved, undo->stamped_null);
 			struct written written = set_crc(moved, checksum, base + l.record);
 
 			if (is_proven(moved, original, &written, undo->front))

@@ -8,6 +8,7 @@
 
 #include "diag.h"
 #include "elf_copy.h"
+#include "elf/stamp.h"
 #include "rewrite/image.h"
 #include "rewrite/original.h"
 #include "rewrite/program.h"

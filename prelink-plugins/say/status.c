@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "diag.h"
+#include "elf/undo_record.h"
 #include "json.h"
 #include "plan/liblist.h"
 #include "plan/stored.h"
-#include "rewrite/undo.h"
 
 /* True if the file of OBJECT is what PLANNED means. */
 static bool is_planned(const struct placed *placed, const struct planned *planned)
@@ -28,29 +28,22 @@ static bool plugin_is_planned(const struct stored *stored, const struct placed *
 	return false;
 }
 
-/* Words that RELR names; gABI, "Relative Relocation Table". */
-static size_t count_relr(const struct placed *placed)
-{
-	size_t word = elf_word_size(&placed->image), count = 0;
-
-	for (uint64_t at = 0; at + word <= placed->dynamic.relr.size; at += word) {
-		uint64_t entry = elf_get_word(&placed->image, placed->dynamic.relr.offset + at);
-		count += entry & 1 ? (size_t)__builtin_popcountll(entry) - 1 : 1;
-	}
-	return count;
-}
-
 /* Relocations that ld.so would process at start-up without the plan, less what is left to do with it. */
 static size_t count_spared(const struct placed *placed, const struct planned *planned)
 {
-	const struct dynamic *dynamic = &placed->dynamic;
-	size_t all = dynamic->rela.size / elf_rela_size(&placed->image) + count_relr(placed);
-	size_t left = planned->value.count + planned->fixup.count + planned->certain;
+	struct relr relr = dynamic_relr(&placed->dynamic, &placed->image);
+	struct relocs rela = dynamic_relocs(&placed->dynamic, &placed->image, RELOCS_RELA);
+	struct relocs plt = dynamic_relocs(&placed->dynamic, &placed->image, RELOCS_PLT);
+	size_t all = relocs_count(&rela),
+	       left = planned->value.count + planned->fixup.count + planned->certain;
+	GElf_Addr address;
 
 	if (planned->way == PLAN_LEAVE)
 		return 0;
+	while (relr_next(&relr, &address))
+		all++;
 	if (!(planned->flags & PLAN_LAZY))
-		all += dynamic->jmprel.size / elf_rela_size(&placed->image);
+		all += relocs_count(&plt);
 	return all > left ? all - left : 0;
 }
 
