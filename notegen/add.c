@@ -163,7 +163,7 @@ static const char *objection(const struct add *add, const struct host *host)
 static bool is_elf(const struct root *root, const char *path)
 {
 	char magic[SELFMAG] = "";
-	int fd = root_open(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int fd = root_open(root, path, O_RDONLY | O_NOFOLLOW);
 	bool result = fd < 0 || (read(fd, magic, SELFMAG) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0);
 
 	if (fd >= 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "root.h"
 #include "plugin_yaml.h"
 
 enum { FORMAT, APPLICATION, DESCRIPTION, HOSTS, PLUGINS, KEYS };
@@ -99,21 +100,13 @@ static int read_document(const struct yaml_text *yaml, struct manifest *manifest
  * YAML text may have is enough to see that it is too large. */
 static char *read_file(const char *file, size_t *length)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
+	int fd = root_open_file(file, O_RDONLY);
 	char *text;
 	ssize_t got = 1;
 
 	*length = 0;
-	if (fd < 0 || fstat(fd, &st)) {
+	if (fd < 0) {
 		diag_errno(file, "reading the manifest");
-		if (fd >= 0)
-			close(fd);
-		return NULL;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		diag_error(file, "reading the manifest: it is not a regular file");
-		close(fd);
 		return NULL;
 	}
 	text = xmalloc(YAML_TEXT_MAX + 1);

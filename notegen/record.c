@@ -20,6 +20,7 @@
 #include "found.h"
 #include "outfile.h"
 #include "pattern.h"
+#include "root.h"
 
 struct record {
 	const char *output; /* NULL: standard output */
@@ -109,14 +110,21 @@ static char *settle(const char *path)
 	return result;
 }
 
+/* The regular file PATH, for reading; NULL with errno set. */
+static FILE *open_file(const char *path)
+{
+	int fd = root_open_file(path, O_RDONLY);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
+}
+
 static bool starts_like_elf(const char *path)
 {
 	char magic[4] = "";
-	struct stat st;
-	/* Looked at first: to open a device can do something. */
-	int fd = stat(path, &st) == 0 && S_ISREG(st.st_mode) ?
-			 open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) :
-			 -1;
+	int fd = root_open_file(path, O_RDONLY);
 	bool result = fd >= 0 && read(fd, magic, sizeof magic) == sizeof magic &&
 		      memcmp(magic, "\177ELF", sizeof magic) == 0;
 
@@ -194,7 +202,7 @@ static void read_line(struct log_state *log, char *line)
 static void read_log(struct record *record, const char *path)
 {
 	struct log_state log = { 0 };
-	FILE *file = fopen(path, "re");
+	FILE *file = open_file(path);
 	char *line = NULL, *text;
 	size_t size = 0;
 	ssize_t length;
@@ -282,7 +290,7 @@ static int run_command(char **command, const char *directory)
 /* The whole of the file that is appended to, allocated; "" if there is none yet, NULL after a message. */
 static char *read_old(const char *file, struct manifest_list *known)
 {
-	FILE *in = fopen(file, "re");
+	FILE *in = open_file(file);
 	char *text = NULL;
 	size_t size = 0;
 	ssize_t length;

@@ -63,9 +63,14 @@ int diag_error(const char *path, const char *format, ...)
 	return -1;
 }
 
+const char *diag_reason(int error)
+{
+	return error == EMEDIUMTYPE ? "not a regular file" : strerror(error);
+}
+
 int diag_errno(const char *path, const char *format, ...)
 {
-	const char *reason = strerror(errno);
+	const char *reason = diag_reason(errno);
 	va_list arguments;
 
 	failed = true;

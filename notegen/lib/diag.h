@@ -24,7 +24,10 @@ extern const char *diag_tool;
  * `return diag_error(...)`. */
 int diag_error(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Like diag_error(), followed by ": " and strerror(errno) as it was on entry. */
+/* What ERROR, an errno, means: strerror(3)'s words, or those for what root_open() adds to it. */
+const char *diag_reason(int error);
+
+/* Like diag_error(), followed by ": " and diag_reason(errno) as it was on entry. */
 int diag_errno(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Worth knowing, but nothing failed: the exit status stays. */

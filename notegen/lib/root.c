@@ -40,9 +40,69 @@ static int open_in_root(const struct root *root, const char *path, int flags)
 	return fd;
 }
 
+/* --- regular files --- */
+
+/* PATH inside ROOT, or with NULL outside of any, whatever it is. */
+static int open_any(const struct root *root, const char *path, int flags)
+{
+	return !root || is_system(root) ? open(path, flags | O_CLOEXEC, 0600) :
+					  open_in_root(root, path, flags);
+}
+
+/* FD if it is the file of ST, which it was meant to be. */
+static int expect(int fd, const struct stat *st)
+{
+	struct stat now;
+
+	if (fd < 0 || (fstat(fd, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino))
+		return fd;
+	close(fd);
+	errno = ENOENT;
+	return -1;
+}
+
+/* Opens the file that SEEN is, an O_PATH descriptor of PATH, if it is a regular one. */
+static int open_seen(int seen, const struct root *root, const char *path, int flags)
+{
+	char link[sizeof "/proc/self/fd/" + 3 * sizeof seen];
+	struct stat st;
+
+	if (fstat(seen, &st))
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISLNK(st.st_mode) ? ELOOP : EMEDIUMTYPE;
+		return -1;
+	}
+	flags |= O_NONBLOCK | O_NOCTTY;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", seen);
+	int fd = open(link, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
+
+	/* Where /proc is not mounted there is no other way than by the name. */
+	return fd < 0 && errno == ENOENT ? expect(open_any(root, path, flags), &st) : fd;
+}
+
+static int open_regular(const struct root *root, const char *path, int flags)
+{
+	int seen = open_any(root, path, O_PATH | (flags & O_NOFOLLOW));
+
+	if (seen < 0)
+		return -1;
+	int fd = open_seen(seen, root, path, flags), saved = errno;
+	close(seen);
+	errno = saved;
+	return fd;
+}
+
+int root_open_file(const char *path, int flags)
+{
+	return open_regular(NULL, path, flags);
+}
+
 int root_open(const struct root *root, const char *path, int flags)
 {
-	return is_system(root) ? open(path, flags | O_CLOEXEC, 0600) : open_in_root(root, path, flags);
+	/* O_TMPFILE has O_DIRECTORY in it. */
+	return flags & (O_PATH | O_DIRECTORY | O_CREAT) ? open_any(root, path, flags) :
+							  open_regular(root, path, flags);
 }
 
 /* --- the lock --- */

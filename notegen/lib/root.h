@@ -36,8 +36,15 @@ int root_lock(struct root *root);
 bool root_is_fixed(int fd);
 
 /* Opens PATH inside the tree, following symbolic links inside it.  Returns a descriptor, or -1 with
- * errno set and nothing printed. */
+ * errno set and nothing printed.
+ *
+ * Nothing but regular files is ever opened, unless FLAGS ask for a directory: opening a device may act on it, and
+ * one on a pipe may wait for ever.  Whatever is there is looked at first, with O_PATH, which opens nothing; what is
+ * no regular file gives EISDIR, or EMEDIUMTYPE (diag_reason() has words for it). */
 int root_open(const struct root *root, const char *path, int flags);
+
+/* The same with a PATH outside of any tree. */
+int root_open_file(const char *path, int flags);
 
 /* stat(2), following links inside the tree; lstat(2), not following the last one.  0, or -1 with
  * errno set. */

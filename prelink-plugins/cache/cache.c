@@ -117,13 +117,13 @@ static int read_whole(struct cache *cache, int fd)
 int cache_read(struct cache *cache, const struct root *root, const char *path, bool must)
 {
 	const char *wrong = NULL;
-	int fd = root_open(root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	int fd = root_open(root, path, O_RDONLY);
 
 	*cache = (struct cache){ .strings = "", .strings_size = 1 };
 	if (fd < 0 && errno == ENOENT && !must)
 		return 0;
 	if (fd < 0 || read_whole(cache, fd))
-		wrong = strerror(errno);
+		wrong = diag_reason(errno);
 	if (!wrong)
 		wrong = cache_find_tables(cache);
 	if (!wrong)

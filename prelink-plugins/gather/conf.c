@@ -220,7 +220,7 @@ static int read_file(struct conf *conf, const struct root *root, const char *pat
 	size_t room = 0;
 	ssize_t length;
 	int status = 0;
-	int fd = root_open(root, path, O_RDONLY | O_NOCTTY);
+	int fd = root_open(root, path, O_RDONLY);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
 	if (!file) {

@@ -63,17 +63,17 @@ static void look_at_directory(const struct root *root, struct file *file)
 /* gather_find(), but for errno EBADMSG where it was said what is wrong with the file. */
 static struct object *find(const struct gather *gather, const char *path)
 {
-	struct file file = { .fd = root_open(gather->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY) };
+	struct file file = { .fd = root_open(gather->root, path, O_RDONLY) };
 	struct object *object = NULL;
 	char *real = NULL;
 
+	if (file.fd < 0 && errno == EMEDIUMTYPE)
+		errno = ENOEXEC;
 	if (file.fd < 0)
 		return NULL;
 	if (read_status(&file) == 0) {
 		object = object_table_find(gather->table, file.st.st_dev, file.st.st_ino);
-		if (!object && !S_ISREG(file.st.st_mode))
-			errno = S_ISDIR(file.st.st_mode) ? EISDIR : ENOEXEC;
-		else if (!object && !read_starts_like_object(file.fd))
+		if (!object && !read_starts_like_object(file.fd))
 			errno = ENOEXEC;
 		else if (!object && (real = root_real(gather->root, path))) {
 			file.path = real;
@@ -275,6 +275,9 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 		} else if (named) {
 			fail_named(walk, path);
 		}
+	} else if (named) { /* a device, a pipe, a socket */
+		errno = ENOEXEC;
+		fail_named(walk, path);
 	}
 	free(real);
 }

@@ -33,7 +33,7 @@ static bool find_build_id(struct placed *placed)
 
 static int read_placed(const struct root *root, struct object *object, struct placed *placed)
 {
-	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC);
+	int fd = root_open(root, object->path, O_RDONLY);
 
 	if (fd < 0)
 		return diag_errno(object->shown, "reading it for a plan");

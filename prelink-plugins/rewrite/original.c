@@ -13,7 +13,7 @@ int object_open(const struct root *root, const struct object *object, size_t max
 {
 	struct stat st;
 	const char *path = object->shown;
-	int fd = root_open(root, object->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = root_open(root, object->path, O_RDONLY);
 
 	if (fd < 0)
 		diag_errno(path, "opening it to rewrite it");

@@ -284,7 +284,7 @@ static void find_plugins(struct scoping *s, struct object *program)
 /* Names in ld.so.preload: between blanks and colons, `#` starts a comment. */
 static void read_preload(struct scoping *s)
 {
-	int fd = root_open(s->search->gather->root, LD_SO_PRELOAD, O_RDONLY | O_NONBLOCK);
+	int fd = root_open(s->search->gather->root, LD_SO_PRELOAD, O_RDONLY);
 	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char *line = NULL, *rest, *word;
 	size_t size = 0;

@@ -148,7 +148,7 @@ static int read_all(struct ldcache *c, int fd, size_t size)
 
 int ldcache_open(struct ldcache *cache, const struct root *root)
 {
-	int fd = root_open(root, LD_SO_CACHE, O_RDONLY | O_NONBLOCK), status = 0;
+	int fd = root_open(root, LD_SO_CACHE, O_RDONLY), status = 0;
 	struct stat st;
 
 	*cache = (struct ldcache){ 0 };
@@ -156,9 +156,11 @@ int ldcache_open(struct ldcache *cache, const struct root *root)
 		return 0;
 	char *path = root_outside(root, LD_SO_CACHE);
 	cache->present = true;
-	if (fd < 0 || fstat(fd, &st)) {
+	bool no_file = fd < 0 && (errno == EISDIR || errno == EMEDIUMTYPE);
+
+	if (!no_file && (fd < 0 || fstat(fd, &st))) {
 		status = diag_errno(path, "reading the cache of libraries");
-	} else if (!S_ISREG(st.st_mode) || st.st_size > SIZE_MAX_READ) {
+	} else if (no_file || st.st_size > SIZE_MAX_READ) {
 		diag_warn(path, "no cache of libraries: passed over, as ld.so does; run ldconfig");
 	} else if (read_all(cache, fd, (size_t)st.st_size)) {
 		status = diag_errno(path, "reading the cache of libraries");

@@ -106,7 +106,7 @@ static int read_conf(struct reading *reading, const char *path)
 				  FILES_MAX);
 	path_list_add(&reading->files, path);
 
-	int fd = root_open(reading->root, path, O_RDONLY | O_NONBLOCK), status = 0;
+	int fd = root_open(reading->root, path, O_RDONLY), status = 0;
 	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
 	if (in) {
 		status = read_lines(reading, path, in);

@@ -189,7 +189,7 @@ int ldso_init(struct ldso *ldso, const struct root *root, const struct arch *arc
 			       .key = { .flags = arch->cache_flags } };
 	if (object) {
 		struct elf_image image;
-		int fd = root_open(root, object->path, O_RDONLY | O_NONBLOCK);
+		int fd = root_open(root, object->path, O_RDONLY);
 
 		if (fd < 0) {
 			status = diag_errno(object->shown, "reading the dynamic linker");
