@@ -80,6 +80,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/record.c prelink-plugins/plan/record.h \
 	prelink-plugins/plan/shadowed.c prelink-plugins/plan/shadowed.h \
 	prelink-plugins/plan/stored.c prelink-plugins/plan/stored.h \
+	prelink-plugins/rewrite/attach_list.c prelink-plugins/rewrite/attach_list.h \
 	prelink-plugins/rewrite/attach_plan.c prelink-plugins/rewrite/attach_plan.h \
 	prelink-plugins/rewrite/back.c prelink-plugins/rewrite/back.h \
 	prelink-plugins/rewrite/exec_room.c prelink-plugins/rewrite/exec_room.h \

@@ -13,3 +13,9 @@ const struct arch *arch_find(const struct elf_image *image)
 			return arch_table[i];
 	return NULL;
 }
+
+unsigned arch_hash_word(const struct elf_image *image)
+{
+	/* Alpha's, and 64-bit s390's, psABIs. */
+	return image->is64 && (image->ehdr.e_machine == EM_ALPHA || image->ehdr.e_machine == EM_S390) ? 8 : 4;
+}

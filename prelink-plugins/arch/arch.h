@@ -80,6 +80,9 @@ struct arch {
 /* The table for IMAGE's machine and class; NULL where it is none that we know. */
 const struct arch *arch_find(const struct elf_image *image);
 
+/* Bytes of a word of IMAGE's DT_HASH, also of a machine that has no table: 4 in the gABI. */
+unsigned arch_hash_word(const struct elf_image *image);
+
 /* What the processor that this program runs on can do: words as in /proc/cpuinfo, allocated. */
 char *arch_host_cpu(void);
 

@@ -2,6 +2,7 @@
 /* Decoding the dynamic section; see dynamic.h. */
 #include "elf/dynamic.h"
 
+#include "arch/arch.h"
 #include "diag.h"
 
 void dynamic_entry(const struct dynamic *dynamic, const struct elf_image *image, size_t index,
@@ -196,12 +197,12 @@ static size_t gnu_hash_symbols(const struct dynamic *d, const struct elf_image *
 
 static size_t count_symbols(const struct dynamic *d, const struct elf_image *image)
 {
+	unsigned word = arch_hash_word(image);
 	uint64_t at;
 	size_t count = 0;
 
-	if (d->hash && elf_image_offset(image, d->hash, 8, &at) && image->ehdr.e_machine != EM_ALPHA &&
-	    !(image->is64 && image->ehdr.e_machine == EM_S390)) /* those two have 8-byte hash entries */
-		count = elf_get32(image, at + 4);
+	if (d->hash && elf_image_offset(image, d->hash, 2 * word, &at)) /* nbucket, nchain */
+		count = word == 8 ? elf_get64(image, at + word) : elf_get32(image, at + word);
 	if (d->gnu_hash) {
 		size_t hashed = gnu_hash_symbols(d, image);
 		if (hashed > count)

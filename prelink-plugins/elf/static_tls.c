@@ -38,9 +38,25 @@ const GElf_Phdr *static_tls_find(const struct elf_image *image)
 
 uint64_t static_tls_offset(const GElf_Phdr *tls)
 {
-	uint64_t align = align_of(tls), first = -tls->p_vaddr & (align - 1);
+	struct static_tls_block block = { 0 };
 
-	return align_up(tls->p_memsz - first, align) + first;
+	return static_tls_place(&block, tls);
+}
+
+uint64_t static_tls_place(struct static_tls_block *block, const GElf_Phdr *tls)
+{
+	uint64_t align = align_of(tls), first = -tls->p_vaddr & (align - 1);
+	uint64_t in_gap = align_up(block->gap_start + tls->p_memsz - first, align) + first;
+
+	if (block->gap_end - block->gap_start >= tls->p_memsz && in_gap <= block->gap_end)
+		return block->gap_start = in_gap;
+	uint64_t offset = align_up(block->used + tls->p_memsz - first, align) + first;
+
+	if (offset > block->used + tls->p_memsz + (block->gap_end - block->gap_start)) {
+		block->gap_start = block->used;
+		block->gap_end = offset - tls->p_memsz;
+	}
+	return block->used = offset;
 }
 
 void static_tls_count(struct static_tls_need *need, const GElf_Phdr *tls, bool fixed)

@@ -26,6 +26,15 @@ bool static_tls_sound(const GElf_Phdr *tls);
 /* PT_TLS of IMAGE, if its block is not empty, or NULL. */
 const GElf_Phdr *static_tls_find(const struct elf_image *image);
 
+/* The static block in the making, where no audit module is present; zeroed at first.  Offsets below the thread
+ * pointer, in bytes. */
+struct static_tls_block {
+	uint64_t used, gap_start, gap_end; /* a gap is what alignment left before an earlier one */
+};
+
+/* Places TLS, which is sound, as the next one; in the gap, if it fits there.  Offset of it below the thread pointer. */
+uint64_t static_tls_place(struct static_tls_block *block, const GElf_Phdr *tls);
+
 /* Offset below the thread pointer, in bytes, of the program's block TLS, which is sound: the first one that is placed. */
 uint64_t static_tls_offset(const GElf_Phdr *tls);
 

@@ -141,7 +141,7 @@ static int start_walk(struct version_walk *walk, GElf_Addr address)
 			continue;
 		walk->at = load->p_offset + (address - load->p_vaddr);
 		walk->end = load->p_offset + load->p_filesz;
-		walk->budget = image->size / sizeof(Elf64_Verdaux);
+		walk->budget = image->size / sizeof(GElf_Verdaux);
 		return 0;
 	}
 	return damaged(walk->symbols, "a version table lies outside the segments");
@@ -153,11 +153,11 @@ static int load_needed_versions(struct version_walk *walk)
 	uint32_t next;
 
 	do {
-		if (!has_record(walk, walk->at, sizeof(Elf64_Verneed)) || elf_get16(s->image, walk->at) != 1)
+		if (!has_record(walk, walk->at, sizeof(GElf_Verneed)) || elf_get16(s->image, walk->at) != 1)
 			return damaged(s, "DT_VERNEED is malformed");
 		uint64_t aux = walk->at + elf_get32(s->image, walk->at + 8);
 		do {
-			if (!has_record(walk, aux, sizeof(Elf64_Vernaux)))
+			if (!has_record(walk, aux, sizeof(GElf_Vernaux)))
 				return damaged(s, "DT_VERNEED is malformed");
 			uint16_t other = elf_get16(s->image, aux + 6);
 			*version_slot(s, other & 0x7fff) =
@@ -178,13 +178,13 @@ static int load_defined_versions(struct version_walk *walk)
 	uint32_t next;
 
 	do {
-		if (!has_record(walk, walk->at, sizeof(Elf64_Verdef)))
+		if (!has_record(walk, walk->at, sizeof(GElf_Verdef)))
 			return damaged(s, "DT_VERDEF is malformed");
 		uint64_t aux = walk->at + elf_get32(s->image, walk->at + 12);
 		struct symbol_version *version = version_slot(s, elf_get16(s->image, walk->at + 4) & 0x7fff);
 		/* The base version is the object's own name: no reference matches it. */
 		if (!(elf_get16(s->image, walk->at + 2) & VER_FLG_BASE)) {
-			if (!has_record(walk, aux, sizeof(Elf64_Verdaux)))
+			if (!has_record(walk, aux, sizeof(GElf_Verdaux)))
 				return damaged(s, "DT_VERDEF is malformed");
 			version->hash = elf_get32(s->image, walk->at + 8);
 			version->name = symbols_string(s, elf_get32(s->image, aux));

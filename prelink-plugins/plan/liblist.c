@@ -7,50 +7,13 @@
 
 #include "diag.h"
 #include "bind/loader.h"
+#include "elf/static_tls.h"
 #include "bind/target.h"
 
-#define LIBLIST_SECTION ".gnu.liblist"
-#define CONFLICT_SECTION ".gnu.conflict"
 #define COPY_MAX (1u << 20) /* bytes */
 #define NOT_STAMPED "a library of it is not at a slot"
 
 /* ---- Conflicts in the making ---- */
-
-/* What a record's addend still lacks until the program's own thread-local storage is settled. */
-enum tls_part { TLS_NOTHING, TLS_NUMBER, TLS_OFFSET };
-
-struct conflict {
-	Elf64_Rela rela;
-	enum tls_part part;
-	size_t module; /* whose; index in the scope */
-};
-
-struct conflicts {
-	struct conflict *item;
-	size_t count, room;
-};
-
-/* The program's copy of an object of PROVIDER. */
-struct copy {
-	const struct bind_object *provider;
-	GElf_Addr from, to; /* in the process */
-	uint64_t size;      /* bytes */
-};
-
-struct liblist {
-	struct exec_guest guest;
-	const struct arch *arch;
-	Elf64_Lib *lib;
-	char **name; /* of each; owned */
-	size_t lib_count;
-	struct conflicts words, resolvers;
-	struct copy *copy;
-	size_t copy_count;
-	const struct object_list *scope;
-	const GElf_Phdr **tls; /* by index in the scope; points into the files; NULL where it has none */
-	bool unique;           /* it binds to STB_GNU_UNIQUE symbols */
-	bool torn;             /* a copy begins or ends inside a word that is not right in the file */
-};
 
 /* What conflicts of one object go by. */
 struct maker {
@@ -70,7 +33,7 @@ static struct conflict *add_conflict(struct liblist *list, GElf_Addr address, ui
 		to->item = xreallocarray(to->item, to->room, sizeof *to->item);
 	}
 	to->item[to->count] = (struct conflict){
-		{ .r_offset = address, .r_info = ELF64_R_INFO(0ull, type), .r_addend = (int64_t)addend },
+		{ .r_offset = address, .r_info = GELF_R_INFO(0ull, type), .r_addend = (int64_t)addend },
 		TLS_NOTHING,
 		0
 	};
@@ -80,7 +43,7 @@ static struct conflict *add_conflict(struct liblist *list, GElf_Addr address, ui
 /* True if COPY has something of BY's word at ADDRESS. */
 static bool overlaps(const struct copy *copy, const struct bind_object *by, GElf_Addr address)
 {
-	return copy->provider == by && address + sizeof(uint64_t) > copy->from &&
+	return copy->provider == by && address + elf_word_size(&by->image) > copy->from &&
 	       address < copy->from + copy->size;
 }
 
@@ -95,14 +58,15 @@ static void add_word(const struct maker *maker, GElf_Addr address, uint32_t type
 
 		if (!overlaps(copy, maker->by, address))
 			continue;
-		if (address >= copy->from && address - copy->from + sizeof(uint64_t) <= copy->size)
+		if (address >= copy->from &&
+		    address - copy->from + elf_word_size(&maker->by->image) <= copy->size)
 			add_conflict(list, copy->to + (address - copy->from), type, addend);
 		else
 			list->torn = true;
 	}
 }
 
-/* SIZE bytes, up to 8, at ADDRESS of the file IMAGE, little endian; zeros where it has none (.bss). */
+/* The number that the SIZE bytes, up to 8, at ADDRESS of the file IMAGE are; zeros where it has none (.bss). */
 static uint64_t bytes_in_file(const struct elf_image *image, GElf_Addr address, uint64_t size)
 {
 	uint64_t value = 0, offset;
@@ -111,14 +75,14 @@ static uint64_t bytes_in_file(const struct elf_image *image, GElf_Addr address, 
 		return elf_get64(image, offset);
 	for (uint64_t i = 0; i < size; i++)
 		if (elf_image_offset(image, address + i, 1, &offset))
-			value |= (uint64_t)image->data[offset] << 8 * i;
+			value |= (uint64_t)image->data[offset] << 8 * (image->big_endian ? size - 1 - i : i);
 	return value;
 }
 
 /* The word at ADDRESS in the file; 0 where it is not in it. */
 static uint64_t word_in_file(const struct elf_image *image, GElf_Addr address)
 {
-	return bytes_in_file(image, address, sizeof(uint64_t));
+	return bytes_in_file(image, address, elf_word_size(image));
 }
 
 static GElf_Addr place(const struct object *object, GElf_Addr address)
@@ -220,14 +184,14 @@ static const char *add_object(struct maker *maker, struct object *object, const 
 static const char *add_copied_bytes(struct liblist *list, const struct copy *copy,
 				    const struct elf_image *image, const struct elf_image *program)
 {
-	uint64_t at = 0, size, value;
+	uint64_t at = 0, size, value, word = elf_word_size(image);
 
 	for (; (size = copy->size - at) >= 4; at += size) {
-		size = size >= 8 ? 8 : 4;
+		size = size >= word ? word : 4;
 		value = bytes_in_file(image, copy->from + at, size);
 		if (value != bytes_in_file(program, copy->to + at, size))
 			add_conflict(list, copy->to + at,
-				     size == 8 ? list->arch->r_word : list->arch->r_word32, value);
+				     size == word ? list->arch->r_word : list->arch->r_word32, value);
 	}
 	if (bytes_in_file(image, copy->from + at, size) == bytes_in_file(program, copy->to + at, size))
 		return NULL;
@@ -334,18 +298,9 @@ static bool is_stamped(const struct object *object, const struct placed *placed)
 	return placed->slot;
 }
 
-/* Thread-local storage of an object; NULL where it has none. */
-static const GElf_Phdr *tls_of(const struct elf_image *image)
-{
-	const GElf_Phdr *tls = elf_image_find_phdr(image, PT_TLS);
-
-	return tls && tls->p_memsz ? tls : NULL;
-}
-
 static bool tls_sound(const GElf_Phdr *tls)
 {
-	return !tls || (tls->p_align && (tls->p_align & (tls->p_align - 1)) == 0 && tls->p_align <= 1 << 20 &&
-			tls->p_memsz <= 1 << 30);
+	return !tls || (tls->p_align && static_tls_sound(tls));
 }
 
 static const char *add_lib(struct liblist *list, const struct object *program, const struct object *object,
@@ -357,8 +312,8 @@ static const char *add_lib(struct liblist *list, const struct object *program, c
 		return "a library of it is needed by a name that is not known";
 	if (placed->dynamic.gnu_prelinked > UINT32_MAX || placed->dynamic.checksum > UINT32_MAX)
 		return NOT_STAMPED;
-	list->lib[list->lib_count] = (Elf64_Lib){ .l_time_stamp = (uint32_t)placed->dynamic.gnu_prelinked,
-						  .l_checksum = (uint32_t)placed->dynamic.checksum };
+	list->lib[list->lib_count] = (GElf_Lib){ .l_time_stamp = (uint32_t)placed->dynamic.gnu_prelinked,
+						 .l_checksum = (uint32_t)placed->dynamic.checksum };
 	list->name[list->lib_count++] = xstrdup(name);
 	return NULL;
 }
@@ -382,7 +337,7 @@ static const char *add_libs(struct planner *planner, struct liblist *list, struc
 			return "a file of it could not be read";
 		if (object == program && placed_is_audited(placed))
 			return "it has an audit module of its own";
-		list->tls[i] = tls_of(&placed->image);
+		list->tls[i] = static_tls_find(&placed->image);
 		if (!tls_sound(list->tls[i]))
 			return "PT_TLS is malformed";
 		if (object != program)
@@ -433,23 +388,6 @@ static const char *make(struct planner *planner, struct bind *bind, struct libli
 	return why;
 }
 
-static int fill_room(const void *context, struct exec_room *room);
-
-/* What the room has to have for LIST. */
-static void set_guest(struct liblist *list)
-{
-	size_t conflicts = list->words.count + list->resolvers.count;
-
-	list->guest = (struct exec_guest){
-		.want = { .bytes = list->lib_count * sizeof(Elf64_Lib) + conflicts * sizeof(Elf64_Rela) + 16,
-			  .tags = 4 },
-		.context = list,
-		.fill = fill_room,
-	};
-	for (size_t i = 0; i < list->lib_count; i++)
-		list->guest.want.strings += strlen(list->name[i]) + 1;
-}
-
 struct liblist *liblist_make(struct planner *planner, struct object *program, const struct elf_image *image,
 			     const char **why)
 {
@@ -470,7 +408,6 @@ struct liblist *liblist_make(struct planner *planner, struct object *program, co
 		liblist_free(list);
 		return NULL;
 	}
-	set_guest(list);
 	return list;
 }
 
@@ -489,159 +426,6 @@ void liblist_free(struct liblist *list)
 	free(list);
 }
 
-const struct exec_guest *liblist_guest(const struct liblist *list)
-{
-	return list ? &list->guest : NULL;
-}
-
-void liblist_print(const struct liblist *list, FILE *out)
-{
-	fprintf(out, "%zu libraries, %zu conflicts", list->lib_count,
-		list->words.count + list->resolvers.count);
-}
-
-/* ---- Into the program ---- */
-
-static uint64_t round_up(uint64_t value, uint64_t alignment)
-{
-	return (value + alignment - 1) & -alignment;
-}
-
-/* Where ld.so puts an object's static TLS. */
-struct tls_place {
-	size_t number;   /* l_tls_modid */
-	uint64_t offset; /* bytes below the thread pointer: l_tls_offset */
-};
-
-/* Fills PLACE, by index in LIST's scope: glibc's _dl_determine_tlsoffset(), TLS_TCB_AT_TP.  A block may go
- * into the gap that alignment left before an earlier one.  OWN is the program's, which making room may have
- * changed. */
-static void place_tls(const struct liblist *list, const GElf_Phdr *own, struct tls_place *place)
-{
-	uint64_t used = 0, gap_start = 0, gap_end = 0;
-	size_t number = 0;
-
-	for (size_t i = 0; i < list->scope->count; i++) {
-		const GElf_Phdr *tls = i == 0 ? own : list->tls[i];
-
-		if (!tls)
-			continue;
-		uint64_t first = -tls->p_vaddr & (tls->p_align - 1);
-		uint64_t in_gap = round_up(gap_start + tls->p_memsz - first, tls->p_align) + first;
-
-		place[i].number = ++number;
-		if (gap_end - gap_start >= tls->p_memsz && in_gap <= gap_end) {
-			place[i].offset = gap_start = in_gap;
-			continue;
-		}
-		place[i].offset = round_up(used + tls->p_memsz - first, tls->p_align) + first;
-		if (place[i].offset > used + tls->p_memsz + (gap_end - gap_start)) {
-			gap_start = used;
-			gap_end = place[i].offset - tls->p_memsz;
-		}
-		used = place[i].offset;
-	}
-}
-
-static void copy_conflicts(const struct conflicts *from, const struct tls_place *place, Elf64_Rela *to)
-{
-	for (size_t i = 0; i < from->count; i++) {
-		const struct conflict *conflict = &from->item[i];
-
-		to[i] = conflict->rela;
-		if (conflict->part == TLS_NUMBER)
-			to[i].r_addend = (int64_t)place[conflict->module].number;
-		else if (conflict->part == TLS_OFFSET)
-			to[i].r_addend -= (int64_t)place[conflict->module].offset;
-	}
-}
-
-/* Index of the section that holds ADDRESS first, of TYPE; 0 where there is none. */
-static uint32_t section_at(const struct elf_image *image, uint32_t type, GElf_Addr address)
-{
-	for (size_t i = 1; i < image->shnum; i++)
-		if (image->shdr[i].sh_type == type && image->shdr[i].sh_addr == address)
-			return (uint32_t)i;
-	return 0;
-}
-
-/* Adds one of the two sections, and its tags. */
-static int put_section(struct exec_room *room, const char *name, uint32_t type, const void *content,
-		       size_t size, int64_t tag, int64_t size_tag)
-{
-	GElf_Addr address = exec_room_section(room, name, type, 8, content, size);
-
-	if (!address || exec_room_tag(room, tag, address) || exec_room_tag(room, size_tag, size))
-		return -1;
-	GElf_Shdr *shdr = &room->undo->section[room->undo->section_count - 1].shdr;
-	bool libs = type == SHT_GNU_LIBLIST;
-
-	shdr->sh_entsize = libs ? sizeof(Elf64_Lib) : sizeof(Elf64_Rela);
-	if (libs)
-		shdr->sh_link = section_at(room->image, SHT_STRTAB, room->dynstr.address);
-	return 0;
-}
-
-/* Adds the names, and the list that points at them. */
-static int put_libs(struct exec_room *room, const struct liblist *list)
-{
-	Elf64_Lib *lib = xcalloc(list->lib_count + 1, sizeof *lib);
-	int result = 0;
-
-	for (size_t i = 0; i < list->lib_count; i++) {
-		lib[i] = list->lib[i];
-		lib[i].l_name = (uint32_t)exec_room_string(room, list->name[i]);
-		if (!lib[i].l_name)
-			result = -1;
-	}
-	if (result == 0)
-		result = put_section(room, LIBLIST_SECTION, SHT_GNU_LIBLIST, lib,
-				     list->lib_count * sizeof *lib, DT_GNU_LIBLIST, DT_GNU_LIBLISTSZ);
-	free(lib);
-	return result;
-}
-
-static int put_conflicts(struct exec_room *room, const struct liblist *list)
-{
-	size_t count = list->words.count + list->resolvers.count;
-	Elf64_Rela *conflict = xcalloc(count + 1, sizeof *conflict);
-	struct tls_place *place = NULL;
-
-	if (list->scope) {
-		place = xcalloc(list->scope->count, sizeof *place);
-		place_tls(list, tls_of(room->image), place);
-	}
-	copy_conflicts(&list->words, place, conflict);
-	copy_conflicts(&list->resolvers, place, conflict + list->words.count);
-	/* As SHT_RELA readers would take them for relocations of this file. */
-	int result = put_section(room, CONFLICT_SECTION, SHT_PROGBITS, conflict, count * sizeof *conflict,
-				 DT_GNU_CONFLICT, DT_GNU_CONFLICTSZ);
-	free(conflict);
-	free(place);
-	return result;
-}
-
-static int fill_room(const void *context, struct exec_room *room)
-{
-	return put_libs(room, context) || put_conflicts(room, context) ? -1 : 0;
-}
-
-enum object_skip liblist_attach(const struct liblist *list, struct elf_image *image, struct undo *undo,
-				const char **why)
-{
-	struct exec_room room;
-
-	*why = NULL;
-	enum object_skip skip = exec_room_make(&room, image, undo, &list->guest.want, why);
-
-	if (skip)
-		return skip;
-	if (fill_room(list, &room) == 0 && exec_room_end(&room) == 0)
-		return SKIP_NOT;
-	*why = "there is not enough room for the list";
-	return SKIP_MALFORMED;
-}
-
 /* ---- As it is in a file ---- */
 
 bool liblist_in(const struct placed *placed)
@@ -649,45 +433,54 @@ bool liblist_in(const struct placed *placed)
 	return elf_image_find_section(&placed->image, LIBLIST_SECTION) != 0;
 }
 
-/* The bytes of section NAME of PLACED that are whole records of SIZE; COUNT of them. */
-static const unsigned char *section_of(const struct placed *placed, const char *name, size_t size,
-				       size_t *count)
+/* Finds section NAME of PLACED, if it has bytes that are whole records of SIZE: where in the file, and COUNT. */
+static bool find_section(const struct placed *placed, const char *name, size_t size, uint64_t *offset,
+			 size_t *count)
 {
 	const struct elf_image *image = &placed->image;
 	size_t section = elf_image_find_section(image, name);
 
 	if (!section || image->shdr[section].sh_type == SHT_NOBITS || image->shdr[section].sh_size % size)
-		return NULL;
+		return false;
 	*count = image->shdr[section].sh_size / size;
-	return image->data + image->shdr[section].sh_offset;
+	*offset = image->shdr[section].sh_offset;
+	return true;
+}
+
+static GElf_Lib read_lib(const struct elf_image *image, uint64_t at)
+{
+	return (GElf_Lib){ .l_name = elf_get32(image, at),
+			   .l_time_stamp = elf_get32(image, at + 4),
+			   .l_checksum = elf_get32(image, at + 8),
+			   .l_version = elf_get32(image, at + 12),
+			   .l_flags = elf_get32(image, at + 16) };
 }
 
 /* 0, or -1 where PLACED holds no list, or a damaged one. */
 static int read_list(struct liblist *list, const struct placed *placed)
 {
-	size_t libs = 0, conflicts = 0;
-	const unsigned char *lib = section_of(placed, LIBLIST_SECTION, sizeof *list->lib, &libs);
-	const unsigned char *conflict = section_of(placed, CONFLICT_SECTION, sizeof(Elf64_Rela), &conflicts);
+	const struct elf_image *image = &placed->image;
+	size_t libs = 0, conflicts = 0, step = elf_rela_size(image);
+	uint64_t lib, conflict;
 
-	if (!lib || !conflict)
+	if (!find_section(placed, LIBLIST_SECTION, sizeof *list->lib, &lib, &libs) ||
+	    !find_section(placed, CONFLICT_SECTION, step, &conflict, &conflicts))
 		return -1;
 	list->lib = xcalloc(libs + 1, sizeof *list->lib);
 	list->name = xcalloc(libs + 1, sizeof *list->name);
-	memcpy(list->lib, lib, libs * sizeof *list->lib);
 	for (; list->lib_count < libs; list->lib_count++) {
-		const char *name = dynamic_string(&placed->dynamic, &placed->image,
-						  list->lib[list->lib_count].l_name);
+		GElf_Lib *read = &list->lib[list->lib_count];
+
+		*read = read_lib(image, lib + list->lib_count * sizeof *read);
+		const char *name = dynamic_string(&placed->dynamic, image, read->l_name);
 
 		if (!name)
 			return -1;
 		list->name[list->lib_count] = xstrdup(name);
 	}
-	for (size_t i = 0; i < conflicts; i++) {
-		Elf64_Rela rela;
-
-		memcpy(&rela, conflict + i * sizeof rela, sizeof rela);
-		add_conflict(list, 0, list->arch->r_word, 0)->rela = rela;
-	}
+	for (size_t i = 0; i < conflicts; i++)
+		elf_get_rel(image, conflict + i * step, true,
+			    &add_conflict(list, 0, list->arch->r_word, 0)->rela);
 	return 0;
 }
 
@@ -699,10 +492,8 @@ struct liblist *liblist_present(struct planner *planner, struct object *program)
 	struct liblist *list = xcalloc(1, sizeof *list);
 
 	list->arch = program->arch;
-	if (read_list(list, placed) == 0) {
-		set_guest(list);
+	if (read_list(list, placed) == 0)
 		return list;
-	}
 	liblist_free(list);
 	return NULL;
 }

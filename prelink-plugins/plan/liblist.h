@@ -27,14 +27,51 @@
  *
  *     loader_set_slots(&table) ... loader_fill()       // bind/loader.h
  *     for each program: list = liblist_make(...);
- *         plan_attach(..., liblist_guest(list), ...) or liblist_attach() */
+ *         plan_attach() with it as a guest, or liblist_attach() (attach_list.h) */
 #ifndef LIBLIST_H
 #define LIBLIST_H
 
 #include "plan/planner.h"
-#include "rewrite/exec_room.h"
 
-struct liblist; /* of one program */
+#define LIBLIST_SECTION ".gnu.liblist"
+#define CONFLICT_SECTION ".gnu.conflict"
+
+/* What a record's addend still lacks until the program's own thread-local storage is settled. */
+enum tls_part { TLS_NOTHING, TLS_NUMBER, TLS_OFFSET };
+
+/* A record of .gnu.conflict. */
+struct conflict {
+	GElf_Rela rela;
+	enum tls_part part;
+	size_t module; /* whose; index in the scope */
+};
+
+struct conflicts {
+	struct conflict *item;
+	size_t count, room;
+};
+
+/* The program's copy of an object of PROVIDER. */
+struct copy {
+	const struct bind_object *provider;
+	GElf_Addr from, to; /* in the process */
+	uint64_t size;      /* bytes */
+};
+
+/* The list of one program. */
+struct liblist {
+	const struct arch *arch;
+	GElf_Lib *lib; /* but for l_name; owned */
+	char **name;   /* of each; owned */
+	size_t lib_count;
+	struct conflicts words, resolvers; /* in the order in which they go into the file */
+	struct copy *copy;
+	size_t copy_count;
+	const struct object_list *scope;
+	const GElf_Phdr **tls; /* by index in the scope; points into the files; NULL where it has none */
+	bool unique;           /* it binds to STB_GNU_UNIQUE symbols */
+	bool torn;             /* a copy begins or ends inside a word that is not right in the file */
+};
 
 /* Makes the list of PROGRAM, whose original is IMAGE.  NULL where it cannot have one, with the reason in WHY
  * (static), NULL if its ld.so would not look at it.  May be called by several threads at once. */
@@ -47,16 +84,5 @@ bool liblist_in(const struct placed *placed);
 /* The list that the file of PROGRAM carries now; NULL where there is none. */
 struct liblist *liblist_present(struct planner *planner, struct object *program);
 void liblist_free(struct liblist *list);
-
-/* For sharing the room with a plan; NULL for NULL. */
-const struct exec_guest *liblist_guest(const struct liblist *list);
-
-/* Puts LIST alone into IMAGE, a copy of the program's original.  SKIP_NOT, or why not; WHY (static) says
- * more. */
-enum object_skip liblist_attach(const struct liblist *list, struct elf_image *image, struct undo *undo,
-				const char **why);
-
-/* Writes to OUT what LIST has, without an end of line. */
-void liblist_print(const struct liblist *list, FILE *out);
 
 #endif

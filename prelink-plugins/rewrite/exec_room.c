@@ -400,7 +400,7 @@ static enum object_skip move_pie(struct exec_room *room, const char **why)
 	struct rebase rebase = { .delta = (int64_t)room->front };
 	struct rebase_words none;
 	size_t phsize = image->phnum * elf_phdr_size(image);
-	unsigned char ehdr[sizeof(Elf64_Ehdr)], *phdrs = xmalloc(phsize);
+	unsigned char ehdr[sizeof(GElf_Ehdr)], *phdrs = xmalloc(phsize);
 
 	memcpy(ehdr, image->data, elf_ehdr_size(image));
 	memcpy(phdrs, image->data + image->ehdr.e_phoff, phsize);

@@ -7,6 +7,7 @@
 #include "diag.h"
 #include "bind/loader.h"
 #include "plan/liblist.h"
+#include "rewrite/attach_list.h"
 #include "rewrite/attach_plan.h"
 #include "say/plan.h"
 
@@ -100,14 +101,15 @@ enum object_skip program_attach(struct rewriting *rewriting, struct object *prog
 	bool module = !program->no_plan; /* program_sift() */
 	struct plan *plan = module ? plan_make(rewriting->planner, program, &refusal) : NULL;
 	struct liblist *list = liblist_make(rewriting->planner, program, image, &why_no_list);
+	struct exec_guest guest;
 
 	if (!module)
 		refusal.why = no_module;
 	else if (plan && !plan_pays(plan))
 		refusal.why = "the run-time module would cost more than it saves";
 	else if (plan)
-		skip = plan_attach(plan, object_module(program), image, undo, liblist_guest(list),
-				   &refusal.why);
+		skip = plan_attach(plan, object_module(program), image, undo,
+				   attach_list_guest(&guest, list, image), &refusal.why);
 	*changed = !refusal.why;
 	if (refusal.why && list && undo->front == 0) { /* the image is as it was */
 		skip = liblist_attach(list, image, undo, &why_no_list);
@@ -130,7 +132,9 @@ enum object_skip program_replay(struct rewriting *rewriting, struct object *prog
 	struct planner *planner = rewriting->planner;
 	struct liblist *list = liblist_present(planner, program);
 	const char *why;
-	enum object_skip skip = plan_replay(planner, program, image, undo, liblist_guest(list), &why);
+	struct exec_guest guest;
+	enum object_skip skip = plan_replay(planner, program, image, undo,
+					    attach_list_guest(&guest, list, image), &why);
 
 	if (why && list && undo->front == 0)
 		skip = liblist_attach(list, image, undo, &why);

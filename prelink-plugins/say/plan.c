@@ -23,3 +23,9 @@ void plan_print(const struct plan *plan, FILE *out)
 			estimate->left_out);
 	putc(')', out);
 }
+
+void liblist_print(const struct liblist *list, FILE *out)
+{
+	fprintf(out, "%zu libraries, %zu conflicts", list->lib_count,
+		list->words.count + list->resolvers.count);
+}
