@@ -316,11 +316,58 @@ static int give_back(struct exchange *x)
 	return -1;
 }
 
-/* True if the new file has a name although it is nobody's: it was linked or moved in the instant it was there. */
-static void say_if_named(const struct exchange *x)
+/* True if all places in the directory of PLACE name the file that PLACE does, which is in ST, and not the new one. */
+static bool is_alone(const struct exchange *x, const struct place *place, struct stat *st)
+{
+	struct stat directory, other;
+
+	if (look(place, place->name, st) || is_same(st, &x->new) || fstat(place->directory, &directory))
+		return false;
+	for (size_t i = 0; i < x->count; i++)
+		if (fstat(x->place[i].directory, &other) ||
+		    (is_same(&directory, &other) &&
+		     (look(&x->place[i], x->place[i].name, &other) || !is_same(&other, st))))
+			return false;
+	return true;
+}
+
+/* Gives NAME, beside PLACE, what PLACE names, the file THERE, for the new one.  False where that is not to be. */
+static bool correct(const struct exchange *x, const struct place *place, const struct stat *there,
+		    const char *name)
 {
 	struct stat now;
+	char *temporary = temporary_link(-1, place->directory, place->name, place->directory, name,
+					 x->new.st_ino, there->st_ino);
+	bool done = temporary &&
+		    renameat2(place->directory, temporary, place->directory, name, RENAME_EXCHANGE) == 0;
 
+	if (done && (look(place, temporary, &now) || !is_same(&now, &x->new)))
+		done = renameat2(place->directory, temporary, place->directory, name, RENAME_EXCHANGE) != 0;
+	if (temporary)
+		unlinkat(place->directory, temporary, 0);
+	free(temporary);
+	return done;
+}
+
+/* The new file, which was taken back, may have been given a name in the instant it was there: that is to name what its
+ * place does, as it would have a moment later.  What is not found beside is said. */
+static void correct_names(const struct exchange *x)
+{
+	struct stat now, there;
+
+	for (size_t i = 0; i < x->count; i++) {
+		const struct place *place = &x->place[i];
+		bool more = place->done && fstat(x->out->fd, &now) == 0 && now.st_nlink > 0 &&
+			    is_alone(x, place, &there);
+
+		while (more) {
+			char *name = temporary_find(place->directory, x->new.st_ino, x->new.st_dev, NULL,
+						    &now);
+
+			more = name && correct(x, place, &there, name);
+			free(name);
+		}
+	}
 	if (fstat(x->out->fd, &now) == 0 && now.st_nlink > 0)
 		outfile_refuse(x->out,
 			       "and somebody gave the new file another name in that instant; look for it "
@@ -384,7 +431,7 @@ int exchange_all(struct outfile *out, bool *turned)
 		result = give_back(&x);
 	}
 	if (!*turned)
-		say_if_named(&x);
+		correct_names(&x);
 	else if (sync_places(&x))
 		result = -1;
 	release(&x);

@@ -7,7 +7,7 @@
  * names are exchanged, the old file is looked at: if it was written to, if its mode, owner or attributes
  * changed, if it got another name, everything goes back as well, as it does when one name cannot be
  * exchanged.  A name that is gone stays gone.  What was replaced once more while it was being put back stays as
- * it is.  So at the end all names are the new file's, or all are as if nothing had been done; where even that
+ * it is; a name that somebody gave the new file in that instant is corrected.  So at the end all names are the new file's, or all are as if nothing had been done; where even that
  * failed (a disk that died), it is said which names are which.
  *
  * While this goes on, the old file is open, so its inode number means it, and has a lease (fcntl(2),

@@ -179,9 +179,7 @@ static int open_regular(int directory, const char *name, struct stat *st)
 	return -1;
 }
 
-/* A name in DIRECTORY of the file INODE on the file system of TEMPORARY: allocated, with what it is in ST; NULL where
- * there is none.  BUT is not taken; if that is NULL, neither is any temporary's name. */
-static char *find(int directory, ino_t inode, const struct stat *temporary, const char *but, struct stat *st)
+char *temporary_find(int directory, ino_t inode, dev_t device, const char *but, struct stat *st)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -192,7 +190,7 @@ static char *find(int directory, ino_t inode, const struct stat *temporary, cons
 		if (entry->d_ino == inode &&
 		    (but ? strcmp(entry->d_name, but) != 0 : !temporary_is(entry->d_name)) &&
 		    fstatat(directory, entry->d_name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode) &&
-		    st->st_ino == inode && st->st_dev == temporary->st_dev)
+		    st->st_ino == inode && st->st_dev == device)
 			name = xstrdup(entry->d_name);
 	if (stream)
 		closedir(stream);
@@ -238,7 +236,7 @@ static void warn(int directory, const char *name, const char *text)
 static bool is_locked(int directory, ino_t new, const struct stat *temporary, const char *name)
 {
 	struct stat st;
-	char *other = find(directory, new, temporary, name, &st);
+	char *other = temporary_find(directory, new, temporary->st_dev, name, &st);
 	int fd = other ? open_regular(directory, other, &st) : -1;
 	bool locked = other && (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0);
 
@@ -252,7 +250,7 @@ static bool is_locked(int directory, ino_t new, const struct stat *temporary, co
 static bool settle_new(int directory, const char *name, ino_t old, const struct stat *st)
 {
 	struct stat other;
-	char *found = st->st_nlink > 1 ? find(directory, old, st, NULL, &other) : NULL;
+	char *found = st->st_nlink > 1 ? temporary_find(directory, old, st->st_dev, NULL, &other) : NULL;
 	bool done = true;
 
 	if (found && other.st_nlink <= st->st_nlink && may_exchange(directory, st, &other))
@@ -265,11 +263,11 @@ static bool settle_new(int directory, const char *name, ino_t old, const struct 
 static bool settle_foreign(int directory, const char *name, ino_t new, const struct stat *st)
 {
 	struct stat other;
-	char *found = find(directory, st->st_ino, st, NULL, &other);
+	char *found = temporary_find(directory, st->st_ino, st->st_dev, NULL, &other);
 	bool done = found != NULL;
 
 	if (!found) {
-		found = find(directory, new, st, NULL, &other);
+		found = temporary_find(directory, new, st->st_dev, NULL, &other);
 		done = found && may_exchange(directory, st, &other) &&
 		       exchange(directory, name, st->st_ino, found, new);
 		warn(directory, done ? found : name,

@@ -46,6 +46,10 @@ bool temporary_can_wait(void);
 /* Whether NAME (last component) has the form of a temporary's. */
 bool temporary_is(const char *name);
 
+/* A name in DIRECTORY of the file INODE of DEVICE: allocated, with what it is in ST; NULL where there is none.  BUT
+ * is not taken; if that is NULL, neither is any temporary's name. */
+char *temporary_find(int directory, ino_t inode, dev_t device, const char *but, struct stat *st);
+
 /* Ends what a killed run left half done under the temporary NAME in DIRECTORY, see above, if its writer is gone. */
 void temporary_sweep(int directory, const char *name);
 
