@@ -21,7 +21,7 @@ struct add {
 	const char *root_path;
 	char **elf; /* files to be changed; none: all hosts */
 	size_t elf_count;
-	bool strict, dry_run, verbose;
+	bool strict, dry_run, verbose, unrecorded;
 
 	/* What becomes of it. */
 	struct root root;
@@ -29,7 +29,7 @@ struct add {
 	struct host_table hosts;
 };
 
-enum { OPTION_MANIFEST = 256, OPTION_DIRECTORY, OPTION_ROOT, OPTION_STRICT };
+enum { OPTION_MANIFEST = 256, OPTION_DIRECTORY, OPTION_ROOT, OPTION_STRICT, OPTION_NO_RECORD };
 
 static const struct argp_option options[] = {
 	{ "manifest", OPTION_MANIFEST, "FILE", 0, "Read this manifest; may be repeated", 0 },
@@ -38,6 +38,8 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "root", OPTION_ROOT, "DIR", 0, "Work in the tree below DIR", 0 },
 	{ "strict", OPTION_STRICT, NULL, 0, "A pattern that matches nothing is an error", 0 },
+	{ "no-record", OPTION_NO_RECORD, NULL, 0,
+	  "The tree is a package's: do not write down in it what was changed", 0 },
 	{ "dry-run", 'n', NULL, 0, "Say what would be done, and change nothing", 0 },
 	{ "verbose", 'v', NULL, 0, "Say what is done", 0 },
 	{ 0 },
@@ -58,6 +60,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case OPTION_DIRECTORY: append(&add->directory, &add->directory_count, argument); return 0;
 	case OPTION_ROOT: add->root_path = argument; return 0;
 	case OPTION_STRICT: add->strict = true; return 0;
+	case OPTION_NO_RECORD: add->unrecorded = true; return 0;
 	case 'n': add->dry_run = true; return 0;
 	case 'v': add->verbose = true; return 0;
 	case ARGP_KEY_ARG: append(&add->elf, &add->elf_count, argument); return 0;
@@ -174,7 +177,15 @@ static bool is_elf(const struct root *root, const char *path)
 static void write_notes(struct add *add)
 {
 	struct editor editor = { .root = &add->root, .dry_run = add->dry_run, .verbose = add->verbose };
+	struct added added = { 0 };
 
+	if (!add->unrecorded && !add->dry_run) {
+		if (added_open(&added, &add->root)) {
+			added_release(&added);
+			return;
+		}
+		editor.added = added.kept ? &added : NULL;
+	}
 	for (size_t i = 0; i < add->hosts.count; i++) {
 		const struct host *host = &add->hosts.host[i];
 		char *outside = root_outside(&add->root, host->path);
@@ -192,6 +203,7 @@ static void write_notes(struct add *add)
 		free(outside);
 	}
 	editor_finish(&editor);
+	added_release(&added);
 }
 
 static void add_release(struct add *add)

@@ -142,8 +142,12 @@ static void say(const struct editor *editor, const char *text)
 
 int editor_finish(struct editor *editor)
 {
-	int result = outfile_commit_all(editor->out, editor->count);
+	int result = editor->added ? added_write(editor->added) : 0;
 
+	for (size_t i = 0; i < editor->count && result; i++)
+		outfile_abandon(&editor->out[i]);
+	if (!result)
+		result = outfile_commit_all(editor->out, editor->count);
 	for (size_t i = 0; i < editor->count; i++) {
 		if (editor->out[i].committed)
 			say(editor, editor->said[i]);
@@ -156,15 +160,52 @@ int editor_finish(struct editor *editor)
 	return result;
 }
 
+/* The note of section INDEX as JSON, allocated; "" where there is none. */
+static char *note_text(const struct elf_image *image, size_t index)
+{
+	struct plugin_list now = { 0 };
+	char *text;
+
+	if (index)
+		note_read(image, false, &now);
+	text = index ? plugin_list_to_json(&now) : xstrdup("");
+	plugin_list_release(&now);
+	return text;
+}
+
+/* Writes down that the file FD, whose note is section INDEX, becomes OUT; looks whether that is what is
+ * wanted.  0, or -1 after a message. */
+static int account(struct editor *editor, const char *path, const struct elf_image *image, size_t index,
+		   int fd, const struct outfile *out)
+{
+	char before[ADDED_DIGEST], after[ADDED_DIGEST];
+
+	if (added_digest(out->fd, image->path, after))
+		return -1;
+	if (editor->wanted && strcmp(editor->wanted, after) != 0)
+		return diag_error(
+			image->path,
+			"taking its note back: what it was before does not come out; left as it is");
+	if (!editor->added || editor->wanted)
+		return 0;
+	if (added_digest(fd, image->path, before))
+		return -1;
+	char *text = note_text(image, index);
+	added_change(editor->added, path, before, after, text);
+	free(text);
+	return 0;
+}
+
 /* Writes the new file, to be put in the old one's place with its group. */
 static int schedule(struct editor *editor, const char *path, const struct stat *st, int fd,
-		    const struct elf_image *image, const struct change *change, char *said)
+		    const struct elf_image *image, size_t index, const struct change *change, char *said)
 {
 	struct outfile *out = &editor->out[editor->count];
 
 	if (outfile_begin(out, editor->root, path, st))
 		return -1;
-	if (write_change(out, image, fd, change)) {
+	if (write_change(out, image, fd, change) ||
+	    ((editor->added || editor->wanted) && account(editor, path, image, index, fd, out))) {
 		outfile_abandon(out);
 		return -1;
 	}
@@ -200,7 +241,7 @@ static int set_note(struct editor *editor, const char *path, const struct stat *
 		if (result == 0 && editor->dry_run)
 			say(editor, said);
 		else if (result == 0)
-			result = schedule(editor, path, st, fd, image, &change, said);
+			result = schedule(editor, path, st, fd, image, index, &change, said);
 	}
 	change_release(&change);
 	free(content);

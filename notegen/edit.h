@@ -11,6 +11,7 @@
 #ifndef EDIT_H
 #define EDIT_H
 
+#include "added.h"
 #include "note.h"
 #include "outfile.h"
 #include "root.h"
@@ -25,8 +26,10 @@ struct file_id {
 
 struct editor {
 	const struct root *root;
-	bool dry_run; /* say what would be done, and change nothing */
-	bool verbose; /* say on standard output what is done */
+	bool dry_run;        /* say what would be done, and change nothing */
+	bool verbose;        /* say on standard output what is done */
+	struct added *added; /* where changes are written down, NULL: nowhere */
+	const char *wanted;  /* SHA-256 that the next file is to have, or it is left; NULL: any */
 
 	/* Set by edit.c. */
 	struct outfile out[EDITOR_GROUP];

@@ -25,6 +25,7 @@ bin_PROGRAMS += notegen/notegen
 notegen_notegen_SOURCES = \
 	notegen/main.c notegen/command.h \
 	notegen/add.c \
+	notegen/added.c notegen/added.h \
 	notegen/check.c \
 	notegen/edit.c notegen/edit.h \
 	notegen/elf_append.c notegen/elf_append.h \
@@ -35,6 +36,6 @@ notegen_notegen_SOURCES = \
 	notegen/remove.c \
 	notegen/show.c \
 	notegen/suggest.c
-notegen_notegen_LDADD = notegen/lib/libcommon.a $(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS)
+notegen_notegen_LDADD = notegen/lib/libcommon.a $(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(NETTLE_LIBS)
 
 dist_man_MANS += notegen/notegen.1 notegen/plugin-manifest.5

@@ -99,12 +99,20 @@ static int run_prelink(const struct maintain *maintain, const char *const *word,
 	return status;
 }
 
-/* Takes everything back.  An exit status. */
+/* Takes back the notes that notegen added here; those that came inside packages stay. */
+static int run_notegen(const struct maintain *maintain)
+{
+	const char *const words[] = { "remove", "--recorded", "--root", maintain->root.path };
+
+	return run_command("notegen", words, maintain->root.path[0] ? 4 : 2, maintain->state.lock, true);
+}
+
+/* Takes everything back; for good, the notes too.  An exit status. */
 static int undo(struct maintain *maintain)
 {
 	static const char *const words[] = { "-ua" };
 
-	if (run_prelink(maintain, words, 1, false))
+	if (run_prelink(maintain, words, 1, false) || (maintain->mode == MODE_UNDO && run_notegen(maintain)))
 		return 1;
 	state_clear(&maintain->state, "active");
 	state_clear(&maintain->state, "full");

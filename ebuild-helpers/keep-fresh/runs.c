@@ -2,7 +2,6 @@
 /* Running prelink; see runs.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ioprio.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,6 +18,9 @@
 #include "runs.h"
 
 #define LOWEST_PRIORITY 19
+/* ioprio_set(2): of a process, only when the disk is idle. */
+#define IO_OF_PROCESS 1
+#define IO_WHEN_IDLE (3 << 13)
 
 static volatile sig_atomic_t running; /* the process to hand signals on to, 0: none */
 
@@ -97,7 +99,7 @@ static _Noreturn void start(char **argv, int output, int lock)
 	/* Who may not lower them runs as it is. */
 	if (setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY))
 		errno = 0;
-	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+	syscall(SYS_ioprio_set, IO_OF_PROCESS, 0, IO_WHEN_IDLE);
 	if ((output < 0 || (dup2(output, 1) == 1 && dup2(output, 2) == 2)) &&
 	    (lock < 0 || fcntl(lock, F_SETFD, 0) == 0))
 		execv(argv[0], argv);

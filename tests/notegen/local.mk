@@ -10,5 +10,6 @@ TESTS += \
 	tests/notegen/meanwhile.py \
 	tests/notegen/readers.py \
 	tests/notegen/round_trip.py \
-	tests/notegen/sanitized.py
+	tests/notegen/sanitized.py \
+	tests/notegen/taken_back.py
 EXTRA_DIST += tests/notegen/notes.py
