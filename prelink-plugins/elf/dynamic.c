@@ -104,7 +104,7 @@ enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag)
 
 static void decode_entry(struct dynamic *d, const GElf_Dyn *entry)
 {
-	if (entry->d_tag > DT_NULL && entry->d_tag < DT_NUM) {
+	if (entry->d_tag > DT_NULL && entry->d_tag < DYNAMIC_TAGS) {
 		d->value[entry->d_tag] = entry->d_un.d_val;
 		d->has[entry->d_tag] = true;
 		return;

@@ -18,6 +18,9 @@ struct table {
 	uint64_t size;     /* bytes; 0 where absent */
 };
 
+/* Tags of the generic ABI; DT_NUM of an old <elf.h> ends before DT_RELR. */
+#define DYNAMIC_TAGS (DT_RELRENT + 1)
+
 /* The standard tags whose value or address we look at directly are indexed by tag, as in glibc's
  * l_info; the others have a field each. */
 struct dynamic {
@@ -25,8 +28,8 @@ struct dynamic {
 	GElf_Addr address;                /* its address */
 	size_t count;                     /* entries before the first DT_NULL */
 	size_t spare;                     /* DT_NULL entries after the terminating one, inside PT_DYNAMIC */
-	uint64_t value[DT_NUM];           /* d_un of the last entry with that tag */
-	bool has[DT_NUM];                 /* the tag is there */
+	uint64_t value[DYNAMIC_TAGS];     /* d_un of the last entry with that tag */
+	bool has[DYNAMIC_TAGS];           /* the tag is there */
 	uint64_t flags_1;                 /* DT_FLAGS_1 */
 	uint64_t relacount;               /* DT_RELACOUNT or DT_RELCOUNT */
 	uint64_t gnu_prelinked, checksum; /* DT_GNU_PRELINKED, DT_CHECKSUM; 0 where absent */
