@@ -2,32 +2,71 @@
 manifestsdir = $(pkgdatadir)/manifests
 dist_manifests_DATA = \
 	manifests/apache-httpd.yaml \
+	manifests/bind9.yaml \
+	manifests/binutils.yaml \
+	manifests/chromium.yaml \
+	manifests/dovecot.yaml \
+	manifests/emacs.yaml \
+	manifests/enchant.yaml \
+	manifests/erlang.yaml \
+	manifests/evince.yaml \
+	manifests/ffmpeg.yaml \
+	manifests/gdb.yaml \
+	manifests/gimp.yaml \
 	manifests/gio.yaml \
+	manifests/gnucash.yaml \
 	manifests/gobject-introspection.yaml \
+	manifests/gphoto2.yaml \
 	manifests/graphics.yaml \
+	manifests/graphviz.yaml \
 	manifests/gstreamer.yaml \
 	manifests/gtk.yaml \
+	manifests/guile.yaml \
 	manifests/imagemagick.yaml \
-	manifests/kde-frameworks.yaml \
+	manifests/java.yaml \
 	manifests/kde-frameworks-6.yaml \
+	manifests/kde-frameworks.yaml \
+	manifests/krb5.yaml \
+	manifests/krita.yaml \
 	manifests/libc.yaml \
 	manifests/libreoffice.yaml \
+	manifests/libvirt.yaml \
+	manifests/lua.yaml \
+	manifests/mariadb.yaml \
+	manifests/mozilla.yaml \
 	manifests/nginx.yaml \
+	manifests/node.yaml \
 	manifests/nss.yaml \
+	manifests/obs.yaml \
+	manifests/ocaml.yaml \
+	manifests/octave.yaml \
 	manifests/openssl.yaml \
+	manifests/p11-kit.yaml \
 	manifests/pam.yaml \
 	manifests/perl.yaml \
 	manifests/php.yaml \
+	manifests/pidgin.yaml \
 	manifests/plasma.yaml \
+	manifests/postfix.yaml \
 	manifests/postgresql.yaml \
 	manifests/python.yaml \
+	manifests/qemu.yaml \
 	manifests/qt5.yaml \
 	manifests/qt6.yaml \
 	manifests/r.yaml \
+	manifests/rsyslog.yaml \
 	manifests/ruby.yaml \
+	manifests/samba.yaml \
+	manifests/sasl.yaml \
+	manifests/scribus.yaml \
 	manifests/sdl.yaml \
 	manifests/sound.yaml \
+	manifests/systemd.yaml \
+	manifests/tbb.yaml \
 	manifests/tcl.yaml \
 	manifests/vlc.yaml \
-	manifests/xine-lib.yaml
+	manifests/wireshark.yaml \
+	manifests/x11.yaml \
+	manifests/xine-lib.yaml \
+	manifests/xorg.yaml
 EXTRA_DIST += manifests/README

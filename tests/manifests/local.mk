@@ -2,3 +2,4 @@
 TESTS += \
 	tests/manifests/debian.py \
 	tests/manifests/record.py
+EXTRA_DIST += tests/manifests/debian_runs.py tests/manifests/loads.py
