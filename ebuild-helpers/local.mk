@@ -1,6 +1,6 @@
 # Build hooks, packaging glue and what keeps a system prelinked.  What belongs to one distribution is installed
 # below $(pkgdatadir), from where its packaging (debian/, rpm/, gentoo/) puts it in place.
-bin_SCRIPTS = ebuild-helpers/add-plugin-note
+bin_SCRIPTS = ebuild-helpers/add-plugin-note ebuild-helpers/interpreters/prefix-plugin-manifest
 dist_bin_SCRIPTS = \
 	ebuild-helpers/interpreters/perl-plugin-manifest \
 	ebuild-helpers/interpreters/php-plugin-manifest \
@@ -51,6 +51,7 @@ dist_man_MANS += \
 	ebuild-helpers/debhelper/dh_plugin_note.1 \
 	ebuild-helpers/interpreters/perl-plugin-manifest.1 \
 	ebuild-helpers/interpreters/php-plugin-manifest.1 \
+	ebuild-helpers/interpreters/prefix-plugin-manifest.1 \
 	ebuild-helpers/interpreters/python-plugin-manifest.1 \
 	ebuild-helpers/interpreters/ruby-plugin-manifest.1 \
 	ebuild-helpers/keep-fresh/prelink-maintain.8
@@ -58,6 +59,7 @@ dist_man_MANS += \
 # Scripts and units that name installed files.
 substituted = \
 	ebuild-helpers/add-plugin-note \
+	ebuild-helpers/interpreters/prefix-plugin-manifest \
 	ebuild-helpers/keep-fresh/90prelink \
 	ebuild-helpers/keep-fresh/prelink.cron \
 	ebuild-helpers/keep-fresh/prelink.service \
@@ -67,8 +69,9 @@ $(substituted): Makefile
 		-e 's|@bindir[@]|$(bindir)|g' -e 's|@sbindir[@]|$(sbindir)|g' \
 		-e 's|@pkgdatadir[@]|$(pkgdatadir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
 		$(srcdir)/$@.in >$@.new && \
-	case $@ in */add-plugin-note | *.cron) chmod 755 $@.new ;; esac && mv $@.new $@
+	case $@ in */*-plugin-* | *.cron) chmod 755 $@.new ;; esac && mv $@.new $@
 ebuild-helpers/add-plugin-note: $(srcdir)/ebuild-helpers/add-plugin-note.in
+ebuild-helpers/interpreters/prefix-plugin-manifest: $(srcdir)/ebuild-helpers/interpreters/prefix-plugin-manifest.in
 ebuild-helpers/keep-fresh/90prelink: $(srcdir)/ebuild-helpers/keep-fresh/90prelink.in
 ebuild-helpers/keep-fresh/prelink.cron: $(srcdir)/ebuild-helpers/keep-fresh/prelink.cron.in
 ebuild-helpers/keep-fresh/prelink.service: $(srcdir)/ebuild-helpers/keep-fresh/prelink.service.in

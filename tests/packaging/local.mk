@@ -7,8 +7,9 @@ TESTS += \
 	tests/packaging/interpreters_hostile.py \
 	tests/packaging/keep_fresh.py \
 	tests/packaging/manuals.py \
-	tests/packaging/rpm.py \
 	tests/packaging/packagers.py \
+	tests/packaging/prefix.py \
+	tests/packaging/rpm.py \
 	tests/packaging/settings.py \
 	tests/packaging/unit.py \
 	tests/packaging/upgrade.py \
