@@ -158,7 +158,8 @@ static void verify_files(struct run *run)
 {
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
-	verify_prepare(&run->table);
+	layout_present(&run->table);
+	object_table_want(&run->table);
 	run->rewriting.bind = bind_libraries(&run->root, &run->table, run->options.jobs);
 	verify(&run->rewriting);
 }
@@ -179,6 +180,7 @@ static int show_status(struct run *run)
 {
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
+	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
 	return status_print(&run->table, &run->root, run->options.all, run->options.json);
 }
@@ -188,6 +190,7 @@ static void report(struct run *run)
 {
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
+	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
 	report_write(&run->old, &run->table, &run->root, run->options.report);
 }

@@ -98,7 +98,9 @@ struct object {
 	bool prelinked;             /* carries our undo record */
 	GElf_Addr original_start;   /* `start` of the original, where prelinked */
 	struct plugin_list plugins; /* what its notes say; only with --with-plugins */
-	enum object_skip skip;      /* also set by scope, layout and rewrite */
+	/* Also set by search (an ld.so, by its use), scope, the cache (what was refused before), layout, loader.h (an
+	 * ld.so that moves after all) and rewrite. */
+	enum object_skip skip;
 
 	/* Set by search and scope, for OBJECT_EXEC and OBJECT_PIE and, for libraries, as their own
 	 * natural scope. */
@@ -115,7 +117,7 @@ struct object {
 
 	bool knows_liblist, audit_lazy; /* OBJECT_LOADER: see ldso.h.  Set by search */
 
-	/* Set by layout. */
+	/* Set by layout; plan_look() takes `has_slot` from what did not get there. */
 	bool has_slot;
 	GElf_Addr slot; /* address that `start` moves to; multiple of align.  Of an ld.so, which has no
 				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by loader_set_slots() */

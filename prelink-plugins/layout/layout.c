@@ -359,3 +359,19 @@ void layout(struct object_table *table, const struct cache *old, const struct op
 			lay_out_machine(table, arch, old, options);
 	}
 }
+
+void layout_present(struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+
+		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
+		object->slot = object->prelinked || object->kind != OBJECT_LOADER ? object->start : 0;
+	}
+}
+
+void layout_at(struct object *object, GElf_Addr address)
+{
+	object->has_slot = true;
+	object->slot = address;
+}

@@ -29,4 +29,10 @@
  * OPTIONS->force forgets all earlier slots.  Never fails. */
 void layout(struct object_table *table, const struct cache *old, const struct options *options);
 
+/* For those who look at files and move none: the slots that prelinked libraries are at. */
+void layout_present(struct object_table *table);
+
+/* -r: ADDRESS, wherever others are. */
+void layout_at(struct object *object, GElf_Addr address);
+
 #endif

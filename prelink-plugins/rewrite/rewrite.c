@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "elf_copy.h"
+#include "layout/layout.h"
 #include "plan/liblist.h"
 #include "rewrite/image.h"
 #include "rewrite/original.h"
@@ -127,8 +128,7 @@ void rewrite_move(struct rewriting *rewriting)
 			diag_error(object->shown, "moving: its address has to be a multiple of 0x%llx",
 				   (unsigned long long)object->align);
 		} else {
-			object->has_slot = true;
-			object->slot = address;
+			layout_at(object, address);
 			replace_files(rewriting, &one, prepare, 1, NULL);
 		}
 	}

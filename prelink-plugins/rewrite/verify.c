@@ -100,17 +100,6 @@ static int verify_object(struct rewriting *rewriting, struct object *object)
 	return result;
 }
 
-void verify_prepare(struct object_table *table)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		struct object *object = table->object[i];
-
-		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
-		object->slot = object->prelinked || object->kind != OBJECT_LOADER ? object->start : 0;
-	}
-	object_table_want(table);
-}
-
 void verify(struct rewriting *rewriting)
 {
 	struct object_list list = object_table_select(rewriting->table, object_is_listed);

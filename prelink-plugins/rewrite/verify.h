@@ -4,16 +4,14 @@
  * Package managers compare files with what they installed; with this they can compare the original's
  * digest instead.
  *
- *     verify_prepare(&table);                 // scopes are known
+ *     layout_present(&table);                 // where they are is where they were to go
+ *     object_table_want(&table);
  *     rewriting.bind = bind_libraries(...);
  *     verify(&rewriting); */
 #ifndef VERIFY_H
 #define VERIFY_H
 
 #include "rewrite/rewriting.h"
-
-/* Where the objects of TABLE are is where they were to go; all that are listed, and theirs, are wanted. */
-void verify_prepare(struct object_table *table);
 
 /* Undoes each listed object's file in memory, rewrites the result in memory at the same address, and compares.
  * Prints the original, or as options->digest says its digest and path in the form of md5sum(1).  A file that

@@ -86,7 +86,6 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 	for (size_t i = 0; i < cache->object_count; i++)
 		json_array_append_new(objects, object_json(cache, &cache->object[i], seen));
 	free(seen);
-	status_prepare(table);
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);

@@ -152,22 +152,12 @@ static json_t *json_line(const struct object *program, const struct program_stat
 			 (json_int_t)status->planned);
 }
 
-void status_prepare(struct object_table *table)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		struct object *object = table->object[i];
-		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
-		object->slot = object->start;
-	}
-}
-
 int status_print(struct object_table *table, const struct root *root, bool all, bool json)
 {
 	struct placed_table placed = { .root = root };
 	json_t *rows = json ? json_array() : NULL;
 	int result = 0;
 
-	status_prepare(table);
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
 		if (!object->listed || !object_is_program(object))

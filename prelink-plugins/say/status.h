@@ -18,10 +18,7 @@ struct program_status {
 	size_t planned;             /* of them, on the fast path with all they need */
 };
 
-/* Says where the objects of TABLE are, by their files: what is prelinked is at its slot.  Before the next. */
-void status_prepare(struct object_table *table);
-
-/* The status of PROGRAM, whose scopes, plugins included, have been found.  PLACED is shared by all programs
+/* The status of PROGRAM, whose scopes, plugins included, have been found, with the slots of all (layout_present()).  PLACED is shared by all programs
  * of a run. */
 struct program_status program_status(struct placed_table *placed, struct object *program);
 

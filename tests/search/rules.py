@@ -428,6 +428,17 @@ def preloaded():
     t.check()
 
 
+def many_preloaded():
+    t = Tree()
+    t.program("liba.so", rpath="/l")
+    t.library("/l/liba.so")
+    names = [f"/l/libp{i}.so" for i in range(80)]
+    for name in names:
+        t.library(name)
+    harness.write(t.root + "/etc/ld.so.preload", "\n".join(names))
+    t.check()
+
+
 def loader_by_other_names():
     t = Tree()
     t.program(LOADER, os.path.basename(LOADER), "liba.so", rpath="/l")
