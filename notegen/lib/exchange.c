@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -33,7 +35,7 @@ struct exchange {
 	int old; /* the old file, open */
 	bool leased;
 	bool by_hand; /* the file system cannot exchange */
-	bool counted; /* it knows hard links: what came out has kept a name */
+	bool counted; /* the old file has all names that it had, here or beside, until they are deleted */
 	struct path_list names;
 	struct place *place;
 	size_t count;
@@ -129,15 +131,15 @@ static int link_new(struct exchange *x)
 /* What exchanging does, step by step, where the file system cannot. */
 static int swap_by_hand(struct exchange *x, struct place *place)
 {
-	struct stat old, now;
+	struct stat now;
 	char *kept = temporary_link(-1, place->directory, place->name, place->directory, place->name,
 				    x->out->old.st_ino, x->new.st_ino);
 
 	if (!kept && errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
 		return -1;
 	x->counted &= kept != NULL;
-	if (fstat(x->old, &old) == 0 && look(place, kept ? kept : place->name, &now) == 0) {
-		if (!is_same(&old, &now))
+	if (look(place, kept ? kept : place->name, &now) == 0) {
+		if (!is_same(&x->out->old, &now))
 			errno = ESTALE;
 		else if (renameat(place->directory, place->temporary, place->directory, place->name) == 0) {
 			free(place->temporary);
@@ -153,15 +155,31 @@ static int swap_by_hand(struct exchange *x, struct place *place)
 	return -1;
 }
 
+/* True if NOW, which came out at PLACE, is the copy that overlayfs makes of a file of a lower layer when one of its
+ * names is changed: where that had hard links, each name then has a copy of its own, with a new number. */
+static bool is_copied_up(struct exchange *x, const struct place *place, const struct stat *now)
+{
+	const struct stat *old = &x->out->old;
+	struct statfs fs;
+
+	if (old->st_nlink < 2 || fstatfs(place->directory, &fs) || fs.f_type != OVERLAYFS_SUPER_MAGIC ||
+	    now->st_size != old->st_size || now->st_mtim.tv_sec != old->st_mtim.tv_sec ||
+	    now->st_mtim.tv_nsec != old->st_mtim.tv_nsec || now->st_mode != old->st_mode ||
+	    now->st_uid != old->st_uid || now->st_gid != old->st_gid)
+		return false;
+	x->counted = false;
+	return true;
+}
+
 static int swap(struct exchange *x, struct place *place)
 {
 	const struct outfile *out = x->out;
 	struct stat old, now;
 	int failed = -1;
 
-	if (fstat(x->old, &old) || look(place, place->name, &now))
+	if (look(place, place->name, &now))
 		return outfile_fail(out, "replacing it: looking at it again");
-	if (!is_same(&old, &now))
+	if (!is_same(&out->old, &now))
 		return outfile_refuse(out, "it was changed " MEANWHILE);
 	if (!x->by_hand) {
 		failed = renameat2(place->directory, place->temporary, place->directory, place->name,
@@ -177,8 +195,8 @@ static int swap(struct exchange *x, struct place *place)
 	place->done = true;
 	if (!place->temporary)
 		return 0;
-	/* Its number may have become another by being written to, in a layered file system. */
-	if (fstat(x->old, &old) || look(place, place->temporary, &now) || !is_same(&old, &now))
+	if (fstat(x->old, &old) || look(place, place->temporary, &now) ||
+	    (!is_same(&out->old, &now) && !is_same(&old, &now) && !is_copied_up(x, place, &now)))
 		return outfile_refuse(out, "it was changed " MEANWHILE);
 	return 0;
 }
@@ -189,7 +207,7 @@ static int check_old(const struct exchange *x)
 	const struct stat *old = &x->out->old;
 	struct stat now;
 
-	if (!x->counted) /* nothing came out that could be put back */
+	if (!x->counted) /* nothing came out that could be put back, or copies */
 		return 0;
 	if (fstat(x->old, &now) || (x->leased && fcntl(x->old, F_GETLEASE) != F_RDLCK) ||
 	    now.st_size != old->st_size || now.st_mtim.tv_sec != old->st_mtim.tv_sec ||

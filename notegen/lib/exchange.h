@@ -17,7 +17,9 @@
  * File systems that cannot exchange (NFS, 9p, some of FUSE; EINVAL): what the name names gets a second name, is
  * looked at, and the new file is renamed over the first.  What somebody else renames there between these two
  * system calls is lost.  Nothing can be done about that there; it takes some microseconds.  File systems that know
- * no hard links, either: the same without the second name, so that nothing can be put back. */
+ * no hard links, either: the same without the second name, so that nothing can be put back.
+ * On overlayfs, what comes out of a file of a lower layer that has several names is a copy; it is known by its size,
+ * mtime, mode and owner. */
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
 

@@ -281,14 +281,17 @@ static bool settle_foreign(int directory, const char *name, ino_t new, const str
 
 void temporary_sweep(int directory, const char *name)
 {
+	/* Hard links have temporaries that are one file: two threads would each see it locked by the other. */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct inodes inodes;
 	struct stat st;
 	bool done;
-	int fd = read_name(name, &inodes) ? open_regular(directory, name, &st) : -1;
 
-	if (fd < 0)
+	if (!read_name(name, &inodes))
 		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && !is_locked(directory, inodes.new, &st, name)) {
+	pthread_mutex_lock(&lock);
+	int fd = open_regular(directory, name, &st);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && !is_locked(directory, inodes.new, &st, name)) {
 		if (inodes.new == 0) /* its number was not known yet: nothing was written, either */
 			done = st.st_size == 0 && st.st_nlink == 1;
 		else if (st.st_ino == inodes.new)
@@ -298,7 +301,9 @@ void temporary_sweep(int directory, const char *name)
 		if (done)
 			unlinkat(directory, name, 0);
 	}
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	pthread_mutex_unlock(&lock);
 }
 
 /* Directories that were swept while the process lives. */

@@ -154,6 +154,26 @@ prelink("--root", root.path, "-ua")
 expect(read(one) == read(two) == old[plain], "it was not undone with a directory that is shown twice")
 run(["umount", root.path + "/usr/lib/cover"])
 
+# A layered file system makes copies of what it is to change, of each name one.
+layers = where + "/layers"
+os.mkdir(layers)
+run(["mount", "-t", "tmpfs", "none", layers])
+for name in "lower", "upper", "work", "all":
+    os.mkdir(f"{layers}/{name}")
+shutil.copytree(root.path, layers + "/lower/root", symlinks=True)
+layered = [layers + "/all/root" + path.removeprefix(root.path) for path in (one, two)]
+os.unlink(layers + "/lower/root" + two.removeprefix(root.path))
+os.link(layers + "/lower/root" + one.removeprefix(root.path), layers + "/lower/root" + two.removeprefix(root.path))
+if run(["mount", "-t", "overlay", "-o", f"lowerdir={layers}/lower,upperdir={layers}/upper,workdir={layers}/work", "none",
+        layers + "/all"], status=None).returncode:
+    print("overlayfs was not tried: it cannot be mounted here")
+else:
+    prelink("--root", layers + "/all/root", "-a")
+    expect(os.path.samefile(*layered) and read(layered[0]) != old[plain], "hard links of a lower layer")
+    prelink("--root", layers + "/all/root", "-ua")
+    expect(os.path.samefile(*layered) and read(layered[0]) == old[plain], "hard links of a lower layer, undone")
+run(["umount", "-R", layers])
+
 # Somebody without rights, in a directory of his own in the root.
 shutil.rmtree(root.path + "/run", ignore_errors=True)  # of those that were killed
 os.chmod(where, 0o755)
