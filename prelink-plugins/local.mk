@@ -40,10 +40,12 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/elf/dynamic.c prelink-plugins/elf/dynamic.h \
 	prelink-plugins/elf/relocs.c prelink-plugins/elf/relocs.h \
 	prelink-plugins/elf/stamp.c prelink-plugins/elf/stamp.h \
+	prelink-plugins/elf/remains.c prelink-plugins/elf/remains.h \
 	prelink-plugins/elf/static_tls.c prelink-plugins/elf/static_tls.h \
 	prelink-plugins/elf/symbols.c prelink-plugins/elf/symbols.h \
 	prelink-plugins/elf/undo_record.c prelink-plugins/elf/undo_record.h \
 	prelink-plugins/gather/conf.c prelink-plugins/gather/conf.h \
+	prelink-plugins/gather/everywhere.c prelink-plugins/gather/everywhere.h \
 	prelink-plugins/gather/gather.c prelink-plugins/gather/gather.h \
 	prelink-plugins/gather/read.c prelink-plugins/gather/read.h \
 	prelink-plugins/search/ldcache.c prelink-plugins/search/ldcache.h \

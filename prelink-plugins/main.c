@@ -140,16 +140,20 @@ static void prelink(struct run *run)
 static void undo(struct run *run)
 {
 	const struct options *options = &run->options;
+	bool seen = gather_all(&run->gather) == 0; /* all that there is */
 
-	gather_all(&run->gather);
 	if (options->undo_output) {
 		back_undo_elsewhere(&run->rewriting);
 		return;
 	}
-	if (options->all)
+	if (options->all) { /* it may know of places where the walk does not go */
+		diag_lenient(true);
 		gather_cached(run, true);
+		diag_lenient(false);
+	}
 	object_table_want(&run->table);
-	if (back_undo(&run->rewriting) == 0 && options->all && !options->dry_run && !options->no_update_cache)
+	if (back_undo(&run->rewriting) == 0 && seen && options->all && !options->dry_run &&
+	    !options->no_update_cache)
 		cache_remove(&run->root, run->cache_path);
 	print_summary(&run->table, options);
 }

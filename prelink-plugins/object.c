@@ -165,7 +165,7 @@ bool object_is_program_to_rewrite(const struct object *object)
 
 bool object_is_to_undo(const struct object *object)
 {
-	return object->listed && object->prelinked;
+	return object->listed && (object->prelinked || object->remains);
 }
 
 struct object_list object_table_select(const struct object_table *table,

@@ -14,6 +14,7 @@
 
 #include "arch/arch.h"
 #include "elf/dynamic.h"
+#include "elf/remains.h"
 #include "note.h"
 #include "path_list.h"
 #include "root.h"
@@ -96,6 +97,7 @@ struct object {
 				    highest p_vaddr + p_memsz */
 	uint64_t align;             /* largest p_align of its PT_LOADs, at least the page size */
 	bool prelinked;             /* carries our undo record */
+	enum remains remains;       /* does not, but was prelinked */
 	GElf_Addr original_start;   /* `start` of the original, where prelinked */
 	struct plugin_list plugins; /* what its notes say; only with --with-plugins */
 	/* Also set by search (an ld.so, by its use), scope, the cache (what was refused before), layout, loader.h (an

@@ -13,6 +13,7 @@
 const char *diag_tool = "?";
 
 static atomic_bool failed;
+static _Thread_local bool is_lenient; /* set by diag_lenient() */
 
 void diag_put(FILE *out, const char *text)
 {
@@ -29,6 +30,10 @@ static void say(const char *path, const char *kind, const char *reason, const ch
 	char *line = NULL, *message = NULL;
 	size_t length = 0;
 
+	if (is_lenient)
+		kind = "warning: ";
+	else if (!*kind)
+		failed = true;
 	if (vasprintf(&message, format, arguments) < 0)
 		return;
 	FILE *out = open_memstream(&line, &length);
@@ -52,11 +57,15 @@ static void say(const char *path, const char *kind, const char *reason, const ch
 	free(message);
 }
 
+void diag_lenient(bool lenient)
+{
+	is_lenient = lenient;
+}
+
 int diag_error(const char *path, const char *format, ...)
 {
 	va_list arguments;
 
-	failed = true;
 	va_start(arguments, format);
 	say(path, "", NULL, format, arguments);
 	va_end(arguments);
@@ -73,7 +82,6 @@ int diag_errno(const char *path, const char *format, ...)
 	const char *reason = diag_reason(errno);
 	va_list arguments;
 
-	failed = true;
 	va_start(arguments, format);
 	say(path, "", reason, format, arguments);
 	va_end(arguments);

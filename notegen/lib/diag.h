@@ -33,6 +33,9 @@ int diag_errno(const char *path, const char *format, ...) __attribute__((format(
 /* Worth knowing, but nothing failed: the exit status stays. */
 void diag_warn(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* From now on, in this thread, what is wrong is worth knowing only: it is about what nobody asked for. */
+void diag_lenient(bool lenient);
+
 /* Writes TEXT to OUT with control characters as \xNN: a path that cannot garble a terminal or a table. */
 void diag_put(FILE *out, const char *text);
 

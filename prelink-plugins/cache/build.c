@@ -223,25 +223,38 @@ static void assemble(struct cache *cache, const struct builder *b, const struct 
 	cache_find_tables(cache);
 }
 
+/* A file that somebody replaced after it was gathered may be in the table twice, by two inodes.  True if the
+ * object at I is another file at the path of the one before it. */
+static bool is_replaced(struct object *const *sorted, size_t i)
+{
+	return i > 0 && strcmp(sorted[i - 1]->path, sorted[i]->path) == 0;
+}
+
 void cache_build(struct cache *cache, const struct object_table *table, const struct cache_inputs *inputs,
 		 const struct root *root, const struct options *options)
 {
 	struct builder b = { 0 };
 	struct object **sorted = xcalloc(table->count, sizeof *sorted);
 
+	size_t count = 0;
+
 	*cache = (struct cache){ 0 };
 	b.index = xcalloc(table->count, sizeof *b.index);
 	b.strings.data = xcalloc(1, 1);
 	b.strings.count = b.strings.room = 1;
-	grow(&b.object, table->count, sizeof(struct cache_object));
 	memcpy(sorted, table->object, table->count * sizeof *sorted);
 	qsort(sorted, table->count, sizeof *sorted, compare_objects);
-	for (size_t i = 0; i < table->count; i++)
-		b.index[sorted[i]->index] = (uint32_t)i;
+	for (size_t i = 0; i < table->count; i++) {
+		count += !is_replaced(sorted, i);
+		b.index[sorted[i]->index] = (uint32_t)count - 1;
+	}
+	grow(&b.object, count, sizeof(struct cache_object));
 	for (size_t i = 0; i < table->count; i++) {
 		struct cache_object record = describe(&b, sorted[i], root, options->dry_run);
 
-		memcpy(b.object.data + i * sizeof record, &record, sizeof record);
+		if (is_replaced(sorted, i)) /* neither is what a later run will find */
+			record.stamp = (struct cache_stamp){ 0 };
+		memcpy(b.object.data + b.index[sorted[i]->index] * sizeof record, &record, sizeof record);
 	}
 	count_uses(&b);
 	add_inputs(&b, inputs);

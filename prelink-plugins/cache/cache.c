@@ -210,8 +210,21 @@ uint32_t cache_fingerprint(const struct options *o)
 
 int cache_write(const struct cache *cache, const struct root *root, const char *path)
 {
+	struct cache again = { .data = cache->data, .size = cache->size };
+	const char *wrong = cache_find_tables(&again);
 	struct outfile out;
 
+	if (!wrong)
+		wrong = check_tables(&again);
+	if (wrong) {
+		char *outside = root_outside(root, path);
+
+		diag_error(outside,
+			   "the new cache could not be read back: %s; the old one stays, please report this",
+			   wrong);
+		free(outside);
+		return -1;
+	}
 	if (outfile_begin(&out, root, path, NULL))
 		return -1;
 	if (outfile_write(&out, cache->data, cache->size)) {

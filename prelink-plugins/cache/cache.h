@@ -95,7 +95,7 @@ struct cache_stamp cache_stamp_now(const struct root *root, const char *path);
 /* A number for the options that the result depends on besides files. */
 uint32_t cache_fingerprint(const struct options *options);
 
-/* Replaces the cache file at PATH.  0, or -1 after a message. */
+/* Replaces the cache file at PATH, if CACHE is one that cache_read() takes.  0, or -1 after a message. */
 int cache_write(const struct cache *cache, const struct root *root, const char *path);
 
 /* Removes the cache file at PATH, if there is one.  0, or -1 after a message. */

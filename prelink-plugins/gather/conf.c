@@ -259,9 +259,17 @@ int conf_read(struct conf *conf, const struct root *root, const struct options *
 	*conf = (struct conf){ 0 };
 	for (size_t i = 0; i < options->blacklist_count; i++)
 		blacklist(conf, root, options->blacklist[i]);
+	conf->everywhere = options->all && options->mode == MODE_UNDO;
+	if (conf->everywhere)
+		add_entry(conf, "/", options->one_file_system, false);
+	diag_lenient(conf->everywhere);
 	/* Without -a only its -b lines matter, and a system without the file is in order. */
-	if (options->all || strcmp(path, standard) != 0 || root_stat(root, path, &st) == 0)
+	if ((options->all && !conf->everywhere) || strcmp(path, standard) != 0 ||
+	    root_stat(root, path, &st) == 0)
 		status = read_file(conf, root, path, 0);
+	diag_lenient(false);
+	if (conf->everywhere)
+		status = 0;
 	free(path);
 	if (!options->all) {
 		for (size_t i = 0; i < conf->count; i++)

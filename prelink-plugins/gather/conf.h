@@ -32,14 +32,16 @@ struct conf {
 	size_t count;
 	char **blacklist; /* patterns, of the file and of the command line; owned */
 	size_t blacklist_count;
-	char **file; /* the files that were read, inside the root; owned */
+	bool everywhere; /* -ua: the first entry is "/"; see gather.h */
+	char **file;     /* the files that were read, inside the root; owned */
 	size_t file_count;
 };
 
 /* Reads the configuration file that OPTIONS names, and those that it includes, and adds the -b of the
  * command line.  Without -a the FILEs of the command line are the entries, and of the file only -b lines
  * count.  -1 after a message when the file cannot be read or has an error in it (with its line): nothing
- * should be done then, as a list that is half read leaves files out. */
+ * should be done then, as a list that is half read leaves files out.  With -ua it only adds to what is looked
+ * through anyway: it need not be there, and what is wrong with it is a warning. */
 int conf_read(struct conf *conf, const struct root *root, const struct options *options);
 void conf_release(struct conf *conf);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "gather/everywhere.h"
 #include "gather/read.h"
 #include "threads.h"
 #include "temporary.h"
@@ -143,7 +144,8 @@ static bool visit_first(struct walk *walk, const struct visit *visit, const stru
 
 	*key = (struct visited){ .device = st->st_dev,
 				 .inode = st->st_ino,
-				 .one_file_system = visit->entry->one_file_system,
+				 .one_file_system = visit->entry->one_file_system &&
+						    !walk->gather->conf->everywhere,
 				 .dereference = visit->entry->dereference };
 	pthread_mutex_lock(&walk->lock);
 	struct visited **found = tsearch(key, &walk->visited, compare_visited);
@@ -211,6 +213,27 @@ struct open_directory {
 	bool fixed;
 };
 
+/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no error, unless we were at it. */
+static void add_met(struct walk *walk, const struct file *file)
+{
+	bool everywhere = walk->gather->conf->everywhere;
+
+	diag_lenient(everywhere);
+	struct object *object = add_file(walk->gather, file, NULL, true);
+	int error = errno;
+
+	diag_lenient(false);
+	if (object || error != EBADMSG || !everywhere ||
+	    !remains_in_ruins(file->fd, (uint64_t)file->st.st_size))
+		return;
+	char *shown = root_outside(walk->gather->root, file->path);
+
+	diag_error(shown,
+		   "it was prelinked, and is damaged: it cannot be undone; reinstall it from its package");
+	free(shown);
+	walk->failed = true;
+}
+
 /* The regular file NAME in DIRECTORY, of real path PATH/NAME. */
 static void read_file(struct walk *walk, const struct open_directory *directory, const char *path,
 		      const char *name)
@@ -231,7 +254,7 @@ static void read_file(struct walk *walk, const struct open_directory *directory,
 		char *full = xasprintf("%s/%s", path, name);
 
 		file.path = full;
-		add_file(walk->gather, &file, NULL, true);
+		add_met(walk, &file);
 		free(full);
 	}
 	close(file.fd);
@@ -249,6 +272,13 @@ static void fail_named(struct walk *walk, const char *path)
 					"looking at what is to be prelinked");
 }
 
+/* Directories that are left alone with all below them; but something may have been prelinked there before they
+ * were. */
+static bool is_passed_over(const struct conf *conf, const char *path)
+{
+	return !conf->everywhere && (strcmp(path, "/usr/lib/debug") == 0 || conf_blacklisted(conf, path));
+}
+
 /* The symbolic link PATH, met while links are to be followed, or a path that was named. */
 static void follow(struct walk *walk, const struct visit *visit, const char *path, bool named)
 {
@@ -259,7 +289,7 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 	if (!real || root_stat(gather->root, real, &st)) {
 		if (named)
 			fail_named(walk, path);
-	} else if (conf_blacklisted(gather->conf, real) && S_ISDIR(st.st_mode)) {
+	} else if (S_ISDIR(st.st_mode) && is_passed_over(gather->conf, real)) {
 		/* left alone with all below it */
 	} else if (S_ISDIR(st.st_mode)) {
 		push(walk, real, visit);
@@ -299,7 +329,7 @@ static void read_entry(struct walk *walk, const struct visit *visit, const struc
 	if (type == DT_UNKNOWN && fstatat(directory->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		type = IFTODT(st.st_mode);
 	if (type == DT_REG) {
-		if (!is_debug_file(name))
+		if (walk->gather->conf->everywhere || !is_debug_file(name))
 			read_file(walk, directory, parent, name);
 		return;
 	}
@@ -308,7 +338,7 @@ static void read_entry(struct walk *walk, const struct visit *visit, const struc
 	char *path = xasprintf("%s/%s", parent, name);
 	if (type == DT_LNK)
 		follow(walk, visit, path, false);
-	else if (strcmp(path, "/usr/lib/debug") != 0 && !conf_blacklisted(walk->gather->conf, path)) {
+	else if (!is_passed_over(walk->gather->conf, path)) {
 		push(walk, path, visit);
 		return;
 	}
@@ -317,7 +347,12 @@ static void read_entry(struct walk *walk, const struct visit *visit, const struc
 
 static void read_directory(struct walk *walk, struct visit *visit)
 {
-	int fd = root_open(walk->gather->root, visit->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOFOLLOW);
+	const struct gather *gather = walk->gather;
+
+	if (gather->conf->everywhere && !visit->top &&
+	    !everywhere_enters(gather->conf, gather->root, visit->path, visit->device))
+		return;
+	int fd = root_open(gather->root, visit->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOFOLLOW);
 	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	struct stat st;
@@ -334,7 +369,8 @@ static void read_directory(struct walk *walk, struct visit *visit)
 	if (visit->top)
 		visit->device = st.st_dev;
 	visit->top = false;
-	if ((!visit->entry->one_file_system || st.st_dev == visit->device) && visit_first(walk, visit, &st)) {
+	if ((!visit->entry->one_file_system || gather->conf->everywhere || st.st_dev == visit->device) &&
+	    visit_first(walk, visit, &st)) {
 		struct open_directory directory = { fd, st.st_mode, root_is_fixed(fd) };
 
 		while ((errno = 0, entry = readdir(stream)))

@@ -228,6 +228,8 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	}
 	object->prelinked = undo_present(image);
 	object->original_start = object->start - (GElf_Addr)(object->prelinked ? undo_delta(image) : 0);
+	if (status == 0 && !object->prelinked)
+		object->remains = remains_find(image, &dynamic, object_module(object));
 	object->skip = skip_of(conf, options, object, file, image);
 	if (bad)
 		diag_error(object->shown,

@@ -5,8 +5,9 @@
 
 #include "rewrite/rewriting.h"
 
-/* Puts the originals of listed objects that are prelinked in their place; sets `outcome` of each.  0, or -1
- * after a message for each that could not be. */
+/* Puts the originals of listed objects that are prelinked in their place; sets `outcome` of each.  What was, and has
+ * lost its undo record, is at least made independent of us (remains.h).  0, or -1 after a message for each that is not
+ * its original now. */
 int back_undo(struct rewriting *rewriting);
 
 /* -o: writes the original of the first listed object to options->undo_output. */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Finding what is left of prelinking; see remains.h. */
+#include "elf/remains.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "elf/undo_record.h"
+#include "rtld/plan_format.h"
+
+static const char *last_component(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* True if ENTRY names MODULE, wherever that was installed when the file was prelinked, or a plan. */
+static bool is_ours(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
+		    const char *module)
+{
+	if (entry->d_tag == DT_PRELINK_PLAN)
+		return elf_image_find_section(image, PLAN_SECTION) != 0;
+	if (entry->d_tag != DT_AUDIT || !module)
+		return false;
+	const char *name = dynamic_string(dynamic, image, entry->d_un.d_val);
+
+	return name && strcmp(last_component(name), last_component(module)) == 0;
+}
+
+enum remains remains_find(const struct elf_image *image, const struct dynamic *dynamic, const char *module)
+{
+	bool list = false;
+
+	for (size_t i = 0; i < dynamic->count; i++) {
+		GElf_Dyn entry;
+
+		dynamic_entry(dynamic, image, i, &entry);
+		if (is_ours(image, dynamic, &entry, module))
+			return REMAINS_MODULE;
+		list |= entry.d_tag == DT_GNU_LIBLIST;
+	}
+	if (elf_image_find_section(image, PLAN_SECTION))
+		return REMAINS_UNUSED;
+	/* Beside a record of another program's these are that program's. */
+	if ((list || (dynamic->gnu_prelinked && dynamic->checksum)) &&
+	    !elf_image_find_section(image, UNDO_SECTION))
+		return REMAINS_STAMP;
+	return REMAINS_NOTHING;
+}
+
+void remains_disarm(struct elf_image *image, const struct dynamic *dynamic, const char *module)
+{
+	size_t step = elf_dyn_size(image), kept = 0;
+	const GElf_Dyn null = { .d_tag = DT_NULL };
+
+	for (size_t i = 0; i < dynamic->count; i++) {
+		GElf_Dyn entry;
+
+		dynamic_entry(dynamic, image, i, &entry);
+		if (!is_ours(image, dynamic, &entry, module))
+			elf_put_dyn(image, dynamic->offset + kept++ * step, &entry);
+	}
+	for (; kept < dynamic->count; kept++)
+		elf_put_dyn(image, dynamic->offset + kept * step, &null);
+}
+
+/* Of a damaged file, from its end, where the record is. */
+enum { RUINS_MAX = 16 << 20 }; /* bytes */
+
+bool remains_in_ruins(int fd, uint64_t size)
+{
+	size_t length = size < RUINS_MAX ? size : RUINS_MAX;
+	unsigned char *bytes = xmalloc(length);
+	ssize_t got = pread(fd, bytes, length, (off_t)(size - length));
+	bool found = got > 0 && memmem(bytes, (size_t)got, UNDO_MAGIC, strlen(UNDO_MAGIC));
+
+	free(bytes);
+	return found;
+}

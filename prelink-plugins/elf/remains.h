@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is left of prelinking in a file that has lost its undo record: eu-strip(1) takes all sections that are not
+ * allocated, and leaves the plan, DT_AUDIT, and a library where it was moved to. */
+#ifndef REMAINS_H
+#define REMAINS_H
+
+#include "elf/dynamic.h"
+
+enum remains {
+	REMAINS_NOTHING = 0,
+	REMAINS_UNUSED, /* a plan that nothing names: remains_disarm() was here */
+	REMAINS_STAMP,  /* the stamp of a library, or a list for ld.so: it works without us */
+	REMAINS_MODULE, /* DT_AUDIT or DT_PRELINK_PLAN: without the run-time module ld.so complains at each start */
+};
+
+/* What is left in IMAGE, which carries no record of ours.  MODULE is the path of its machine's run-time module; NULL
+ * where there is none. */
+enum remains remains_find(const struct elf_image *image, const struct dynamic *dynamic, const char *module);
+
+/* Takes what names the module or its plan out of the dynamic section of IMAGE, a copy. */
+void remains_disarm(struct elf_image *image, const struct dynamic *dynamic, const char *module);
+
+/* True if the SIZE bytes of the file FD, which is no sound ELF file, hold a record of ours. */
+bool remains_in_ruins(int fd, uint64_t size);
+
+#endif
