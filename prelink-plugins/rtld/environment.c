@@ -17,8 +17,8 @@ static const char harmless[][24] = {
 	"LD_PROFILE_OUTPUT", "LD_USE_LOAD_BIAS", "LD_HWCAP_MASK",  "LD_RUN_PATH", /* the linker's */
 };
 
-/* What LD_DEBUG may print without ld.so having to bind each symbol itself. */
-static const char printed[][12] = { "libs", "files", "versions", "scopes", "statistics", "unused", "help" };
+/* What LD_DEBUG may print without ld.so having to bind each symbol itself (for `unused', all at start). */
+static const char printed[][12] = { "libs", "files", "versions", "scopes", "statistics", "help" };
 
 /* Tunables of ld.so's.  Those of the processor change what resolvers choose, which are asked in each process. */
 static const char tunables[][32] = {
@@ -112,7 +112,10 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 		if (!harmless_variable(variable) || (value && equal(value, "off")))
 			environment->off = variable;
 	}
-	for (word++; word[0] != AT_NULL; word += 2)
+	/* At a set-id start ld.so takes variables out, and moves up those behind: more than one NULL is left. */
+	while (!*word)
+		word++;
+	for (; word[0] != AT_NULL; word += 2)
 		switch (word[0]) {
 		case AT_SECURE:
 			if (word[1])
@@ -123,6 +126,6 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 		case AT_BASE: interpreted = word[1]; break;
 		}
 	/* ld.so was run as a command, and its options say what a variable may: --audit another module, for one. */
-	if (!interpreted)
+	if (!interpreted && !environment->off)
 		environment->off = "ld.so as a command";
 }

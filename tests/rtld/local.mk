@@ -2,7 +2,10 @@
 TESTS += tests/rtld/module.py
 TESTS += tests/rtld/levels.py
 TESTS += tests/rtld/cases.py
+TESTS += tests/rtld/ldso.py
+TESTS += tests/rtld/matrix.py
 TESTS += tests/rtld/namespaces.py
+TESTS += tests/rtld/secure.py
 TESTS += tests/rtld/programs.py
 TESTS += tests/rtld/thread_variables.py
 TESTS += tests/rtld/shadowed.py
