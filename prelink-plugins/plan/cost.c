@@ -6,7 +6,6 @@
 
 #include "bind/target.h"
 #include "diag.h"
-#include "plan/plan.h"
 
 /* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian
  * 12 (glibc 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached

@@ -6,7 +6,6 @@
 
 #include "bind/target.h"
 #include "diag.h"
-#include "plan/plan.h"
 
 void *records_add(struct records *records, size_t size)
 {

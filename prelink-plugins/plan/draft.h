@@ -70,6 +70,9 @@ uint32_t plan_index(const struct plan *plan, const struct object *object);
 /* Adds OBJECT, unless it is there. */
 void plan_add_object(struct plan *plan, struct object *object);
 
+/* Harmless for NULL. */
+void plan_free(struct plan *plan);
+
 /* True if the load bias that WORD takes is only known in the process; else its value is an address, or a plain
  * number. */
 static inline bool draft_is_fixup(const struct plan *plan, const struct planned_word *word)

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "plan/draft.h"
-
 static uint64_t padded(uint64_t size)
 {
 	return (size + 7) & ~7ull;

@@ -3,7 +3,7 @@
 #ifndef ENCODE_H
 #define ENCODE_H
 
-#include "plan/plan.h"
+#include "plan/draft.h"
 
 /* Bytes of the plan as it goes into the file. */
 uint64_t plan_size(const struct plan *plan);

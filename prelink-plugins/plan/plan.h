@@ -2,7 +2,7 @@
 /* The plan of a program: what decide.h decided, brought into the form of rtld/plan_format.h.
  *
  *     plan_init() and plan_look() of planner.h
- *     for each program: plan = plan_make(...); plan_attach(plan, ...) of attach_plan.h; plan_free(plan);
+ *     for each program: plan = plan_make(...); plan_attach(plan, ...) of attach_plan.h; plan_free(plan) of draft.h
  *
  * plan_make() and plan_free() may be called by several threads at once. */
 #ifndef PLAN_H
@@ -21,9 +21,5 @@ struct plan_refusal {
 /* Makes the plan of PROGRAM.  NULL where it cannot have one: REFUSAL then says why, and a message was printed
  * only if something failed. */
 struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal);
-void plan_free(struct plan *plan);
-
-/* Whether the program is better off with the plan and the module than without. */
-bool plan_pays(const struct plan *plan);
 
 #endif

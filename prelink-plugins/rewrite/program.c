@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "bind/loader.h"
+#include "plan/cost.h"
 #include "plan/liblist.h"
 #include "rewrite/attach_list.h"
 #include "rewrite/attach_plan.h"
