@@ -17,13 +17,15 @@ ebuild_helpers_keep_fresh_prelink_maintain_SOURCES = \
 	ebuild-helpers/keep-fresh/state.c ebuild-helpers/keep-fresh/state.h
 ebuild_helpers_keep_fresh_prelink_maintain_LDADD = notegen/lib/libcommon.a
 
-# What `prelink -a' works on; one that is there already is its owner's.
+# What `prelink -a' works on; one that is there already is its owner's.  What is remembered of a system.
 install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(localstatedir)/lib/prelink'
 	test -e '$(DESTDIR)$(sysconfdir)/prelink.conf' || { $(MKDIR_P) '$(DESTDIR)$(sysconfdir)' && \
 	$(INSTALL_DATA) $(srcdir)/ebuild-helpers/keep-fresh/prelink.conf '$(DESTDIR)$(sysconfdir)/prelink.conf'; }
 uninstall-local:
 	! cmp -s $(srcdir)/ebuild-helpers/keep-fresh/prelink.conf '$(DESTDIR)$(sysconfdir)/prelink.conf' || \
 	rm -f '$(DESTDIR)$(sysconfdir)/prelink.conf'
+	rmdir '$(DESTDIR)$(localstatedir)/lib/prelink' 2>/dev/null || :
 
 keepfreshdir = $(pkgdatadir)/keep-fresh
 dist_keepfresh_DATA = \
@@ -86,6 +88,7 @@ EXTRA_DIST += $(substituted:=.in) \
 	ebuild-helpers/debian/copyright \
 	ebuild-helpers/debian/dh-plugin-note.install \
 	ebuild-helpers/debian/not-installed \
+	ebuild-helpers/debian/prelink-plugins.dirs \
 	ebuild-helpers/debian/prelink-plugins.docs \
 	ebuild-helpers/debian/prelink-plugins.install \
 	ebuild-helpers/debian/prelink-plugins.postinst \
