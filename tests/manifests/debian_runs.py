@@ -142,7 +142,7 @@ SERVER_RUNS = {
     "postfix": [sh("for m in ldap mysql pcre sqlite; do postmap -q x $m:/tmp/nothing; done")],
     "bind9": [["named-checkconf", "/tmp/named.conf"]],
     "krb5": [sh("echo a | kinit a@X"), sh("mkdir -p /var/lib/krb5kdc; kdb5_util create -s -P x")],
-    "sasl": [["pluginviewer"]],
+    "sasl": [["saslpluginviewer"]],
     "p11-kit": [["p11-kit", "list-modules"]],
     "rsyslog": [["rsyslogd", "-N1", "-f", "/tmp/rsyslog.conf"]],
     "libvirt": [["timeout", "6", "libvirtd"]],
@@ -185,6 +185,10 @@ APPLICATION_RUNS = {
 }
 NEWER_RUNS = {
     "kde-frameworks-6": [["timeout", "6", "kate", "-b", "-n", "/tmp/apache.conf"], ["timeout", "6", "dolphin", "/tmp"]],
+}
+SID_RUNS = {
+    "lua": [["lua5.5", "-e", "require 'socket'; require 'lpeg'"]],
+    "tcl": [sh("echo 'package require Tk' | tclsh9.0"), sh("echo 'package require img::png' | tclsh9.0")],
 }
 SDL_RUNS = {
     "sdl": [["xine-list-1.2", "-p"]],
@@ -266,4 +270,5 @@ GROUPS = [
     (["bookworm", "trixie"], APPLICATIONS, APPLICATION_RUNS, ""),
     (["trixie"], [*SETS, *KDE_6], NEWER_RUNS, DESKTOP_FILES),
     (["sid"], SETS, SDL_RUNS, ""),
+    (["sid"], "lua5.5 liblua5.5-0 lua-socket lua-lpeg tcl9.0 tk9.0 libtk-img".split(), SID_RUNS, ""),
 ]
