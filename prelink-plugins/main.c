@@ -102,11 +102,11 @@ static void prelink(struct run *run)
 		return;
 	}
 
-	/* Every object that is named, each file read once; and those that an earlier run has placed. */
+	/* gather: every object that is named, each file read once; and those that an earlier run has placed. */
 	gather_all(&run->gather);
 	gather_cached(run, false);
 
-	/* What each needs and, with --with-plugins, may load; in ld.so's order. */
+	/* search, scope: what each needs and, with --with-plugins, may load; in ld.so's order. */
 	scope_all(&run->table, &run->search);
 
 	/* Beyond this point no object is added to the table, and what is to be rewritten is known. */
@@ -114,21 +114,22 @@ static void prelink(struct run *run)
 	cache_inputs_collect(&run->inputs, &run->old, &run->gather);
 	cache_recall_refusals(&run->old, &run->table, options);
 
-	/* A slot for every library and plugin, and a place for an ld.so that knows prelinking itself. */
+	/* layout: a slot for every library and plugin, and a place for an ld.so that knows prelinking itself. */
 	layout(&run->table, &run->old, options);
 	loader_set_slots(&run->table);
 
 	/* Beyond this point no address changes; what has all it should have is passed over. */
 	cache_mark_unchanged(&run->old, &run->table, options, modules_are_current(run));
 
-	/* What every relocation of a library resolves to. */
+	/* bind: what every relocation of a library resolves to. */
 	run->rewriting.bind = bind_libraries(&run->root, &run->table, options->jobs);
 
-	/* Each library rebased to its slot, its values filled in, its file rewritten. */
+	/* rebase, rewrite: each library moved to its slot, its values filled in, its file replaced. */
 	rewrite_libraries(&run->rewriting);
 
-	/* Beyond this point no library changes.  What each program's run time has still to do: its plan, and
-	 * its file rewritten with it. */
+	/* Beyond this point no library changes. */
+
+	/* plan, rewrite: what each program's run time has still to do, its file replaced by one with that. */
 	rewrite_programs(&run->rewriting);
 
 	/* Beyond this point no file changes. */
