@@ -90,10 +90,12 @@ uint64_t static_tls_align(const GElf_Phdr *own, const struct static_tls_need *ne
 		return 0;
 	uint64_t used = own ? static_tls_offset(own) : SMALLEST_OFFSET;
 	uint64_t align = own && align_of(own) > ALIGN_MIN ? align_of(own) : ALIGN_MIN;
+	/* Whoever needs as much by itself has such a malloc linked in. */
+	uint64_t fixed = need->fixed + (need->fixed < PRELOADED ? PRELOADED : 0);
 
 	do {
 		uint64_t room = left(used, align);
-		if (need->align <= align && need->fixed + PRELOADED <= room && need->all + RESERVE <= room)
+		if (need->align <= align && fixed <= room && need->all + RESERVE <= room)
 			return align;
 		align *= 2;
 	} while (align <= ALIGN_MAX);

@@ -97,10 +97,10 @@ static bool harmless_variable(const char *variable)
 	return AFTER_WORD(variable, harmless, "=");
 }
 
-void environment_read(struct environment *environment, const uintptr_t *stack_end)
+void environment_read(struct environment *environment, const uintptr_t *stack_end, ElfW(Addr) loader)
 {
 	const uintptr_t *word = stack_end + 1;
-	bool interpreted = false;
+	ElfW(Addr) base = 0;
 
 	for (; *word; word++)
 		;
@@ -123,9 +123,9 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 			break;
 		case AT_SYSINFO_EHDR: environment->vdso = word[1]; break;
 		case AT_PHDR: environment->phdr = word[1]; break;
-		case AT_BASE: interpreted = word[1]; break;
+		case AT_BASE: base = word[1]; break;
 		}
 	/* ld.so was run as a command, and its options say what a variable may: --audit another module, for one. */
-	if (!interpreted && !environment->off)
+	if (base != loader && !environment->off)
 		environment->off = "ld.so as a command";
 }

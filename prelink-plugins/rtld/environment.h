@@ -16,7 +16,7 @@ struct environment {
 };
 
 /* Reads what the kernel put behind the program's arguments, of which STACK_END, ld.so's __libc_stack_end, is the
- * count. */
-void environment_read(struct environment *environment, const uintptr_t *stack_end);
+ * count.  LOADER is ld.so's load bias. */
+void environment_read(struct environment *environment, const uintptr_t *stack_end, ElfW(Addr) loader);
 
 #endif

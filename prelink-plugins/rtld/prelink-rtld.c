@@ -407,7 +407,7 @@ static void open_loader(struct link_map *map)
 	loader_object.map = map;
 	loaded[PLAN_LOADER] = &loader_object;
 	if (stack_end)
-		environment_read(&environment, *(const uintptr_t *const *)stack_end);
+		environment_read(&environment, *(const uintptr_t *const *)stack_end, map->l_addr);
 	else
 		environment.off = "an ld.so that is not as known";
 	ldso_learn(program, loader, environment.phdr);
