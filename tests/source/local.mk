@@ -1,4 +1,6 @@
 # Tests of this area; one line each.
+TESTS += tests/source/floors.py
 TESTS += tests/source/format.py
 TESTS += tests/source/machine.py
 TESTS += tests/source/release.py
+EXTRA_DIST += tests/source/floors
