@@ -47,7 +47,7 @@ static const struct argp_option options[] = {
 
 static void append(char ***array, size_t *count, char *item)
 {
-	*array = xreallocarray(*array, *count + 1, sizeof **array);
+	ALLOC_NEXT(*array, *count);
 	(*array)[(*count)++] = item;
 }
 
@@ -167,7 +167,7 @@ static bool is_elf(const struct root *root, const char *path)
 {
 	char magic[SELFMAG] = "";
 	int fd = root_open(root, path, O_RDONLY | O_NOFOLLOW);
-	bool result = fd < 0 || (read(fd, magic, SELFMAG) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0);
+	bool result = fd < 0 || (read(fd, magic, SELFMAG) == SELFMAG && elf_magic(magic));
 
 	if (fd >= 0)
 		close(fd);

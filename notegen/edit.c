@@ -255,9 +255,7 @@ static bool was_seen(struct editor *editor, const struct stat *st)
 	for (size_t i = 0; i < editor->seen_count; i++)
 		if (editor->seen[i].device == st->st_dev && editor->seen[i].inode == st->st_ino)
 			return true;
-	if ((editor->seen_count & (editor->seen_count - 1)) == 0)
-		editor->seen = xreallocarray(editor->seen, editor->seen_count ? editor->seen_count * 2 : 1,
-					     sizeof *editor->seen);
+	ALLOC_NEXT(editor->seen, editor->seen_count);
 	editor->seen[editor->seen_count].device = st->st_dev;
 	editor->seen[editor->seen_count++].inode = st->st_ino;
 	return false;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "align.h"
 #include "diag.h"
 
 #define CONTENT_ALIGN 4
@@ -27,11 +28,6 @@ enum {
 	RECORD_ZERO = 28,  /* u32: 0 */
 	RECORD_BYTES = 32,
 };
-
-static uint64_t align_up(uint64_t value, uint64_t align)
-{
-	return (value + align - 1) & ~(align - 1);
-}
 
 /* True if what S says of offset and size was checked, and means bytes of the file. */
 static bool is_in_file(const GElf_Shdr *s)

@@ -41,7 +41,7 @@ struct plugin_list *found_host(struct found_list *found, const char *host)
 			free(pattern);
 			return &found->manifest[i].plugins;
 		}
-	found->manifest = xreallocarray(found->manifest, found->count + 1, sizeof *found->manifest);
+	ALLOC_NEXT(found->manifest, found->count);
 	manifest = &found->manifest[found->count++];
 	*manifest = (struct manifest){ .application = xstrdup(base_name(host)), .host_count = 1 };
 	manifest->host = xcalloc(1, sizeof *manifest->host);

@@ -43,7 +43,7 @@ static bool add_host(const struct root *root, const char *path, const struct man
 	if (host) {
 		free(real);
 	} else {
-		table->host = xreallocarray(table->host, table->count + 1, sizeof *table->host);
+		ALLOC_NEXT(table->host, table->count);
 		host = &table->host[table->count++];
 		*host = (struct host){ .path = real, .st = st };
 	}

@@ -1,7 +1,9 @@
 # The plugin note: its library (shared with prelink) and its command line.
 noinst_LIBRARIES += notegen/lib/libcommon.a
 notegen_lib_libcommon_a_SOURCES = \
+	notegen/lib/align.h \
 	notegen/lib/alloc.c notegen/lib/alloc.h \
+	notegen/lib/bits.h \
 	notegen/lib/diag.c notegen/lib/diag.h \
 	notegen/lib/elf_copy.c notegen/lib/elf_copy.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
@@ -17,6 +19,7 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/pattern.c notegen/lib/pattern.h \
 	notegen/lib/plugin_yaml.h \
 	notegen/lib/root.c notegen/lib/root.h \
+	notegen/lib/same_file.h \
 	notegen/lib/scratch.c notegen/lib/scratch.h \
 	notegen/lib/temporary.c notegen/lib/temporary.h \
 	notegen/lib/yaml_text.c notegen/lib/yaml_text.h

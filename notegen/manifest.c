@@ -141,7 +141,7 @@ static int parse_document(struct manifest_list *list, const struct yaml_text *ya
 		manifest_release(&manifest);
 		return -1;
 	}
-	list->manifest = xreallocarray(list->manifest, list->count + 1, sizeof *list->manifest);
+	ALLOC_NEXT(list->manifest, list->count);
 	list->manifest[list->count++] = manifest;
 	return 0;
 }

@@ -191,7 +191,7 @@ static void read_line(struct log_state *log, char *line)
 		path_list_add(&log->came, line + strlen(init));
 	} else if (strncmp(line, file, strlen(file)) == 0 && caller) {
 		*caller = '\0';
-		log->asked = xreallocarray(log->asked, log->asked_count + 1, sizeof *log->asked);
+		ALLOC_NEXT(log->asked, log->asked_count);
 		log->asked[log->asked_count++] = (struct asked){
 			.name = xstrdup(cut_name_space(line + strlen(file))),
 			.caller = xstrdup(cut_name_space(caller + strlen(by))),

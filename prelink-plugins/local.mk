@@ -38,6 +38,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/arch/i386.c \
 	prelink-plugins/arch/x86_64.c \
 	prelink-plugins/elf/dynamic.c prelink-plugins/elf/dynamic.h \
+	prelink-plugins/elf/facts.c prelink-plugins/elf/facts.h \
 	prelink-plugins/elf/relocs.c prelink-plugins/elf/relocs.h \
 	prelink-plugins/elf/stamp.c prelink-plugins/elf/stamp.h \
 	prelink-plugins/elf/remains.c prelink-plugins/elf/remains.h \

@@ -85,9 +85,7 @@ struct object *object_table_add(struct object_table *table, struct object *objec
 		object_release(object);
 		object = *found;
 	} else {
-		if ((table->count & (table->count - 1)) == 0)
-			table->object = xreallocarray(table->object, table->count ? 2 * table->count : 1,
-						      sizeof(struct object *));
+		ALLOC_NEXT(table->object, table->count);
 		object->index = table->count;
 		table->object[table->count++] = object;
 	}
@@ -132,9 +130,7 @@ void object_table_sort(struct object_table *table)
 
 void object_table_keep(struct object_table *table, void *memory)
 {
-	if ((table->kept_count & (table->kept_count - 1)) == 0)
-		table->kept = xreallocarray(table->kept, table->kept_count ? 2 * table->kept_count : 1,
-					    sizeof(void *));
+	ALLOC_NEXT(table->kept, table->kept_count);
 	table->kept[table->kept_count++] = memory;
 }
 
@@ -231,9 +227,7 @@ const char *object_skip_text(enum object_skip skip)
 
 void object_list_add(struct object_list *list, struct object *object)
 {
-	if ((list->count & (list->count - 1)) == 0)
-		list->member = xreallocarray(list->member, list->count ? 2 * list->count : 1,
-					     sizeof(struct object *));
+	ALLOC_NEXT(list->member, list->count);
 	list->member[list->count++] = object;
 }
 

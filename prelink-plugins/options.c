@@ -111,8 +111,7 @@ static void set_digest(struct options *options, enum digest digest, struct argp_
 
 static void add_to_blacklist(struct options *options, const char *path)
 {
-	options->blacklist = xreallocarray(options->blacklist, options->blacklist_count + 1,
-					   sizeof *options->blacklist);
+	ALLOC_NEXT(options->blacklist, options->blacklist_count);
 	options->blacklist[options->blacklist_count++] = path;
 }
 

@@ -13,19 +13,27 @@ char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t length);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Makes room for COUNT elements in ARRAY, which has room for ROOM (a size_t that starts as 0, with ARRAY
- * NULL).  It may move.
+/* Makes room for one element more in ARRAY, of COUNT, which grows in no other way.  It may move.
  *
- *     ALLOC_GROW(list->item, list->count + 1, list->room);
+ *     ALLOC_NEXT(list->item, list->count);
  *     list->item[list->count++] = item;
- */
+ *
+ * What it has room for is the power of two above COUNT. */
+#define ALLOC_NEXT(array, count)                                                                      \
+	do {                                                                                          \
+		if (((count) & ((count)-1)) == 0)                                                     \
+			(array) = xreallocarray((array), (count) ? 2 * (count) : 1, sizeof *(array)); \
+	} while (0)
+
+/* For what is emptied and filled again: makes room for COUNT elements in ARRAY, which has room for ROOM (a
+ * size_t that starts as 0, with ARRAY NULL). */
 #define ALLOC_GROW(array, count, room)                                                    \
 	do {                                                                              \
 		if ((count) > (room))                                                     \
 			(array) = alloc_grow((array), (count), &(room), sizeof *(array)); \
 	} while (0)
 
-/* The same for a table that is used by index: makes sure that ARRAY has an element INDEX.  New elements are
+/* For a table that is used by index: makes sure that ARRAY has an element INDEX.  New elements are
  * all zero. */
 #define ALLOC_REACH(array, index, room)                                                    \
 	do {                                                                               \

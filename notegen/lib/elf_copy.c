@@ -219,7 +219,7 @@ void elf_image_view(struct elf_image *view, const struct elf_image *image)
 /* Bytes of what is noted of the memory that SAVED was in. */
 static size_t dirty_bytes(const struct elf_saved *saved)
 {
-	return (saved->origin + saved->size) / PAGE / 8 + 1;
+	return bits_size((saved->origin + saved->size) / PAGE);
 }
 
 int elf_image_save(const struct elf_image *image, struct elf_saved *saved)

@@ -65,14 +65,14 @@ static bool translate(const struct elf_image *image, void *to, const void *from,
 		(to)->sh_entsize = (from)->sh_entsize;                                \
 	} while (0)
 
-static void get_ehdr(struct elf_image *image)
+void elf_get_ehdr(const struct elf_image *image, uint64_t offset, GElf_Ehdr *ehdr)
 {
 	if (image->is64) {
-		translate(image, &image->ehdr, image->data, sizeof image->ehdr, ELF_T_EHDR, true);
+		translate(image, ehdr, image->data + offset, sizeof *ehdr, ELF_T_EHDR, true);
 	} else {
 		Elf32_Ehdr e;
-		translate(image, &e, image->data, sizeof e, ELF_T_EHDR, true);
-		COPY_EHDR(&image->ehdr, &e);
+		translate(image, &e, image->data + offset, sizeof e, ELF_T_EHDR, true);
+		COPY_EHDR(ehdr, &e);
 	}
 }
 
@@ -345,7 +345,7 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 	const unsigned char *ident = data;
 
 	*image = (struct elf_image){ .path = path, .data = data, .size = size };
-	if (size < SELFMAG || memcmp(ident, ELFMAG, SELFMAG) != 0)
+	if (size < SELFMAG || !elf_magic(ident))
 		return ELF_IMAGE_NOT_ELF;
 	if (size < EI_NIDENT || (ident[EI_CLASS] != ELFCLASS32 && ident[EI_CLASS] != ELFCLASS64) ||
 	    (ident[EI_DATA] != ELFDATA2LSB && ident[EI_DATA] != ELFDATA2MSB) ||
@@ -361,7 +361,7 @@ enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t
 		return ELF_IMAGE_BAD;
 	}
 	elf_version(EV_CURRENT);
-	get_ehdr(image);
+	elf_get_ehdr(image, 0, &image->ehdr);
 	if (read_sections(image) || read_segments(image)) {
 		elf_image_release(image);
 		return ELF_IMAGE_BAD;

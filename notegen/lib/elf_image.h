@@ -54,6 +54,12 @@ enum elf_image_status {
 	ELF_IMAGE_BAD = -1,    /* unreadable or malformed: the reason was printed, path included */
 };
 
+/* True if the SELFMAG bytes at DATA are those with which every ELF file starts. */
+static inline bool elf_magic(const void *data)
+{
+	return memcmp(data, ELFMAG, SELFMAG) == 0;
+}
+
 /* Maps the open regular file FD and decodes its headers.  PATH is for messages.  FD may be closed
  * afterwards.  On anything but ELF_IMAGE_OK the image holds nothing to release. */
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path);
@@ -104,6 +110,17 @@ static inline GElf_Addr elf_image_first_address(const struct elf_image *image)
 	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
 
 	return load ? load->p_vaddr : 0;
+}
+
+/* The same, rounded down to the segment's alignment: the lowest address that belongs to the object. */
+static inline GElf_Addr elf_image_start(const struct elf_image *image)
+{
+	const GElf_Phdr *load = elf_image_find_phdr(image, PT_LOAD);
+
+	if (!load)
+		return 0;
+	return load->p_align && (load->p_align & (load->p_align - 1)) == 0 ? load->p_vaddr & -load->p_align :
+									     load->p_vaddr;
 }
 
 /* Bytes of file from its start that the ELF header, the header tables, segments and sections account
@@ -214,6 +231,7 @@ static inline void elf_put_word(struct elf_image *image, uint64_t offset, uint64
 
 /* Records at a file offset that the caller has checked.  A get decodes to the 64-bit form (Rel
  * records come with r_addend 0, r_info in the GELF_R_* form), a put encodes the class's form. */
+void elf_get_ehdr(const struct elf_image *image, uint64_t offset, GElf_Ehdr *ehdr);
 void elf_get_dyn(const struct elf_image *image, uint64_t offset, GElf_Dyn *dyn);
 void elf_put_dyn(struct elf_image *image, uint64_t offset, const GElf_Dyn *dyn);
 void elf_get_sym(const struct elf_image *image, uint64_t offset, GElf_Sym *sym);

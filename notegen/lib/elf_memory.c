@@ -61,5 +61,5 @@ size_t elf_memory_size(const struct elf_memory *memory)
 
 void elf_memory_watch(struct elf_memory *memory, size_t size)
 {
-	memory->dirty = xcalloc(size / ELF_MEMORY_PAGE / 8 + 1, 1);
+	memory->dirty = bits_new(size / ELF_MEMORY_PAGE);
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bits.h"
+
 /* Bytes of memory that elf_memory_touch() knows apart. */
 #define ELF_MEMORY_PAGE 4096
 
@@ -46,14 +48,12 @@ static inline void elf_memory_touch(struct elf_memory *memory, uint64_t at, uint
 {
 	if (memory->dirty && size)
 		for (uint64_t page = at / ELF_MEMORY_PAGE; page <= (at + size - 1) / ELF_MEMORY_PAGE; page++)
-			memory->dirty[page / 8] |= (unsigned char)(1u << page % 8);
+			bits_set(memory->dirty, page);
 }
 /* True if the byte at AT may differ from the file's. */
 static inline bool elf_memory_touched(const struct elf_memory *memory, uint64_t at)
 {
-	uint64_t page = at / ELF_MEMORY_PAGE;
-
-	return !memory->dirty || memory->dirty[page / 8] >> page % 8 & 1;
+	return !memory->dirty || bits_get(memory->dirty, at / ELF_MEMORY_PAGE);
 }
 
 #endif

@@ -99,10 +99,7 @@ static struct index *walk(const struct root *root, const char *top)
 		if (entry->fts_info != FTS_F || entry->fts_statp->st_nlink < 2 ||
 		    temporary_is(entry->fts_name))
 			continue;
-		if (index->count == allocated) {
-			allocated = allocated ? allocated * 2 : 64;
-			index->link = xreallocarray(index->link, allocated, sizeof *index->link);
-		}
+		ALLOC_GROW(index->link, index->count + 1, allocated);
 		/* fts joins "/" and a name with two slashes. */
 		const char *path = entry->fts_path + skip;
 		index->link[index->count++] =

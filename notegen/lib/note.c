@@ -50,7 +50,7 @@ bool plugin_list_add(struct plugin_list *list, const struct plugin_entry *entry)
 		if (same_entry(&list->entry[i], entry))
 			return false;
 
-	ALLOC_GROW(list->entry, list->count + 1, list->room);
+	ALLOC_NEXT(list->entry, list->count);
 	struct plugin_entry *copy = &list->entry[list->count++];
 	*copy = (struct plugin_entry){
 		.feature = copy_text(entry->feature),

@@ -36,7 +36,7 @@ struct plugin_entry {
 
 struct plugin_list {
 	struct plugin_entry *entry;
-	size_t count, room;
+	size_t count;
 };
 
 /* A list that is read holds no more entries than this: whoever has a reason for more has none. */

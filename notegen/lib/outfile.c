@@ -18,6 +18,7 @@
 
 #include "diag.h"
 #include "exchange.h"
+#include "same_file.h"
 #include "temporary.h"
 
 #define BECAME_SHORTER "it became shorter while it was being read; left alone, run again"
@@ -163,9 +164,7 @@ static int create_new_file(struct outfile *out)
 /* True if NOW is the file that was read when stat said OLD. */
 bool outfile_is_unchanged(const struct stat *old, const struct stat *now)
 {
-	return old->st_dev == now->st_dev && old->st_ino == now->st_ino && old->st_size == now->st_size &&
-	       old->st_mtim.tv_sec == now->st_mtim.tv_sec && old->st_mtim.tv_nsec == now->st_mtim.tv_nsec &&
-	       old->st_ctim.tv_sec == now->st_ctim.tv_sec && old->st_ctim.tv_nsec == now->st_ctim.tv_nsec;
+	return same_untouched(old, now);
 }
 
 int outfile_check_old(const struct outfile *out)

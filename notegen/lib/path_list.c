@@ -9,7 +9,7 @@
 
 void path_list_add(struct path_list *list, const char *path)
 {
-	ALLOC_GROW(list->path, list->count + 1, list->room);
+	ALLOC_NEXT(list->path, list->count);
 	list->path[list->count++] = xstrdup(path);
 }
 

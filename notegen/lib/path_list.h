@@ -7,7 +7,7 @@
 
 struct path_list {
 	char **path; /* owned, as are the paths */
-	size_t count, room;
+	size_t count;
 };
 
 void path_list_add(struct path_list *list, const char *path); /* a copy of it */

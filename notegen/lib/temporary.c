@@ -324,8 +324,7 @@ static bool is_first(const struct stat *st)
 	for (size_t i = count; i > 0 && first; i--)
 		first = swept[i - 1].device != st->st_dev || swept[i - 1].inode != st->st_ino;
 	if (first) {
-		if ((count & (count - 1)) == 0)
-			swept = xreallocarray(swept, count ? 2 * count : 1, sizeof *swept);
+		ALLOC_NEXT(swept, count);
 		swept[count++] = (struct swept){ st->st_dev, st->st_ino };
 	}
 	pthread_mutex_unlock(&lock);

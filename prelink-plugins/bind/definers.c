@@ -32,12 +32,7 @@ void definers_free(struct definers *definers)
 
 static void cover(struct definers *definers, size_t number)
 {
-	if (number >= definers->covered_count) {
-		size_t count = 2 * number + 64;
-		definers->covered = xreallocarray(definers->covered, count, sizeof *definers->covered);
-		memset(definers->covered + definers->covered_count, 0, count - definers->covered_count);
-		definers->covered_count = count;
-	}
+	ALLOC_REACH(definers->covered, number, definers->covered_count);
 	definers->covered[number] = true;
 }
 

@@ -10,6 +10,7 @@
 #include "bind/own_libc.h"
 #include "diag.h"
 #include "resident.h"
+#include "same_file.h"
 
 /* Bytes of files that are mapped before it is asked how much of them is in memory. */
 enum { ASK_AFTER = 16 << 20 };
@@ -86,12 +87,6 @@ void opened_index(struct opened *opened)
 	pthread_mutex_unlock(&opened->lock);
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 static int map_object(const struct root *root, struct bind_object *object)
 {
 	const char *path = object->object->shown;
@@ -126,13 +121,7 @@ static int map_object(const struct root *root, struct bind_object *object)
 /* The place of the object with that INDEX. */
 static struct bind_object **object_place(struct opened *opened, size_t index)
 {
-	if (index >= opened->object_count) {
-		size_t count = 2 * index + 64;
-		opened->object = xreallocarray(opened->object, count, sizeof *opened->object);
-		memset(opened->object + opened->object_count, 0,
-		       (count - opened->object_count) * sizeof *opened->object);
-		opened->object_count = count;
-	}
+	ALLOC_REACH(opened->object, index, opened->object_count);
 	return &opened->object[index];
 }
 

@@ -76,8 +76,7 @@ static void add(uintptr_t resolver, uintptr_t chosen)
 {
 	if (resolver < own.first || resolver >= own.end || chosen < own.first || chosen >= own.end)
 		return;
-	if (own.choice_count % 64 == 0)
-		own.choice = xreallocarray(own.choice, own.choice_count + 64, sizeof *own.choice);
+	ALLOC_NEXT(own.choice, own.choice_count);
 	own.choice[own.choice_count++] = (struct choice){ resolver - own.first, chosen - own.first };
 }
 

@@ -73,10 +73,7 @@ static void read_reference(struct bind_object *by, struct binding *binding)
 
 static struct binding *add_binding(struct binding_list *list)
 {
-	if (list->count == list->room) {
-		list->room = list->room ? 2 * list->room : 1024;
-		list->item = xreallocarray(list->item, list->room, sizeof *list->item);
-	}
+	ALLOC_GROW(list->item, list->count + 1, list->room);
 	return memset(&list->item[list->count++], 0, sizeof *list->item);
 }
 

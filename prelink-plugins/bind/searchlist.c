@@ -20,12 +20,7 @@ static void set_place(struct searchlist *list, const struct opened *opened, size
 {
 	size_t index = list->member[at]->object->index;
 
-	if (index >= list->place_count) {
-		size_t count = 2 * index + 64;
-		list->place = xreallocarray(list->place, count, sizeof *list->place);
-		memset(list->place + list->place_count, 0, (count - list->place_count) * sizeof *list->place);
-		list->place_count = count;
-	}
+	ALLOC_REACH(list->place, index, list->place_count);
 	if (list->place[index].serial == list->serial) /* it is there twice, and the first time counts */
 		return;
 	list->place[index] = (struct member_place){ list->serial, (uint32_t)at };

@@ -32,10 +32,8 @@ static uint32_t grow(struct growing *g, size_t count, size_t size)
 		diag_error(NULL, "the cache would have more than 2^32 records; prelink fewer files at once");
 		exit(EXIT_FAILURE);
 	}
-	if (first + count > g->room) {
-		g->room = first + count > 2 * g->room ? first + count : 2 * g->room;
-		g->data = xreallocarray(g->data, g->room, size);
-	}
+	if (first + count > g->room)
+		g->data = alloc_grow(g->data, first + count, &g->room, size);
 	g->count += count;
 	return (uint32_t)first;
 }
@@ -87,8 +85,7 @@ static struct cache_list add_list(struct builder *b, const struct object_list *l
 			return old;
 		}
 	}
-	if ((b->list_count & (b->list_count - 1)) == 0)
-		b->list = xreallocarray(b->list, b->list_count ? 2 * b->list_count : 1, sizeof *b->list);
+	ALLOC_NEXT(b->list, b->list_count);
 	b->list[b->list_count++] = new;
 	b->bucket[at] = (uint32_t)b->list_count;
 	return new;

@@ -2,6 +2,8 @@
 /* Thread variables below the thread pointer; see static_tls.h. */
 #include "elf/static_tls.h"
 
+#include "align.h"
+
 enum {
 	SURPLUS = 1952,       /* bytes: glibc's _dl_tls_static_surplus_init() for one audit module */
 	RSEQ_SIZE = 32,       /* bytes behind the program's block, from 2.41 on ... */
@@ -13,11 +15,6 @@ enum {
 	SMALLEST_OFFSET =
 		97, /* of the block that only brings its alignment: SURPLUS + 97 is just above 2048 */
 };
-
-static uint64_t align_up(uint64_t value, uint64_t alignment)
-{
-	return (value + alignment - 1) & -alignment;
-}
 
 static uint64_t align_of(const GElf_Phdr *tls)
 {

@@ -41,7 +41,7 @@ const char *undo_record_read(const struct elf_image *image, struct undo_record *
 	if (!r->arch || r->original_size > r->at || r->front > r->at - r->original_size ||
 	    r->front % ELF_MEMORY_PAGE || r->words > r->original_size / elf_rela_size(image) ||
 	    r->stream_size / 6 > r->original_size + 64 || r->stream_size / 2048 > o->sh_size ||
-	    r->stream_size < r->words / 8 + 1)
+	    r->stream_size < bits_size(r->words))
 		return "its numbers do not fit";
 	return NULL;
 }

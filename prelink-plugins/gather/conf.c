@@ -39,7 +39,7 @@ static int line_error(const struct reader *r, const char *what, const char *word
 
 static void add_text(char ***list, size_t *count, char *text)
 {
-	*list = xreallocarray(*list, *count + 1, sizeof **list);
+	ALLOC_NEXT(*list, *count);
 	(*list)[(*count)++] = text;
 }
 
@@ -102,7 +102,7 @@ bool conf_blacklisted(const struct conf *conf, const char *path)
 
 static void add_entry(struct conf *conf, const char *path, bool one_file_system, bool dereference)
 {
-	conf->entry = xreallocarray(conf->entry, conf->count + 1, sizeof *conf->entry);
+	ALLOC_NEXT(conf->entry, conf->count);
 	conf->entry[conf->count++] = (struct conf_entry){ xstrdup(path), one_file_system, dereference };
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "elf/facts.h"
 #include "elf/undo_record.h"
 
 int read_status(struct file *file)
@@ -42,7 +43,7 @@ bool read_starts_like_object(int fd)
 {
 	unsigned char head[EI_NIDENT + 2];
 
-	if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, ELFMAG, SELFMAG) != 0)
+	if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head || !elf_magic(head))
 		return false;
 	unsigned type = head[EI_DATA] == ELFDATA2MSB ? head[EI_NIDENT] << 8 | head[EI_NIDENT + 1] :
 						       head[EI_NIDENT + 1] << 8 | head[EI_NIDENT];
@@ -75,10 +76,7 @@ static void read_needed(struct object *object, const struct dynamic *dynamic, co
 			*bad = true;
 			continue;
 		}
-		if ((object->needed_count & (object->needed_count - 1)) == 0)
-			object->needed = xreallocarray(object->needed,
-						       object->needed_count ? 2 * object->needed_count : 1,
-						       sizeof *object->needed);
+		ALLOC_NEXT(object->needed, object->needed_count);
 		object->needed[object->needed_count++] = (struct needed){ .name = xstrdup(name),
 									  .tag = entry.d_tag };
 	}
@@ -99,8 +97,7 @@ static void read_interp(struct object *object, const struct elf_image *image, bo
 
 static void read_extent(struct object *object, const struct elf_image *image)
 {
-	bool first = true;
-
+	object->start = elf_image_start(image);
 	object->align = object->arch ? object->arch->page_max : 1;
 	for (size_t i = 0; i < image->phnum; i++) {
 		const GElf_Phdr *p = &image->phdr[i];
@@ -108,12 +105,9 @@ static void read_extent(struct object *object, const struct elf_image *image)
 		if (p->p_type != PT_LOAD)
 			continue;
 		uint64_t align = p->p_align && (p->p_align & (p->p_align - 1)) == 0 ? p->p_align : 1;
-		if (first)
-			object->start = p->p_vaddr & -align;
 		object->end = p->p_vaddr + p->p_memsz;
 		if (align > object->align)
 			object->align = align;
-		first = false;
 	}
 }
 
@@ -131,11 +125,6 @@ static enum object_kind kind_of(const struct object *object, const struct dynami
 	if (base && object->soname && strcmp(object->soname, base + 1) == 0)
 		return OBJECT_LOADER;
 	return OBJECT_LIBRARY;
-}
-
-static bool has_debug_info(const struct elf_image *image)
-{
-	return elf_image_find_section(image, ".debug_info") || elf_image_find_section(image, ".zdebug_info");
 }
 
 /* Why the extended attributes of FILE are against changing it.  A program that has rights of its own stays as it is,
@@ -187,7 +176,7 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_NO_SECTIONS;
 	if (elf_image_extent(image) < image->size)
 		return SKIP_TRAILING_DATA;
-	if (has_debug_info(image))
+	if (elf_has_debug_info(image))
 		return SKIP_DEBUG_INFO;
 	if (object->kind == OBJECT_LOADER)
 		return SKIP_LOADER;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align.h"
 #include "diag.h"
 #include "layout/meet.h"
 
@@ -53,11 +54,6 @@ struct space {
 	size_t range_count;
 };
 
-static uint64_t round_up(uint64_t value, uint64_t unit)
-{
-	return (value + unit - 1) & ~(unit - 1);
-}
-
 static bool is_program(const struct object *object)
 {
 	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
@@ -76,8 +72,7 @@ static void take(struct space *s, GElf_Addr start, uint64_t size, uint64_t slack
 	GElf_Addr end = start + size;
 	struct range range = { start, end, end + slack < end ? end : end + slack, who };
 
-	if ((s->range_count & (s->range_count - 1)) == 0)
-		s->range = xreallocarray(s->range, s->range_count ? 2 * s->range_count : 1, sizeof range);
+	ALLOC_NEXT(s->range, s->range_count);
 	while (at > 0 && s->range[at - 1].start > start)
 		at--;
 	memmove(s->range + at + 1, s->range + at, (s->range_count - at) * sizeof range);
@@ -99,7 +94,7 @@ static bool is_free(const struct space *s, size_t bit, GElf_Addr start, GElf_Add
 static bool find_room(const struct space *s, size_t bit, uint64_t size, uint64_t unit, GElf_Addr from,
 		      GElf_Addr until, bool slack, GElf_Addr *found)
 {
-	GElf_Addr at = round_up(from, unit);
+	GElf_Addr at = align_up(from, unit);
 
 	if (at < from)
 		return false;
@@ -111,7 +106,7 @@ static bool find_room(const struct space *s, size_t bit, uint64_t size, uint64_t
 			continue;
 		if (p->start >= at && p->start - at >= size)
 			break;
-		at = round_up(end, unit);
+		at = align_up(end, unit);
 		if (at < end)
 			return false;
 	}
@@ -121,7 +116,7 @@ static bool find_room(const struct space *s, size_t bit, uint64_t size, uint64_t
 
 static uint64_t slack_of(const struct space *s, const struct want *w)
 {
-	return round_up(w->need / SLACK_PART + 1, s->page);
+	return align_up(w->need / SLACK_PART + 1, s->page);
 }
 
 static void place(struct space *s, struct want *w, GElf_Addr slot)
@@ -308,7 +303,7 @@ static void space_init(struct space *s, const struct object_table *table, const 
 						   .bit = s->count,
 						   .first_user = SIZE_MAX,
 						   .unit = align > s->page ? align : s->page,
-						   .need = round_up(size + extra, s->page) };
+						   .need = align_up(size + extra, s->page) };
 		s->member[s->count++] = object;
 	}
 }

@@ -34,8 +34,8 @@ static size_t group_number(struct company *u, const char *name, size_t words)
 	for (size_t i = 0; i < u->group_count; i++)
 		if (strcmp(u->group[i], name) == 0)
 			return i + 1;
-	u->group = xreallocarray(u->group, u->group_count + 1, sizeof *u->group);
-	u->row = xreallocarray(u->row, u->group_count + 1, sizeof *u->row);
+	ALLOC_NEXT(u->group, u->group_count);
+	ALLOC_NEXT(u->row, u->group_count);
 	u->group[u->group_count] = name;
 	u->row[u->group_count] = xcalloc(words, sizeof *u->row[0]);
 	return ++u->group_count;

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "bits.h"
+
 #include "bind/target.h"
 #include "diag.h"
 
@@ -36,7 +38,7 @@ static void touch(struct pages *pages, GElf_Addr address)
 	uint64_t page = (address - pages->start) / pages->size;
 
 	if (address >= pages->start && page < pages->count)
-		pages->bit[page / 8] |= 1 << page % 8;
+		bits_set(pages->bit, page);
 }
 
 static size_t count_pages(const struct pages *pages)
@@ -68,7 +70,7 @@ static void start_pages(struct pages *pages, const struct bind_object *by)
 	/* No more of it than the file has: an address range costs nothing to claim. */
 	if (pages->count > by->image.size / pages->size + by->image.phnum + 1)
 		pages->count = by->image.size / pages->size + by->image.phnum + 1;
-	pages->bit = xcalloc(pages->count / 8 + 1, 1);
+	pages->bit = bits_new(pages->count);
 }
 
 /* Words that RELATIVE relocations write; how many. */
@@ -103,7 +105,7 @@ struct cost cost_count(const struct decision_list *list)
 	start_pages(&after, by);
 	cost.relative = touch_relative(&before, by);
 	if (by->object->kind == OBJECT_PIE) /* its RELATIVE relocations have to be applied in any case */
-		memcpy(after.bit, before.bit, before.count / 8 + 1);
+		memcpy(after.bit, before.bit, bits_size(before.count));
 	for (size_t i = 0; i < list->count; i++) {
 		const struct decision *decision = &list->item[i];
 		GElf_Addr address = decision->address - bind_place(by->object, 0);

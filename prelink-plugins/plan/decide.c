@@ -27,12 +27,7 @@ static ssize_t position_of(const struct universe *u, const struct object *object
 
 static ssize_t *position_slot(struct universe *u, const struct object *object)
 {
-	if (object->index >= u->position_count) {
-		size_t count = 2 * object->index + 64;
-		u->position = xreallocarray(u->position, count, sizeof *u->position);
-		memset(u->position + u->position_count, 0, (count - u->position_count) * sizeof *u->position);
-		u->position_count = count;
-	}
+	ALLOC_REACH(u->position, object->index, u->position_count);
 	return &u->position[object->index];
 }
 
@@ -159,10 +154,7 @@ static void decide_unique(struct universe *u, bool startup, const struct binding
 	if (!startup || !u->unique_certain || u->unique_count >= UNIQUE_MAX ||
 	    binding->kind == RELOC_JUMP_SLOT) /* which may be lazy */
 		return;
-	if (u->unique_count == u->unique_room) {
-		u->unique_room = u->unique_room ? 2 * u->unique_room : 64;
-		u->unique = xreallocarray(u->unique, u->unique_room, sizeof *u->unique);
-	}
+	ALLOC_GROW(u->unique, u->unique_count + 1, u->unique_room);
 	u->unique[u->unique_count++] = (struct unique_entry){ binding->provider, binding->definition };
 }
 
@@ -313,10 +305,7 @@ static void decide_plugin_side(struct universe *u, struct bind_object *by, struc
 static struct decision *add_decision(struct decision_list *list, const struct bind_object *by,
 				     const struct binding *binding)
 {
-	if (list->count == list->room) {
-		list->room = list->room ? 2 * list->room : 1024;
-		list->item = xreallocarray(list->item, list->room, sizeof *list->item);
-	}
+	ALLOC_GROW(list->item, list->count + 1, list->room);
 	struct decision *decision = &list->item[list->count++];
 	*decision = (struct decision){ .address = bind_place(by->object, binding->address),
 				       .addend = binding->addend,

@@ -9,10 +9,8 @@
 
 void *records_add(struct records *records, size_t size)
 {
-	if (records->count == records->room) {
-		records->room = records->room ? 2 * records->room : 16;
-		records->item = xreallocarray(records->item, records->room, size);
-	}
+	if (records->count == records->room)
+		records->item = alloc_grow(records->item, records->count + 1, &records->room, size);
 	return (char *)records->item + size * records->count++;
 }
 
@@ -53,6 +51,6 @@ void plan_add_object(struct plan *plan, struct object *object)
 	if (plan->index[object->index] != NO_INDEX)
 		return;
 	plan->index[object->index] = (uint32_t)plan->count;
-	plan->draft = xreallocarray(plan->draft, plan->count + 1, sizeof *plan->draft);
+	ALLOC_NEXT(plan->draft, plan->count);
 	plan->draft[plan->count++] = (struct draft){ .object = object, .fixed = bind_placed(object) };
 }

@@ -28,10 +28,7 @@ static struct conflict *add_conflict(struct liblist *list, GElf_Addr address, ui
 {
 	struct conflicts *to = type == list->arch->r_irelative ? &list->resolvers : &list->words;
 
-	if (to->count == to->room) {
-		to->room = to->room ? 2 * to->room : 256;
-		to->item = xreallocarray(to->item, to->room, sizeof *to->item);
-	}
+	ALLOC_GROW(to->item, to->count + 1, to->room);
 	to->item[to->count] = (struct conflict){
 		{ .r_offset = address, .r_info = GELF_R_INFO(0ull, type), .r_addend = (int64_t)addend },
 		TLS_NOTHING,
@@ -232,7 +229,7 @@ static const char *add_copy(struct planner *planner, struct liblist *list, const
 		return "a file of it could not be read";
 	if (copy.size > COPY_MAX)
 		return "a copy of more than a megabyte";
-	list->copy = xreallocarray(list->copy, list->copy_count + 1, sizeof copy);
+	ALLOC_NEXT(list->copy, list->copy_count);
 	list->copy[list->copy_count++] = copy;
 	return add_copied_bytes(list, &copy, &placed->image, &by->image);
 }

@@ -68,12 +68,7 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 
 struct placed *placed_open(struct placed_table *table, struct object *object)
 {
-	if (object->index >= table->count) {
-		size_t count = 2 * object->index + 64;
-		table->placed = xreallocarray(table->placed, count, sizeof *table->placed);
-		memset(table->placed + table->count, 0, (count - table->count) * sizeof *table->placed);
-		table->count = count;
-	}
+	ALLOC_REACH(table->placed, object->index, table->count);
 	struct placed **place = &table->placed[object->index];
 	if (!*place) {
 		struct placed *placed = xcalloc(1, sizeof *placed);

@@ -42,17 +42,13 @@ static int by_start(const void *a, const void *b)
 
 static void collect(const struct bind_object *by, struct candidates *list)
 {
-	size_t room = 0;
 	GElf_Sym sym;
 
 	for (uint32_t i = 1; i < by->symbols.count; i++) {
 		symbols_get(&by->symbols, i, &sym);
 		if (!is_table(by, &sym))
 			continue;
-		if (list->count == room) {
-			room = room ? 2 * room : 64;
-			list->item = xreallocarray(list->item, room, sizeof *list->item);
-		}
+		ALLOC_NEXT(list->item, list->count);
 		list->item[list->count++] =
 			(struct candidate){ .shadow = { sym.st_value, sym.st_value + sym.st_size, i } };
 	}

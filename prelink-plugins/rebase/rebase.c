@@ -8,7 +8,9 @@
 
 #include <stdlib.h>
 
+#include "bits.h"
 #include "diag.h"
+#include "elf/facts.h"
 
 struct walk {
 	struct elf_image *image;
@@ -38,28 +40,18 @@ void rebase_words_release(struct rebase_words *words)
 	*words = (struct rebase_words){ 0 };
 }
 
-static bool get_bit(const unsigned char *bits, uint64_t index)
-{
-	return bits[index / 8] >> index % 8 & 1;
-}
-
-static void set_bit(unsigned char *bits, uint64_t index)
-{
-	bits[index / 8] |= (unsigned char)(1u << index % 8);
-}
-
 /* Claims SIZE bytes at file offset OFFSET, which the caller knows to be in the file. */
 static int claim(struct walk *w, uint64_t offset, uint64_t size)
 {
 	for (uint64_t at = offset, end = offset + size; at < end;) {
 		bool whole = at % 8 == 0 && end - at >= 8;
 
-		if (whole ? w->claimed[at / 8] != 0 : get_bit(w->claimed, at))
+		if (whole ? w->claimed[at / 8] != 0 : bits_get(w->claimed, at))
 			return refuse(w, SKIP_MALFORMED, "two things that have to move overlap");
 		if (whole)
 			w->claimed[at / 8] = 0xff;
 		else
-			set_bit(w->claimed, at);
+			bits_set(w->claimed, at);
 		at += whole ? 8 : 1;
 	}
 	return 0;
@@ -219,12 +211,12 @@ static int move_relative(struct walk *w, GElf_Rela *reloc, uint64_t target)
 	if (w->relative >= w->words->count)
 		return refuse(w, SKIP_MALFORMED, "the undo record does not fit the relocations");
 	if (w->back) {
-		bool held = get_bit(w->words->held, w->relative);
+		bool held = bits_get(w->words->held, w->relative);
 
 		elf_put_word(w->image, target, held ? (uint64_t)reloc->r_addend : 0);
 	} else {
 		if (elf_get_word(w->image, target) == old)
-			set_bit(w->words->held, w->relative);
+			bits_set(w->words->held, w->relative);
 		elf_put_word(w->image, target, (uint64_t)reloc->r_addend);
 	}
 	w->relative++;
@@ -319,7 +311,7 @@ static int move_reloc_tables(struct walk *w)
 		plt.size = 0;
 	if (w->arch->rela && w->rebase->fill && !w->back) {
 		w->words->count = count_relative(w, main) + count_relative(w, &plt);
-		w->words->held = xcalloc(w->words->count / 8 + 1, 1);
+		w->words->held = bits_new(w->words->count);
 	}
 	if (move_relocs(w, main, main == &w->dynamic.rela) || move_relocs(w, &plt, w->dynamic.jmprel_is_rela))
 		return -1;
@@ -383,7 +375,7 @@ static int move_got_word(struct walk *w, GElf_Addr address)
 	size_t word = elf_word_size(w->image);
 	uint64_t offset;
 
-	if (!elf_image_offset(w->image, address, word, &offset) || get_bit(w->claimed, offset) ||
+	if (!elf_image_offset(w->image, address, word, &offset) || bits_get(w->claimed, offset) ||
 	    elf_get_word(w->image, offset) != w->dynamic.address)
 		return 0;
 	if (claim(w, offset, word))
@@ -472,22 +464,10 @@ static int check_eh_frame_hdr(struct walk *w)
 	return 0;
 }
 
-/* Debugging information in the object itself.  (What is in a file of its own stays right: debuggers
- * compare the sections' addresses.) */
+/* (Debugging information in a file of its own stays right: debuggers compare the sections' addresses.) */
 static int check_debug_info(struct walk *w)
 {
-	static const char *const prefixes[] = { ".debug_", ".zdebug_", ".stab", ".gdb_index" };
-
-	for (size_t i = 1; i < w->image->shnum; i++) {
-		const char *name = elf_image_section_name(w->image, i);
-
-		if (w->image->shdr[i].sh_flags & SHF_ALLOC)
-			continue; /* .debug_gdb_scripts */
-		for (size_t j = 0; j < sizeof prefixes / sizeof *prefixes; j++)
-			if (strncmp(name, prefixes[j], strlen(prefixes[j])) == 0)
-				return refuse(w, SKIP_DEBUG_INFO, "debugging information");
-	}
-	return 0;
+	return elf_has_debug_info(w->image) ? refuse(w, SKIP_DEBUG_INFO, "debugging information") : 0;
 }
 
 /* Address range of the object, and whether it still fits the address space where it goes. */
@@ -524,7 +504,7 @@ static enum object_skip move(struct walk *w)
 		w->rebase->why = "no dynamic section that can be read";
 		return SKIP_MALFORMED;
 	}
-	w->claimed = xcalloc(w->image->size / 8 + 1, 1);
+	w->claimed = bits_new(w->image->size);
 	if (!check_range(w) && !claim_headers(w) && !check_debug_info(w) && !check_eh_frame_hdr(w) &&
 	    !move_dynamic(w) && !move_symbol_tables(w) && !move_reloc_tables(w) && !move_relr(w) &&
 	    !move_emitted_relocs(w) && !move_got(w))

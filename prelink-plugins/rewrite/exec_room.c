@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "align.h"
 #include "diag.h"
 #include "elf/static_tls.h"
 #include "elf_copy.h"
@@ -14,11 +15,6 @@ enum {
 	NOTES_LIMIT = 1024, /* bytes of notes that are moved to the front */
 	MORE_SEGMENTS = 3,  /* a PT_LOAD for the room, PT_TLS, and a PT_LOAD for a moved dynamic section */
 };
-
-static uint64_t align_up(uint64_t value, uint64_t alignment)
-{
-	return (value + alignment - 1) & -alignment;
-}
 
 static enum object_skip refuse(const char **why, enum object_skip skip, const char *reason)
 {

@@ -70,19 +70,6 @@ static int stamp(struct elf_image *image, uint64_t time, struct undo *undo)
 	return 0;
 }
 
-/* Lowest address of IMAGE's segments, rounded down as struct object's `start` is. */
-static GElf_Addr image_start(const struct elf_image *image)
-{
-	for (size_t i = 0; i < image->phnum; i++) {
-		const GElf_Phdr *p = &image->phdr[i];
-
-		if (p->p_type == PT_LOAD)
-			return p->p_align > 1 ? p->p_vaddr - p->p_vaddr % p->p_align : p->p_vaddr;
-	}
-	return 0;
-}
-
-/* What relocations of OBJECT, which IMAGE is at its place, resolve to.  0, or -1 after a message. */
 static int fill(const struct rewriting *rewriting, struct object *object, struct elf_image *image)
 {
 	if (!rewriting->bind)
@@ -96,7 +83,7 @@ static enum object_skip move(const struct rewriting *rewriting, struct object *o
 			     struct elf_image *image, struct undo *undo, const char **why)
 {
 	struct rebase rebase = {
-		.delta = (int64_t)(object->slot - image_start(image)),
+		.delta = (int64_t)(object->slot - elf_image_start(image)),
 		.fill = true,
 	};
 	enum object_skip skip = rebase_image(image, undo->arch, &rebase, &undo->words);

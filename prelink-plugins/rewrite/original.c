@@ -8,6 +8,7 @@
 #include "diag.h"
 #include "elf_copy.h"
 #include "rewrite/undo.h"
+#include "same_file.h"
 
 int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image)
 {
@@ -19,9 +20,7 @@ int object_open(const struct root *root, const struct object *object, size_t max
 		diag_errno(path, "opening it to rewrite it");
 	else if (fstat(fd, &st))
 		diag_errno(path, "reading its size");
-	else if (st.st_dev != object->st.st_dev || st.st_ino != object->st.st_ino ||
-		 st.st_size != object->st.st_size || st.st_mtim.tv_sec != object->st.st_mtim.tv_sec ||
-		 st.st_mtim.tv_nsec != object->st.st_mtim.tv_nsec)
+	else if (!same_file(&st, &object->st))
 		diag_error(path, "opening it to rewrite it: somebody else changed it meanwhile; run again");
 	else if (elf_image_read(image, fd, path, max) == ELF_IMAGE_OK)
 		return fd;

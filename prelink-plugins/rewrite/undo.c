@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "align.h"
 #include "diag.h"
 #include "elf_copy.h"
 #include "elf/stamp.h"
@@ -20,16 +21,15 @@ struct tables {
 /* Reads them from the ELF header at file offset OFFSET of IMAGE, which is of IMAGE's class. */
 static struct tables find_tables(const struct elf_image *image, uint64_t offset)
 {
-#define FIELD(name) (offset + (image->is64 ? offsetof(Elf64_Ehdr, name) : offsetof(Elf32_Ehdr, name)))
-	size_t shnum = elf_get16(image, FIELD(e_shnum));
+	GElf_Ehdr e;
 
+	elf_get_ehdr(image, offset, &e);
 	return (struct tables){
-		.phoff = elf_get_word(image, FIELD(e_phoff)),
-		.shoff = elf_get_word(image, FIELD(e_shoff)) + elf_shdr_size(image),
-		.phsize = elf_get16(image, FIELD(e_phnum)) * elf_phdr_size(image),
-		.shsize = (shnum ? shnum - 1 : 0) * elf_shdr_size(image),
+		.phoff = e.e_phoff,
+		.shoff = e.e_shoff + elf_shdr_size(image),
+		.phsize = e.e_phnum * elf_phdr_size(image),
+		.shsize = (e.e_shnum ? e.e_shnum - 1u : 0) * elf_shdr_size(image),
 	};
-#undef FIELD
 }
 
 /* The contents of .gnu.prelink_undo, allocated. */
@@ -51,7 +51,7 @@ static int restore_headers(struct elf_image *image, const unsigned char *headers
 {
 	size_t ehsize = elf_ehdr_size(image);
 
-	if (size < ehsize || limit < ehsize || memcmp(headers, ELFMAG, SELFMAG) != 0 ||
+	if (size < ehsize || limit < ehsize || !elf_magic(headers) ||
 	    headers[EI_CLASS] != (image->is64 ? ELFCLASS64 : ELFCLASS32) ||
 	    headers[EI_DATA] != (image->big_endian ? ELFDATA2MSB : ELFDATA2LSB))
 		return -1;
@@ -281,11 +281,6 @@ struct tail_layout {
 	size_t headers, record, names, shdrs, end;
 };
 
-static size_t align_up(uint64_t value, size_t alignment)
-{
-	return (value + alignment - 1) / alignment * alignment;
-}
-
 /* Adds NAME to the COUNT bytes of names at TEXT (which have room), and to TABLE the section. */
 static void put_section(struct elf_image *out, uint64_t *table, unsigned char *text, size_t *count,
 			const char *name, GElf_Shdr shdr)
@@ -405,7 +400,7 @@ static int inflate_stream(const struct elf_image *image, struct record *r)
 static int undo_by(struct elf_image *image, struct record *r)
 {
 	const struct undo_record *file = &r->file;
-	size_t words = file->words / 8 + 1; /* bytes; then the patches */
+	size_t words = bits_size(file->words); /* bytes; then the patches */
 	unsigned char *headers = xmalloc(file->headers_size);
 	const char *why;
 	int result;
@@ -488,7 +483,7 @@ static enum object_skip make_stream(struct elf_image *back, const struct elf_ima
 		diag_error(back->path, "trying to undo it in memory: %s; it is left as it was", why);
 		return SKIP_MALFORMED;
 	}
-	for (size_t i = 0; i < undo->words.count / 8 + 1; i++)
+	for (size_t i = 0; i < bits_size(undo->words.count); i++)
 		put_byte(stream, undo->words.held ? undo->words.held[i] : 0);
 	make_patches(back, original, stream);
 	return SKIP_NOT;

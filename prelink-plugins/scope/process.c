@@ -24,20 +24,6 @@ struct list {
 	size_t tail;  /* index of the last in the list */
 };
 
-void *process_grow(void *array, size_t *room, size_t index, size_t size)
-{
-	size_t wanted = *room ? *room : 256;
-
-	if (index < *room)
-		return array;
-	while (wanted <= index)
-		wanted *= 2;
-	array = xreallocarray(array, wanted, size);
-	memset((char *)array + *room * size, 0, (wanted - *room) * size);
-	*room = wanted;
-	return array;
-}
-
 loaded_t process_by_name(const struct process *p, const struct name *name)
 {
 	return name->id < p->name_room ? p->by_name[name->id] : 0;
@@ -52,10 +38,10 @@ void process_claim(struct process *p, const struct name *name, loaded_t map)
 {
 	if (!name)
 		return;
-	p->by_name = process_grow(p->by_name, &p->name_room, name->id, sizeof *p->by_name);
+	ALLOC_REACH(p->by_name, name->id, p->name_room);
 	if (!p->by_name[name->id])
 		p->by_name[name->id] = map;
-	p->claimed = process_grow(p->claimed, &p->claimed_room, p->claimed_count, sizeof *p->claimed);
+	ALLOC_REACH(p->claimed, p->claimed_count, p->claimed_room);
 	p->claimed[p->claimed_count++] = (struct claim){ name->id, map };
 }
 
@@ -101,11 +87,11 @@ loaded_t process_load(struct process *p, const struct place *place)
 	struct object *object = place->object;
 	loaded_t map = (loaded_t)++p->count;
 
-	p->loaded = process_grow(p->loaded, &p->room, p->count, sizeof *p->loaded);
+	ALLOC_REACH(p->loaded, p->count, p->room);
 	p->loaded[map - 1] = (struct loaded){ .place = *place };
-	p->order = process_grow(p->order, &p->order_room, p->count, sizeof *p->order);
+	ALLOC_REACH(p->order, p->count, p->order_room);
 	p->order[map - 1] = map;
-	p->by_object = process_grow(p->by_object, &p->object_room, object->index, sizeof *p->by_object);
+	ALLOC_REACH(p->by_object, object->index, p->object_room);
 	p->by_object[object->index] = map;
 	process_claim(p, place->path, map);
 	process_claim(p, process_soname(p->search, object), map);
@@ -159,13 +145,11 @@ static void record(struct process *p, const struct name *name, struct object *ob
 
 	if (!meanings)
 		return;
-	p->recorded = process_grow(p->recorded, &p->recorded_room, name->id, sizeof *p->recorded);
+	ALLOC_REACH(p->recorded, name->id, p->recorded_room);
 	if (p->recorded[name->id] == p->recordings)
 		return;
 	p->recorded[name->id] = p->recordings;
-	if ((meanings->count & (meanings->count - 1)) == 0)
-		meanings->item = xreallocarray(meanings->item, meanings->count ? 2 * meanings->count : 1,
-					       sizeof *meanings->item);
+	ALLOC_NEXT(meanings->item, meanings->count);
 	meanings->item[meanings->count++] = (struct meaning){ name, object };
 }
 
@@ -219,8 +203,7 @@ loaded_t process_find(struct process *p, loaded_t loader, const struct name *nam
 
 static size_t add_node(struct list *walk, loaded_t map)
 {
-	if ((walk->count & (walk->count - 1)) == 0)
-		walk->node = xreallocarray(walk->node, walk->count ? 2 * walk->count : 1, sizeof *walk->node);
+	ALLOC_NEXT(walk->node, walk->count);
 	walk->node[walk->count] = (struct node){ .map = map };
 	return walk->count++;
 }

@@ -99,7 +99,4 @@ struct process_mark process_mark(const struct process *p);
 /* Unloads what was loaded, and forgets the names that were given, since MARK. */
 void process_return(struct process *p, struct process_mark mark);
 
-/* Makes room for INDEX in an array of SIZE-byte elements that start as zero. */
-void *process_grow(void *array, size_t *room, size_t index, size_t size);
-
 #endif

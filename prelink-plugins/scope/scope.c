@@ -119,7 +119,7 @@ static void keep_hosts(const struct process *p, size_t first, struct closure *cl
 
 		if (place->object->plugins.count == 0)
 			continue;
-		closure->host = xreallocarray(closure->host, closure->host_count + 1, sizeof *closure->host);
+		ALLOC_NEXT(closure->host, closure->host_count);
 		closure->host[closure->host_count++] = *place;
 	}
 }
@@ -176,11 +176,11 @@ static void add_host(struct scoping *s, const struct place *place)
 
 	if (object->plugins.count == 0)
 		return;
-	s->seen = process_grow(s->seen, &s->seen_room, object->index, sizeof *s->seen);
+	ALLOC_REACH(s->seen, object->index, s->seen_room);
 	if (s->seen[object->index])
 		return;
 	s->seen[object->index] = true;
-	s->host = process_grow(s->host, &s->host_room, s->host_count, sizeof *s->host);
+	ALLOC_REACH(s->host, s->host_count, s->host_room);
 	s->host[s->host_count++] = *place;
 }
 
@@ -197,8 +197,7 @@ static void add_plugin_scope(struct scoping *s, struct object *program, const st
 	}
 	if (count >= PLUGINS_MAX)
 		return;
-	if ((count & (count - 1)) == 0)
-		program->plugin = xreallocarray(program->plugin, count ? 2 * count : 1, sizeof *scope);
+	ALLOC_NEXT(program->plugin, count);
 	program->plugin[program->plugin_count++] = *scope;
 }
 

@@ -103,9 +103,7 @@ struct name *search_intern(struct search *search, const char *text)
 	struct name *name = xcalloc(1, sizeof *name);
 	name->text = xstrdup(text);
 	name->id = (uint32_t)search->name_count;
-	if ((search->name_count & (search->name_count - 1)) == 0)
-		search->name = xreallocarray(search->name, search->name_count ? 2 * search->name_count : 1,
-					     sizeof *search->name);
+	ALLOC_NEXT(search->name, search->name_count);
 	search->name[search->name_count++] = name;
 	return find_or_add(name, &search->names, compare_names);
 }
@@ -477,7 +475,7 @@ const struct ldso *search_ldso(struct search *search, const struct object *objec
 			file->skip = SKIP_LOADER;
 	}
 	struct ldso *ldso = xmalloc(sizeof *ldso);
-	search->ldso = xreallocarray(search->ldso, search->ldso_count + 1, sizeof *search->ldso);
+	ALLOC_NEXT(search->ldso, search->ldso_count);
 	search->ldso[search->ldso_count++] = ldso;
 	ldso_init(ldso, search->gather->root, object->arch, object->big_endian, file, search->cpu);
 	if (file) {

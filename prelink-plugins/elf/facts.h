@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Facts about an ELF file that several passes ask for, each decided here and nowhere else.  (What the dynamic
+ * section says by itself is in elf/dynamic.h.) */
+#ifndef FACTS_H
+#define FACTS_H
+
+#include "elf_image.h"
+
+/* True if the file has debugging information of its own (DWARF, STABS): it holds addresses of the object that no
+ * relocation names, so the object cannot be moved. */
+bool elf_has_debug_info(const struct elf_image *image);
+
+#endif
