@@ -5,6 +5,7 @@ dist_manifests_DATA = \
 	manifests/bind9.yaml \
 	manifests/binutils.yaml \
 	manifests/chromium.yaml \
+	manifests/cryptsetup.yaml \
 	manifests/dovecot.yaml \
 	manifests/emacs.yaml \
 	manifests/enchant.yaml \
@@ -57,6 +58,7 @@ dist_manifests_DATA = \
 	manifests/rsyslog.yaml \
 	manifests/ruby.yaml \
 	manifests/samba.yaml \
+	manifests/sane.yaml \
 	manifests/sasl.yaml \
 	manifests/scribus.yaml \
 	manifests/sdl.yaml \

@@ -34,7 +34,7 @@ SERVERS = """
     bind9 bind9-dnsutils bind9-utils binutils cryptsetup-bin curl dbus default-jdk-headless default-jre dovecot-core dovecot-imapd
     dovecot-ldap dovecot-mysql dovecot-sieve elpa-vterm emacs-nox erlang-asn1 erlang-base erlang-crypto gcc gdb
     guile-3.0 guile-gnutls iproute2 krb5-kdc krb5-pkinit krb5-user ldb-tools libfido2-1 libidn2-0 libjna-jni
-    liblua5.1-0 libqrencode4 libsasl2-modules libsasl2-modules-gssapi-mit libvirt-clients libvirt-daemon
+    liblua5.1-0 liblua5.3-0 libqrencode4 libsasl2-modules libsasl2-modules-gssapi-mit libvirt-clients libvirt-daemon
     libzarith-ocaml lua-expat lua-lpeg lua-socket lua5.1 lua5.2 lua5.3 lua5.4 luajit mariadb-plugin-provider-lz4
     mariadb-server node-iconv node-sqlite3 nodejs ocaml-nox openssh-server p11-kit p11-kit-modules postfix
     postfix-ldap postfix-mysql postfix-pcre postfix-sqlite qemu-block-extra qemu-system-x86 qemu-utils rsyslog
@@ -151,6 +151,9 @@ SERVER_RUNS = {
     "xorg": [["timeout", "5", "Xorg", ":8", "-logfile", "/tmp/x.log"], ["timeout", "5", "Xvfb", ":7"]],
     "systemd": [sh("systemd-cryptenroll --fido2-device=list; systemd-cryptenroll --tpm2-device=list; "
                    "systemd-cryptenroll --pkcs11-token-uri=list; journalctl -g x -D /tmp")],
+    "cryptsetup": [sh("truncate -s 20M /tmp/d; echo x | cryptsetup -q luksFormat --disable-locks --pbkdf pbkdf2 "
+                      "--pbkdf-force-iterations 1000 /tmp/d -; echo '{\"type\":\"systemd-fido2\",\"keyslots\":[]}' | "
+                      "cryptsetup --disable-locks token import /tmp/d")],
     "emacs": [["emacs", "-Q", "--batch", "--eval", "(progn (require 'org) (module-load \"VTERM\"))".replace(
         "VTERM", LIB + "/emacs-libvterm/vterm-module.so")]],
     "lua": [sh("for v in 1 2 3 4; do lua5.$v -e 'require \"socket\"; require \"lpeg\"'; done; luajit -e 'require \"socket\"'")],
@@ -179,6 +182,7 @@ APPLICATION_RUNS = {
     "mozilla": [["timeout", "25", "firefox-esr", "--headless", "--screenshot", "/tmp/a.png", "about:blank"]],
     "chromium": [["timeout", "25", "chromium", "--headless", "--no-sandbox", "--dump-dom", "about:blank"]],
     "gphoto2": [["gphoto2", "--auto-detect"]],
+    "sane": [["scanimage", "-L"]],
     "graphviz": [sh("dot -c; echo 'digraph { a -> b }' | dot -Tpdf -o /tmp/a.pdf")],
     "evince": [sh("echo showpage | gs -q -sDEVICE=pdfwrite -o /tmp/a.pdf -; evince-thumbnailer /tmp/a.pdf /tmp/a.png")],
     "pidgin": [x("pidgin -c /tmp/pidgin -n")],
