@@ -144,6 +144,14 @@ def cases_of(root):
     return cases + (pairs if LONG else [pair for pair in pairs if matters(pair)][::4])
 
 
+def known_difference(suite, command, variables):
+    """With glibc before 2.36: LD_TRACE_PRELINKING prints the addresses that prelinking sets; and a program with a list of
+    libraries for ld.so dies of an audit module that needs no C library, one that is not there too (prelink(8))."""
+    old = suite == "bullseye"
+    return old and ("LD_TRACE_PRELINKING" in variables or
+                    (command[-1] == HERE + "/exec" and variables.get("LD_AUDIT") == "/no/such.so"))
+
+
 def check(suite, environment=None):
     packages = ["libc6-dev", "linux-libc-dev"] if suite == "bullseye" else []
     root = whole_root.root_of("small", *packages, suite=suite)
@@ -163,6 +171,8 @@ def check(suite, environment=None):
         expect_equal(full, {"libfirst.so", "libsecond.so", "libc.so.6", "plugin.so", "now.so"} |
                      ({"libdl.so.2"} if suite == "bullseye" else set()), f"{suite}: {program}: what is on the fast path")
     for (command, variables), wanted in zip(cases, before):
+        if known_difference(suite, command, variables):
+            continue
         seen = outcome(root, command, {**(environment or {}), **variables})
         for what, now, then in zip(("exit status", "output", "messages", "bindings"), seen, wanted):
             more = [line for line in now if line not in then] if what == "bindings" else now
