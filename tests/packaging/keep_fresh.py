@@ -65,7 +65,8 @@ def check_auto():
     expect_equal(system.maintain("--if-pending"), ["-a -q --with-plugins"], "after an upgrade")
     expect_equal(system.maintain(), ["-a -q --with-plugins"], "daily")
     expect_equal(system.state(), ["active"], "state after it")
-    expect_equal(system.maintain("--undo"), ["-ua"], "--undo")
+    notes = f"notegen remove --recorded --root {system.root}"
+    expect_equal(system.maintain("--undo"), ["-ua", notes], "--undo takes back what notegen changed, too")
     expect_equal(system.state(), [], "state after it")
     # yes, and the first layout by hand: hooks do not wait for the night.
     system.configure(PRELINKING="yes")

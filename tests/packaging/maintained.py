@@ -26,7 +26,9 @@ class System:
         for name in (self.bin, self.root + "/etc/default", self.root + "/etc/sysconfig"):
             os.makedirs(name)
         write(self.bin + "/prelink", STUB)
+        write(self.bin + "/notegen", '#!/bin/sh\necho "notegen $*" >>"$CALLS"\n')
         os.chmod(self.bin + "/prelink", 0o755)
+        os.chmod(self.bin + "/notegen", 0o755)
 
     def configure(self, where="default", **settings):
         self.configuration("".join(f'{key}="{value}"\n' for key, value in settings.items()), where)
