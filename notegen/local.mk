@@ -7,8 +7,8 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/diag.c notegen/lib/diag.h \
 	notegen/lib/elf_copy.c notegen/lib/elf_copy.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
-	notegen/lib/elf_memory.c notegen/lib/elf_memory.h \
 	notegen/lib/elf_notes.c notegen/lib/elf_notes.h \
+	notegen/lib/elf_memory.c notegen/lib/elf_memory.h \
 	notegen/lib/exchange.c notegen/lib/exchange.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
 	notegen/lib/json.c notegen/lib/json.h \

@@ -4,7 +4,8 @@ prelink_plugins_prelink_SOURCES = prelink-plugins/main.c
 prelink_plugins_prelink_LDADD = prelink-plugins/libprelink.a notegen/lib/libcommon.a \
 	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(NETTLE_LIBS) $(ZLIB_LIBS)
 
-dist_man_MANS += prelink-plugins/prelink.8 prelink-plugins/prelink.conf.5
+dist_man_MANS += prelink-plugins/prelink.8 prelink-plugins/prelink.conf.5 \
+	prelink-plugins/run/prelink-run.1 prelink-plugins/store/prelink-store.5
 zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = prelink-plugins/completion/zsh/_prelink prelink-plugins/completion/zsh/_notegen
 bashcompletiondir = $(datadir)/bash-completion/completions
@@ -24,6 +25,14 @@ prelink-plugins/completion/bash/prelink-plugins: $(srcdir)/prelink-plugins/compl
 	sed 's|@pkgdatadir[@]|$(pkgdatadir)|g' $(srcdir)/prelink-plugins/completion/bash/prelink-plugins.in >$@.new && mv $@.new $@
 CLEANFILES += prelink-plugins/completion/bash/prelink-plugins
 EXTRA_DIST += prelink-plugins/completion/bash/prelink-plugins.in
+
+# prelink-run: in front of every start, so static where that can be.
+bin_PROGRAMS += prelink-plugins/run/prelink-run
+prelink_plugins_run_prelink_run_SOURCES = prelink-plugins/run/prelink-run.c \
+	prelink-plugins/run/known.c prelink-plugins/run/known.h
+prelink_plugins_run_prelink_run_CPPFLAGS = $(AM_CPPFLAGS) -DPRELINK='"$(sbindir)/prelink"' \
+	-DRUNTIME_MODULE='"$(pkglibdir)/prelink-rtld.so"'
+prelink_plugins_run_prelink_run_LDFLAGS = $(STATIC_LDFLAGS)
 
 noinst_LIBRARIES += prelink-plugins/libprelink.a
 prelink_plugins_libprelink_a_SOURCES = \
@@ -77,6 +86,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/draft.c prelink-plugins/plan/draft.h \
 	prelink-plugins/plan/encode.c prelink-plugins/plan/encode.h \
 	prelink-plugins/plan/liblist.c prelink-plugins/plan/liblist.h \
+	prelink-plugins/plan/identity.c prelink-plugins/plan/identity.h \
 	prelink-plugins/plan/placed.c prelink-plugins/plan/placed.h \
 	prelink-plugins/plan/plan.c prelink-plugins/plan/plan.h \
 	prelink-plugins/plan/planner.c prelink-plugins/plan/planner.h \
@@ -85,6 +95,9 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/stored.c prelink-plugins/plan/stored.h \
 	prelink-plugins/rewrite/attach_list.c prelink-plugins/rewrite/attach_list.h \
 	prelink-plugins/rewrite/attach_plan.c prelink-plugins/rewrite/attach_plan.h \
+	prelink-plugins/store/learned.c prelink-plugins/store/learned.h \
+	prelink-plugins/store/contents.c prelink-plugins/store/contents.h \
+	prelink-plugins/store/store.c prelink-plugins/store/store.h \
 	prelink-plugins/rewrite/back.c prelink-plugins/rewrite/back.h \
 	prelink-plugins/rewrite/exec_room.c prelink-plugins/rewrite/exec_room.h \
 	prelink-plugins/rewrite/image.c prelink-plugins/rewrite/image.h \

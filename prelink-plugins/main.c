@@ -26,6 +26,8 @@
 #include "root.h"
 #include "scope/scope.h"
 #include "say/status.h"
+#include "store/learned.h"
+#include "store/store.h"
 
 /* What a run works on. */
 struct run {
@@ -136,6 +138,56 @@ static void prelink(struct run *run)
 	conclude(run);
 }
 
+/* --- prelink --store, --learn --- */
+
+/* The plans of all that is in the table, and nothing else, into the store at PATH. */
+static void write_store(struct run *run, const char *path)
+{
+	/* What each needs and may load; in ld.so's order. */
+	scope_all(&run->table, &run->search);
+
+	/* Beyond this point no object is added to the table. */
+	object_table_want(&run->table);
+
+	/* What every relocation resolves to, in each program, wherever its objects lie. */
+	store_programs(&run->root, &run->table, &run->options, path);
+}
+
+static void prelink_store(struct run *run)
+{
+	char *path = root_inside(&run->root,
+				 run->options.store_file ? run->options.store_file : SYSTEM_STORE);
+
+	gather_all(&run->gather);
+	write_store(run, path);
+	free(path);
+}
+
+/* What prelink-run has seen since the last time: its programs, and what they loaded. */
+static void learn(struct run *run)
+{
+	char *directory = root_inside(&run->root, run->options.learn);
+	char *path = xasprintf("%s/store", directory);
+	struct learned learned;
+
+	if (learned_read(&learned, &run->root, directory) == 0) {
+		for (size_t i = 0; i < run->options.file_count; i++)
+			learned_forget(&learned, &run->root, run->options.file[i]);
+		for (size_t i = 0; i < learned.count; i++) {
+			struct object *object = gather_find(&run->gather, learned.program[i].path);
+
+			if (object)
+				object->listed = true;
+		}
+		learned_add_plugins(&learned, &run->table);
+		if (learned_write(&learned, &run->root, directory) == 0)
+			write_store(run, path);
+	}
+	learned_release(&learned);
+	free(path);
+	free(directory);
+}
+
 /* --- the other modes --- */
 
 static void undo(struct run *run)
@@ -212,8 +264,9 @@ static void move(struct run *run)
 /* True for what may replace files: one such run at a time. */
 static bool writes(const struct options *options)
 {
-	return !options->dry_run && (options->mode == MODE_PRELINK || options->mode == MODE_UNDO ||
-				     options->mode == MODE_RELOC_ONLY);
+	return !options->dry_run && !options->store &&
+	       (options->mode == MODE_PRELINK || options->mode == MODE_UNDO ||
+		options->mode == MODE_RELOC_ONLY);
 }
 
 /* 1 where the answer to what was asked is no. */
@@ -236,13 +289,14 @@ static int run_mode(struct run *run)
 	run->rewriting = (struct rewriting){ .root = &run->root, .table = &run->table, .options = options };
 	if (search_init(&run->search, &run->gather) == 0) {
 		switch (options->mode) {
-		case MODE_PRELINK: prelink(run); break;
+		case MODE_PRELINK: run->options.store ? prelink_store(run) : prelink(run); break;
 		case MODE_UNDO: undo(run); break;
 		case MODE_VERIFY: verify_files(run); break;
 		case MODE_RELOC_ONLY: move(run); break;
 		case MODE_BINDINGS: show_bindings(run); break;
 		case MODE_STATUS: result = show_status(run); break;
 		case MODE_REPORT: report(run); break;
+		case MODE_LEARN: learn(run); break;
 		case MODE_PRINT: break;
 		}
 		bind_free(run->rewriting.bind);

@@ -34,6 +34,8 @@ enum {
 	OPT_REPORT,
 	OPT_BINDINGS,
 	OPT_STATUS,
+	OPT_STORE,
+	OPT_LEARN,
 };
 
 static const struct argp_option option_table[] = {
@@ -46,6 +48,8 @@ static const struct argp_option option_table[] = {
 	{ "report", OPT_REPORT, "FILE", 0, "The cache as an HTML page", 0 },
 	{ "bindings", OPT_BINDINGS, 0, 0, "Print what binds to what", 0 },
 	{ "status", OPT_STATUS, 0, 0, "Say who takes the fast path", 0 },
+	{ "store", OPT_STORE, "FILE", OPTION_ARG_OPTIONAL, "Write plans to a store, change no file", 0 },
+	{ "learn", OPT_LEARN, "DIR", 0, "Make the plans of prelink-run's store", 0 },
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
 
 	{ 0, 0, 0, 0, "How:", 2 },
@@ -96,7 +100,7 @@ static uint64_t number(const char *text, uint64_t max, const char *what, struct 
 static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
 {
 	if (options->mode != MODE_PRELINK && options->mode != mode)
-		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings and --status "
+		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings, --status and --learn "
 				  "can be done at a time");
 	options->mode = mode;
 }
@@ -124,7 +128,11 @@ static void check(const struct options *o, struct argp_state *state)
 		((struct options *)state->input)->all = true;
 	if (o->mode == MODE_VERIFY) /* what was done with it is there to be checked without it */
 		((struct options *)state->input)->with_unsafe = true;
-	if (!o->all && !print && !o->file_count)
+	if (o->store && o->mode != MODE_PRELINK)
+		argp_error(state, "--store goes with prelinking only");
+	if (o->mode == MODE_LEARN && o->all)
+		argp_error(state, "--learn takes what prelink-run has seen: no -a with it");
+	if (!o->all && !print && !o->file_count && o->mode != MODE_LEARN)
 		argp_error(state, "name a FILE, or give -a");
 	if (print && o->file_count)
 		argp_error(state, "-p and --report show the whole cache: no FILE with them");
@@ -164,6 +172,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		set_mode(o, MODE_REPORT, state);
 		o->with_plugins = true;
 		o->report = argument;
+		break;
+	case OPT_STORE:
+		o->store = o->with_plugins = true;
+		o->store_file = argument;
+		break;
+	case OPT_LEARN:
+		set_mode(o, MODE_LEARN, state);
+		o->with_plugins = true;
+		o->learn = argument;
 		break;
 	case 'n': o->dry_run = true; break;
 	case OPT_WITH_PLUGINS: o->with_plugins = true; break;

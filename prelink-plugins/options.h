@@ -20,6 +20,7 @@ enum mode {
 	MODE_RELOC_ONLY, /* -r: move given libraries to an address, and nothing else */
 	MODE_STATUS,     /* --status: does a program's next start take the fast path */
 	MODE_REPORT,     /* --report: what the cache says as an HTML page */
+	MODE_LEARN,      /* --learn: the plans of a user's own store, from what was seen */
 };
 
 /* What verify prints of the original. */
@@ -41,6 +42,7 @@ struct options {
 	bool one_file_system;   /* -l: of every directory walk */
 	bool dereference;       /* -h: of every directory walk */
 	bool with_plugins;      /* --with-plugins: honour the notes */
+	bool store;             /* --store: plans beside the system, no file rewritten */
 	bool with_unsafe;       /* --with-unsafe: also SKIP_SETID, SKIP_SIGNED and SKIP_WRITABLE_DIR */
 	bool json;              /* --json */
 	unsigned verbose;       /* -v, counted */
@@ -52,6 +54,8 @@ struct options {
 	const char *cache;          /* -C: the same; /etc/prelink.cache by default */
 	const char *undo_output;    /* -o: as given, NULL where absent; never inside the root */
 	const char *report;         /* --report: the page's file, as given; never inside the root */
+	const char *store_file;     /* --store=FILE: path inside the root */
+	const char *learn;          /* --learn: the directory of the user's store */
 	const char *dynamic_linker; /* --dynamic-linker: path inside the root; NULL: what each program says */
 	const char *ld_library_path; /* --ld-library-path: list as in LD_LIBRARY_PATH; NULL: none */
 	const char **blacklist;      /* -b: as given; owned array */

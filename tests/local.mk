@@ -41,6 +41,7 @@ include tests/source/local.mk
 include tests/bind/local.mk
 include tests/plan/local.mk
 include tests/rtld/local.mk
+include tests/store/local.mk
 include tests/manifests/local.mk
 include tests/packaging/local.mk
 include tests/fuzz/local.mk

@@ -290,6 +290,43 @@ static int stat_with(const struct root *root, const char *path, int flags, struc
 	return result;
 }
 
+/* Makes the directory PATH, whose parent is there. */
+static int make_directory(const struct root *root, const char *path)
+{
+	char *parent = xstrdup(path), *slash = strrchr(parent, '/');
+	const char *name = path + (slash - parent) + 1;
+
+	slash[slash == parent] = '\0';
+	int fd = root_open(root, parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int status = fd < 0 ? -1 : mkdirat(fd, name, 0755);
+
+	if (status && errno == EEXIST)
+		status = 0;
+	int saved = errno;
+	if (fd >= 0)
+		close(fd);
+	free(parent);
+	errno = saved;
+	return status;
+}
+
+int root_make_parents(const struct root *root, const char *path)
+{
+	char *part = xstrdup(path);
+	int status = 0;
+
+	for (char *slash = strchr(part + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
+		struct stat st;
+
+		*slash = '\0';
+		if (root_stat(root, part, &st))
+			status = errno == ENOENT ? make_directory(root, part) : -1;
+		*slash = '/';
+	}
+	free(part);
+	return status;
+}
+
 int root_stat(const struct root *root, const char *path, struct stat *st)
 {
 	return is_system(root) ? stat(path, st) : stat_with(root, path, 0, st);

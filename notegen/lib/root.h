@@ -45,6 +45,9 @@ int root_open(const struct root *root, const char *path, int flags);
 
 /* The same with a PATH outside of any tree. */
 int root_open_file(const char *path, int flags);
+/* Makes the directories that PATH, a file's inside the tree, is to lie in, as far as they are not there (mode 0755
+ * less the umask).  0, or -1 with errno set. */
+int root_make_parents(const struct root *root, const char *path);
 
 /* stat(2), following links inside the tree; lstat(2), not following the last one.  0, or -1 with
  * errno set. */

@@ -322,7 +322,7 @@ static void read_entry(struct walk *walk, const struct visit *visit, const struc
 	if (temporary_is(name)) {
 		const struct options *o = walk->gather->options;
 
-		if (!o->dry_run && (o->mode == MODE_PRELINK || o->mode == MODE_UNDO))
+		if (!o->dry_run && !o->store && (o->mode == MODE_PRELINK || o->mode == MODE_UNDO))
 			temporary_sweep(directory->fd, name);
 		return;
 	}

@@ -136,8 +136,9 @@ void cost_add(struct plan *plan, const struct draft *draft, const struct decisio
 	size_t looked_up = cost.kinds[DECISION_DONE] + cost.kinds[DECISION_VALUE] +
 			   cost.kinds[DECISION_FIXUP] + cost.kinds[DECISION_IFUNC] +
 			   cost.kinds[DECISION_UNSEEN];
-	size_t relative = draft == plan->draft ? 0 : cost.relative;
-	size_t pages = cost.pages_before - cost.pages_after;
+	bool spared = !plan->anywhere; /* words are written wherever an object lies */
+	size_t relative = draft == plan->draft || !spared ? 0 : cost.relative;
+	size_t pages = spared ? cost.pages_before - cost.pages_after : 0;
 
 	*(list->startup ? &estimate->saved : &estimate->plugins_saved) +=
 		(int64_t)(relative * NS_RELATIVE + looked_up * NS_LOOKUP + pages * NS_PAGE);

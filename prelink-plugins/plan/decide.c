@@ -378,7 +378,7 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 	struct decision *item = list->item;
 	size_t room = list->room, fill = 0;
 	bool startup = position_of(u, object) == AT_START;
-	bool ours = object == u->program || bind_placed(object);
+	bool ours = object == u->program || bind_placed(object) || u->anywhere;
 
 	*list = (struct decision_list){ .object = by, .startup = startup, .item = item, .room = room };
 	if (!by ||

@@ -27,6 +27,7 @@ struct universe {
 	const struct object_list *startup; /* program->scope */
 	struct object_list plugin_side;    /* objects of plugin scopes that are not in `startup`, in the order
 					      in which the scopes name them; owned */
+	bool anywhere; /* objects without a slot are decided about as well; set after universe_init() */
 	/* The rest is universe.c's own. */
 	struct searchlist *global; /* of startup; bind's, as the next */
 	struct searchlist *others; /* of plugin_side */

@@ -52,6 +52,7 @@ struct draft {
 struct plan {
 	struct draft *draft; /* by index in the plan */
 	size_t count, startup, unplaced;
+	bool anywhere; /* see struct planner */
 	uint32_t scope;
 	uint32_t *index; /* by object->index: index in the plan, or NO_INDEX */
 	size_t index_count;

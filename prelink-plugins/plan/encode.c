@@ -39,6 +39,8 @@ uint64_t plan_size(const struct plan *plan)
 			table_size(&io, RECORD_FIXUP, draft->fixups) +
 			table_size(&io, RECORD_RESIDUAL, draft->residual.count + draft->ungrown.count) +
 			table_size(&io, RECORD_IFUNC, draft->guessed.count + draft->ifunc.count);
+		if (i != PLAN_PROGRAM && !draft->placed->stamped)
+			size += table_size(&io, RECORD_IDENTITY, 1);
 	}
 	return size + table_size(&io, RECORD_INDEX, plan->name.count) +
 	       table_size(&io, RECORD_RESOLVER, plan->resolver.count);
@@ -158,6 +160,19 @@ static struct plan_table put_resolvers(struct output *output)
 	return table;
 }
 
+/* Says in PLANNED by what the module knows PLACED. */
+static void put_identity(struct output *output, const struct placed *placed, struct planned *planned)
+{
+	struct identity identity = placed->identity;
+
+	planned->stamp[0] = placed->stamped ? placed->stamp[0] : (uint32_t)identity.dynamic;
+	planned->stamp[1] = placed->stamped ? placed->stamp[1] : (uint32_t)(identity.dynamic >> 32);
+	if (placed->stamped)
+		return;
+	planned->identity = (uint32_t)output->io.at;
+	record_next(&output->io, RECORD_IDENTITY, &identity);
+}
+
 /* Puts the tables of output->draft. */
 static struct planned put_object(struct output *output)
 {
@@ -169,9 +184,7 @@ static struct planned put_object(struct output *output)
 
 	if (draft != &output->plan->draft[PLAN_PROGRAM]) {
 		planned.dynamic = draft->placed->dynamic.address;
-		planned.identity[0] = draft->placed->identity[0];
-		planned.identity[1] = draft->placed->identity[1];
-		planned.note = draft->placed->slot ? 0 : draft->placed->note;
+		put_identity(output, draft->placed, &planned);
 	}
 	planned.closure = put_numbers(output, &draft->closure);
 	planned.value = put_words(output, RECORD_VALUE);

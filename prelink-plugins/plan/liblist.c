@@ -291,7 +291,7 @@ static const char *name_of(const struct object *program, const struct object *ob
 static bool is_stamped(const struct object *object, const struct placed *placed)
 {
 	if (object->kind == OBJECT_LOADER)
-		return placed->known && placed->start == object->slot && placed->dynamic.checksum;
+		return placed->stamped && placed->start == object->slot && placed->dynamic.checksum;
 	return placed->slot;
 }
 

@@ -9,27 +9,10 @@
 
 #include "diag.h"
 #include "elf_copy.h"
-#include "elf_notes.h"
 #include "elf/stamp.h"
 #include "elf/undo_record.h"
 
 static struct placed unusable;
-
-/* Finds the build-id: its first bytes, and where they are.  The module can look there only in the first page of
- * the object, which is mapped whatever object it is. */
-static bool find_build_id(struct placed *placed)
-{
-	uint64_t offset, size;
-	GElf_Addr address;
-	const unsigned char *id = elf_notes_build_id(&placed->image, &offset, &size);
-
-	if (!id || size < sizeof placed->identity ||
-	    !elf_image_address(&placed->image, offset, sizeof placed->identity, &address))
-		return false;
-	memcpy(placed->identity, id, sizeof placed->identity);
-	placed->note = (uint32_t)address;
-	return address < 4096 - sizeof placed->identity && placed->start == 0;
-}
 
 static int read_placed(const struct root *root, struct object *object, struct placed *placed)
 {
@@ -56,13 +39,11 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 	bool moved_loader = object->kind == OBJECT_LOADER && placed->dynamic.checksum &&
 			    undo_present(&placed->image);
 
-	if (placed->slot || moved_loader) {
-		placed->identity[0] = stamp.checksum;
-		placed->identity[1] = stamp.time;
-		placed->known = true;
-	} else {
-		placed->known = find_build_id(placed);
-	}
+	placed->stamped = placed->slot || moved_loader;
+	placed->stamp[0] = stamp.checksum;
+	placed->stamp[1] = stamp.time;
+	if (!placed->stamped)
+		placed->has_identity = identity_of_image(&placed->identity, &placed->image, &placed->dynamic);
 	return 0;
 }
 

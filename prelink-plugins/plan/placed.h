@@ -5,16 +5,18 @@
 #define PLACED_H
 
 #include "object.h"
+#include "plan/identity.h"
 
 struct placed {
 	struct elf_image image;
 	struct dynamic dynamic;
-	GElf_Addr start;      /* p_vaddr of the first PT_LOAD */
-	bool slot;            /* rewritten, and at object->slot */
-	uint32_t identity[2]; /* see struct plan_object */
-	uint32_t note; /* likewise; 0 for an ld.so that was moved (liblist.h), which is known by its stamp */
-	bool known;    /* has an identity */
-	bool used;     /* since its pages were last given back */
+	GElf_Addr start; /* p_vaddr of the first PT_LOAD */
+	bool slot;       /* rewritten, and at object->slot */
+	bool stamped; /* it is known by its stamp: it is at its slot, or an ld.so that was moved (liblist.h) */
+	uint32_t stamp[2]; /* where it is: see struct plan_object */
+	bool has_identity; /* `identity` is set: else its contents cannot be told from others' at run time */
+	struct identity identity;
+	bool used; /* since its pages were last given back */
 };
 
 /* Files that have been looked at.  Set `root`, zero the rest. */

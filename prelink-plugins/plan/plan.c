@@ -11,14 +11,19 @@
 #include "plan/cost.h"
 #include "plan/draft.h"
 
+/* By where the module finds them: slots by address, the others by the digest of their dynamic section. */
 static int by_address(const void *a, const void *b)
 {
 	const struct draft *left = a, *right = b;
 
 	if (left->placed->slot != right->placed->slot)
 		return left->placed->slot ? -1 : 1;
-	if (left->placed->dynamic.address != right->placed->dynamic.address)
-		return left->placed->dynamic.address < right->placed->dynamic.address ? -1 : 1;
+	GElf_Addr a_key = left->placed->slot ? left->placed->dynamic.address : left->placed->identity.dynamic;
+	GElf_Addr b_key = right->placed->slot ? right->placed->dynamic.address :
+						right->placed->identity.dynamic;
+
+	if (a_key != b_key)
+		return a_key < b_key ? -1 : 1;
 	return strcmp(left->object->path, right->object->path);
 }
 
@@ -53,7 +58,9 @@ static const char *why_not(const struct placed *placed)
 {
 	if (!placed)
 		return "it could not be read, and is loaded at start";
-	return placed->known ? NULL : "it has neither a slot nor a build-id, and is loaded at start";
+	return placed->stamped || placed->has_identity ?
+		       NULL :
+		       "it has neither a slot nor anything to be known by, and is loaded at start";
 }
 
 static struct plan_refusal open_startup(struct planner *planner, struct plan *plan)
@@ -112,6 +119,17 @@ static size_t count_relative(const struct bind_object *by)
 			      by->object->arch->r_relative);
 }
 
+/* Whether the module can relocate the object of DRAFT wherever it lies. */
+static bool is_movable(const struct draft *draft)
+{
+	const struct dynamic *dynamic = &draft->by->dynamic;
+	bool textrel = dynamic->has[DT_TEXTREL] || (dynamic->value[DT_FLAGS] & DF_TEXTREL);
+	const struct table *other = draft->object->arch->rela ? &dynamic->rel : &dynamic->rela;
+
+	return draft->placed->has_identity && !textrel && !other->size &&
+	       dynamic->relacount == count_relative(draft->by);
+}
+
 /* Way and flags of an object. */
 static void classify(struct plan *plan, struct draft *draft, const struct decision_list *list)
 {
@@ -122,6 +140,11 @@ static void classify(struct plan *plan, struct draft *draft, const struct decisi
 	draft->flags = (draft->by->symbolic ? PLAN_SYMBOLIC : 0) | (now ? 0 : PLAN_LAZY) |
 		       (list->keep_plt ? PLAN_KEEP_PLT : 0) |
 		       (list->deepbind_differs ? PLAN_NOT_DEEPBIND : 0);
+	if (plan->anywhere) {
+		draft->way = is_movable(draft) ? PLAN_RELA : PLAN_LEAVE;
+		draft->flags |= PLAN_UNPLACED | (draft->way == PLAN_RELA ? PLAN_ANYWHERE : 0);
+		return;
+	}
 	if (draft != &plan->draft[PLAN_PROGRAM])
 		draft->way = draft->placed->slot && !textrel ? PLAN_RELA : PLAN_LEAVE;
 	else if (textrel || dynamic->rel.size || dynamic->relacount != count_relative(draft->by))
@@ -140,7 +163,8 @@ static void add_word(const struct plan *plan, struct draft *draft, GElf_Addr add
 		     const struct decision *decision, uint32_t base)
 {
 	int64_t moved = base == NO_INDEX ? 0 : plan->draft[base].moved;
-	struct planned_word word = { address, decision->value + (uint64_t)moved, base };
+	bool plt = plan->anywhere && decision->kind == DECISION_LAZY;
+	struct planned_word word = { address, decision->value + (uint64_t)moved, base, plt };
 
 	*(struct planned_word *)records_add(&draft->word, sizeof word) = word;
 	draft->fixups += draft_is_fixup(plan, &word);
@@ -168,18 +192,25 @@ static uint32_t find_resolver(struct plan *plan, GElf_Addr address)
 	for (size_t i = 0; i < plan->resolver.count; i++)
 		if (known[i].resolver == address)
 			return (uint32_t)i;
-	if (!plan->libc || plan->resolver.count == PLAN_RESOLVERS_MAX || address < plan->libc->placed->start)
+	if (plan->anywhere && plan->libc && plan->resolver.count < PLAN_RESOLVERS_MAX) {
+		*(struct planned_resolver *)records_add(&plan->resolver, sizeof(struct planned_resolver)) =
+			(struct planned_resolver){ .resolver = address,
+						   .base = (uint32_t)(plan->libc - plan->draft) };
+		return (uint32_t)plan->resolver.count - 1;
+	}
+	if (plan->anywhere || !plan->libc || plan->resolver.count == PLAN_RESOLVERS_MAX ||
+	    address < plan->libc->placed->start)
 		return NO_INDEX;
 	base = elf_image_first_address(&plan->libc->by->image);
 	guess = ifunc_guess(plan->libc->by, address - plan->libc->placed->start + base);
 	if (!guess)
 		return NO_INDEX;
 	*(struct planned_resolver *)records_add(&plan->resolver, sizeof(struct planned_resolver)) =
-		(struct planned_resolver){ address, guess - base + plan->libc->placed->start };
+		(struct planned_resolver){ address, guess - base + plan->libc->placed->start, 0 };
 	return (uint32_t)plan->resolver.count - 1;
 }
 
-static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address, uint32_t resolver)
+static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address, uint32_t resolver, bool plt)
 {
 	const struct planned_resolver *known = (const struct planned_resolver *)plan->resolver.item +
 					       resolver;
@@ -191,7 +222,31 @@ static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address,
 
 	*(struct planned_ifunc *)records_add(guessed ? &draft->guessed : &draft->ifunc,
 					     sizeof(struct planned_ifunc)) =
-		(struct planned_ifunc){ address, resolver };
+		(struct planned_ifunc){ address, resolver, plt };
+}
+
+/* Whether a lazy call that is not bound may wait for ld.so to do that.  Not where dlopen may be told RTLD_NOW: then
+ * nothing is set up that a stub could call. */
+static bool stays_at_stub(const struct plan *plan, const struct draft *draft, const struct decision *decision)
+{
+	return plan->anywhere && decision->kind == DECISION_LAZY &&
+	       (size_t)(draft - plan->draft) < plan->startup;
+}
+
+/* A lazy call at ADDRESS stays at its stub, whose address in the file is relative to the object itself. */
+static void add_stub(const struct plan *plan, struct draft *draft, GElf_Addr address)
+{
+	const struct elf_image *image = &draft->placed->image;
+	uint64_t offset;
+
+	if (!elf_image_offset(image, address, elf_word_size(image), &offset))
+		return;
+	*(struct planned_word *)records_add(&draft->word, sizeof(struct planned_word)) =
+		(struct planned_word){ .address = address,
+				       .value = elf_get_word(image, offset),
+				       .base = (uint32_t)(draft - plan->draft),
+				       .plt = true };
+	draft->fixups += !draft->fixed;
 }
 
 /* What a resolver chooses goes to ADDRESS.  If it is not one that the module asks, ld.so calls it, but need
@@ -204,10 +259,14 @@ static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr addre
 	bool unbiased = draft->placed->slot || draft->object->kind == OBJECT_EXEC;
 	bool known = bind_placed(decision->base);
 	bool own = !known && decision->base == draft->object;
-	uint32_t resolver = known ? find_resolver(plan, decision->value) : NO_INDEX;
+	bool libc = known || (plan->anywhere && plan->libc && decision->base == plan->libc->object);
+	bool stub = stays_at_stub(plan, draft, decision);
+	uint32_t resolver = libc ? find_resolver(plan, decision->value) : NO_INDEX;
 
 	if (resolver != NO_INDEX)
-		add_ifunc(plan, draft, address, resolver);
+		add_ifunc(plan, draft, address, resolver, decision->kind == DECISION_LAZY);
+	else if (stub)
+		add_stub(plan, draft, address);
 	else if (decision->reloc == RELOC_IRELATIVE)
 		add_residual(&draft->residual, address, GELF_R_INFO(0ull, decision->type),
 			     decision->value + draft->moved);
@@ -225,7 +284,7 @@ static enum decision_kind kind_now(const struct draft *draft, const struct decis
 {
 	if (decision->plt && (draft->flags & PLAN_KEEP_PLT))
 		return DECISION_DONE;
-	if (decision->kind == DECISION_LAZY && startup)
+	if (decision->kind == DECISION_LAZY && startup && !(draft->flags & PLAN_ANYWHERE))
 		return DECISION_DONE;
 	return decision->kind == DECISION_LAZY ? decision->then : decision->kind;
 }
@@ -236,6 +295,7 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 {
 	GElf_Addr address = decision->address + draft->moved;
 	uint32_t base = decision->base ? plan_index(plan, decision->base) : NO_INDEX;
+	bool stub = stays_at_stub(plan, draft, decision);
 
 	switch (kind) {
 	case DECISION_DONE:
@@ -243,13 +303,20 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 	case DECISION_UNSEEN: break;
 	case DECISION_VALUE: add_word(plan, draft, address, decision, base); break;
 	case DECISION_FIXUP:
-		if (base == NO_INDEX)
+		if (base == NO_INDEX && stub)
+			add_stub(plan, draft, address);
+		else if (base == NO_INDEX)
 			add_own(&draft->residual, address, decision);
 		else
 			add_word(plan, draft, address, decision, base);
 		break;
 	case DECISION_IFUNC: add_resolver(plan, draft, address, decision); break;
-	case DECISION_RESIDUAL: add_own(&draft->residual, address, decision); break;
+	case DECISION_RESIDUAL:
+		if (stub)
+			add_stub(plan, draft, address);
+		else
+			add_own(&draft->residual, address, decision);
+		break;
 	}
 }
 
@@ -273,7 +340,7 @@ static void find_libc(struct bind *bind, struct plan *plan)
 {
 	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->startup; i++) {
 		struct draft *draft = &plan->draft[i];
-		if (!draft->placed->slot || !draft->object->soname ||
+		if ((!draft->placed->slot && !plan->anywhere) || !draft->object->soname ||
 		    strcmp(draft->object->soname, "libc.so.6"))
 			continue;
 		draft->by = bind_open(bind, draft->object);
@@ -408,12 +475,14 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 		refusal = open_startup(planner, plan);
 	if (refusal.why)
 		return refusal;
+	plan->anywhere = planner->anywhere;
 	collect_plugins(planner, plan, program);
 	if (plan->count > PLAN_OBJECTS_MAX)
 		return refuse("more libraries and plugins than the run-time module has room for", NULL);
 	sort_plugins(plan);
 	if (universe_init(&universe, bench->bind, program))
 		return refuse("its symbols could not be bound", NULL);
+	universe.anywhere = plan->anywhere;
 	refusal = decide_all(bench, plan, &universe);
 	universe_release(&universe);
 	if (refusal.why)

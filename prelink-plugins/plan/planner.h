@@ -30,7 +30,8 @@ struct planner {
 	pthread_mutex_t lock;
 	struct placed_table placed; /* under lock; what is in it stays as it is */
 	struct workbench *idle;     /* likewise: what nobody works with now */
-	size_t asked;               /* placed.opened when it was last asked what the files take */
+	bool anywhere; /* plans are for objects wherever they lie (PLAN_ANYWHERE); set after plan_init() */
+	size_t asked;  /* placed.opened when it was last asked what the files take */
 };
 
 void plan_init(struct planner *planner, const struct root *root, struct bind *bind);

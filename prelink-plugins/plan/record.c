@@ -55,6 +55,23 @@ static void table_fields(struct record_io *io, struct plan_table *table)
 	number32(io, &table->count);
 }
 
+static void flag32(struct record_io *io, bool *flag)
+{
+	uint32_t number = *flag;
+
+	number32(io, &number);
+	*flag = number;
+}
+
+static void number64(struct record_io *io, uint64_t *number)
+{
+	if (io->write)
+		elf_put64(&io->plan, io->at, *number);
+	else
+		*number = elf_get64(&io->plan, io->at);
+	io->at += 8;
+}
+
 /* Records. */
 
 static void header_fields(struct record_io *io, struct plan_header *header)
@@ -67,16 +84,17 @@ static void header_fields(struct record_io *io, struct plan_header *header)
 	number32(io, &header->scope);
 	table_fields(io, &header->name);
 	table_fields(io, &header->resolver);
+	table_fields(io, &header->member);
 }
 
 static void object_fields(struct record_io *io, struct planned *planned)
 {
 	address(io, &planned->dynamic);
-	number32(io, &planned->identity[0]);
-	number32(io, &planned->identity[1]);
+	number32(io, &planned->stamp[0]);
+	number32(io, &planned->stamp[1]);
 	number16(io, &planned->way);
 	number16(io, &planned->flags);
-	number32(io, &planned->note);
+	number32(io, &planned->identity);
 	table_fields(io, &planned->closure);
 	table_fields(io, &planned->value);
 	table_fields(io, &planned->fixup);
@@ -84,6 +102,8 @@ static void object_fields(struct record_io *io, struct planned *planned)
 	table_fields(io, &planned->ifunc);
 	number32(io, &planned->guessed);
 	number32(io, &planned->certain);
+	number32(io, &planned->block);
+	reserved32(io);
 }
 
 static void word_fields(struct record_io *io, struct planned_word *word, bool fixup)
@@ -93,7 +113,7 @@ static void word_fields(struct record_io *io, struct planned_word *word, bool fi
 	if (!fixup)
 		return;
 	number32(io, &word->base);
-	reserved32(io);
+	flag32(io, &word->plt);
 }
 
 static void residual_fields(struct record_io *io, GElf_Rela *reloc)
@@ -109,13 +129,24 @@ static void ifunc_fields(struct record_io *io, struct planned_ifunc *ifunc)
 {
 	address(io, &ifunc->address);
 	number32(io, &ifunc->resolver);
-	reserved32(io);
+	flag32(io, &ifunc->plt);
 }
 
 static void resolver_fields(struct record_io *io, struct planned_resolver *resolver)
 {
 	address(io, &resolver->resolver);
 	address(io, &resolver->guess);
+	number32(io, &resolver->base);
+	reserved32(io);
+}
+
+static void identity_fields(struct record_io *io, struct identity *identity)
+{
+	number64(io, &identity->dynamic);
+	number64(io, &identity->headers);
+	number64(io, &identity->content);
+	number32(io, &identity->content_size);
+	number32(io, &identity->symbols);
 }
 
 uint64_t record_size(const struct record_io *io, enum record_kind kind)
@@ -123,14 +154,15 @@ uint64_t record_size(const struct record_io *io, enum record_kind kind)
 	size_t word = elf_word_size(&io->plan);
 
 	switch (kind) {
-	case RECORD_HEADER: return 44;
-	case RECORD_OBJECT: return word + 64;
+	case RECORD_HEADER: return 52;
+	case RECORD_OBJECT: return word + 72;
 	case RECORD_INDEX: return 4;
 	case RECORD_VALUE: return 2 * word;
 	case RECORD_FIXUP: return 2 * word + 8;
 	case RECORD_RESIDUAL: return io->rela ? elf_rela_size(&io->plan) : elf_rel_size(&io->plan);
 	case RECORD_IFUNC: return word + 8;
-	case RECORD_RESOLVER: return 2 * word;
+	case RECORD_RESOLVER: return 2 * word + 8;
+	case RECORD_IDENTITY: return sizeof(struct identity);
 	}
 	return 0;
 }
@@ -146,6 +178,7 @@ void record_next(struct record_io *io, enum record_kind kind, void *record)
 	case RECORD_RESIDUAL: residual_fields(io, record); break;
 	case RECORD_IFUNC: ifunc_fields(io, record); break;
 	case RECORD_RESOLVER: resolver_fields(io, record); break;
+	case RECORD_IDENTITY: identity_fields(io, record); break;
 	}
 }
 

@@ -6,6 +6,7 @@
 #define RECORD_H
 
 #include "elf_image.h"
+#include "rtld/identity.h"
 #include "rtld/plan_format.h"
 
 enum record_kind {
@@ -17,16 +18,17 @@ enum record_kind {
 	RECORD_RESIDUAL, /* GElf_Rela; of a machine whose relocations carry no addend, without that */
 	RECORD_IFUNC,    /* struct planned_ifunc */
 	RECORD_RESOLVER, /* struct planned_resolver */
+	RECORD_IDENTITY, /* struct identity */
 };
 
 /* struct plan_object. */
 struct planned {
 	GElf_Addr dynamic;
-	uint32_t identity[2];
+	uint32_t stamp[2];
 	uint16_t way, flags;
-	uint32_t note;
+	uint32_t identity;
 	struct plan_table closure, value, fixup, residual, ifunc;
-	uint32_t guessed, certain;
+	uint32_t guessed, certain, block;
 };
 
 /* struct plan_value and struct plan_fixup: the word at `address` becomes `value` + the load bias of the object
@@ -35,15 +37,18 @@ struct planned_word {
 	GElf_Addr address;
 	uint64_t value;
 	uint32_t base; /* index */
+	bool plt;      /* of a lazy JUMP_SLOT */
 };
 
 struct planned_ifunc {
 	GElf_Addr address;
 	uint32_t resolver; /* index */
+	bool plt;          /* of a lazy JUMP_SLOT */
 };
 
 struct planned_resolver {
 	GElf_Addr resolver, guess;
+	uint32_t base; /* index; 0: `resolver` is an address in the process */
 };
 
 /* A place in a plan.  Set all but `write` and `at` with record_io(). */

@@ -44,3 +44,13 @@ struct planned stored_object(const struct stored *stored, size_t index)
 	record_get(&stored->io, stored->header.object, RECORD_OBJECT, index, &planned);
 	return planned;
 }
+
+bool stored_identity(const struct stored *stored, const struct planned *planned, struct identity *identity)
+{
+	const struct plan_table table = { planned->identity, 1 };
+
+	if (!planned->identity || !record_table_fits(&stored->io, table, RECORD_IDENTITY))
+		return false;
+	record_get(&stored->io, table, RECORD_IDENTITY, 0, identity);
+	return true;
+}

@@ -22,4 +22,7 @@ bool stored_read(struct stored *stored, const struct placed *program, bool rela)
 /* Object INDEX, below header.object.count.  Its tables are as somebody wrote them: see record_table_fits(). */
 struct planned stored_object(const struct stored *stored, size_t index);
 
+/* What PLANNED is known by; false where it is known by its stamp, or damaged. */
+bool stored_identity(const struct stored *stored, const struct planned *planned, struct identity *identity);
+
 #endif

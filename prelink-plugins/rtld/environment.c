@@ -97,32 +97,57 @@ static bool harmless_variable(const char *variable)
 	return AFTER_WORD(variable, harmless, "=");
 }
 
+/* Keeps the module from the program's children: in ENVIRON, the program's own, another variable takes the place of
+ * LD_AUDIT, which ld.so has read.  None is taken out: behind the last one lies what the kernel tells, and some
+ * programs look for it there. */
+static void hide_module(const char **environ, const char *instead)
+{
+	for (; *environ; environ++)
+		if (after(*environ, "LD_AUDIT="))
+			*environ = instead;
+}
+
 void environment_read(struct environment *environment, const uintptr_t *stack_end, ElfW(Addr) loader)
 {
 	const uintptr_t *word = stack_end + 1;
+	const char *only = NULL;
 	ElfW(Addr) base = 0;
 
 	for (; *word; word++)
 		;
-	for (word++; *word; word++) {
+	const char **first = (const char **)++word;
+	for (; *word; word++) {
 		const char *variable = (const char *)*word, *value = after(variable, "PRELINK_RTLD=");
 
 		if (value)
 			environment->verbose = equal(value, "verbose");
+		else if (after(variable, "PRELINK_RTLD_ONLY="))
+			only = variable;
+		else if (after(variable, "PRELINK_STORE="))
+			environment->store = after(variable, "PRELINK_STORE=");
+		else if (after(variable, "PRELINK_LEARN="))
+			environment->learn = after(variable, "PRELINK_LEARN=");
+		if (value)
+			environment->only_map = equal(value, "off");
 		if (!harmless_variable(variable) || (value && equal(value, "off")))
 			environment->off = variable;
 	}
+	if (only)
+		hide_module(first, only);
 	/* At a set-id start ld.so takes variables out, and moves up those behind: more than one NULL is left. */
 	while (!*word)
 		word++;
 	for (; word[0] != AT_NULL; word += 2)
 		switch (word[0]) {
 		case AT_SECURE:
-			if (word[1])
+			if (word[1]) {
 				environment->off = "a set-id start";
+				environment->only_map = false;
+			}
 			break;
 		case AT_SYSINFO_EHDR: environment->vdso = word[1]; break;
 		case AT_PHDR: environment->phdr = word[1]; break;
+		case AT_EUID: environment->uid = word[1]; break;
 		case AT_BASE: base = word[1]; break;
 		}
 	/* ld.so was run as a command, and its options say what a variable may: --audit another module, for one. */

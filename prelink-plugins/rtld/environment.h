@@ -9,10 +9,15 @@
 
 struct environment {
 	const char
-		*off; /* the variable, or what else, that makes the module stand aside; NULL: nothing does */
-	bool verbose; /* PRELINK_RTLD=verbose */
-	ElfW(Addr) vdso; /* address of the kernel's object, or 0 */
-	ElfW(Addr) phdr; /* AT_PHDR: the program's headers */
+		*off;  /* the variable, or what else, that makes the module stand aside; NULL: nothing does */
+	bool verbose;  /* PRELINK_RTLD=verbose */
+	bool only_map; /* PRELINK_RTLD=off: the store is mapped all the same, so that objects lie where they
+			  do with it, and nothing is done */
+	const char *store; /* PRELINK_STORE: where the store is, if not in its usual place */
+	const char *learn; /* PRELINK_LEARN: the file to which what is not planned is written; or NULL */
+	ElfW(Addr) uid;    /* effective user */
+	ElfW(Addr) vdso;   /* address of the kernel's object, or 0 */
+	ElfW(Addr) phdr;   /* AT_PHDR: the program's headers */
 };
 
 /* Reads what the kernel put behind the program's arguments, of which STACK_END, ld.so's __libc_stack_end, is the

@@ -25,12 +25,12 @@ void read_dynamic(ElfW(Dyn) *dyn, struct tags *tags)
 		case DT_RELRSZ: tags->relrsz = dyn; break;
 		case DT_SONAME: tags->soname = dyn; break;
 		case DT_FLAGS: tags->flags = dyn; break;
-		case DT_CHECKSUM: tags->identity[0] = (uint32_t)dyn->d_un.d_val; break;
-		case DT_GNU_PRELINKED: tags->identity[1] = (uint32_t)dyn->d_un.d_val; break;
+		case DT_CHECKSUM: tags->stamp[0] = (uint32_t)dyn->d_un.d_val; break;
+		case DT_GNU_PRELINKED: tags->stamp[1] = (uint32_t)dyn->d_un.d_val; break;
 		}
-	if (!tags->identity[0] && !tags->identity[1]) {
-		tags->identity[0] = (uint32_t)dyn->d_un.d_val;
-		tags->identity[1] = (uint32_t)(dyn->d_un.d_val >> 32);
+	if (!tags->stamp[0] && !tags->stamp[1]) {
+		tags->stamp[0] = (uint32_t)dyn->d_un.d_val;
+		tags->stamp[1] = (uint32_t)(dyn->d_un.d_val >> 32);
 	}
 }
 

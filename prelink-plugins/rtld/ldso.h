@@ -61,7 +61,7 @@ struct r_scope_elem {
 /* The dynamic section's entries that matter here; NULL where absent, the last where repeated, as in ld.so. */
 struct tags {
 	ElfW(Dyn) *strtab, *symtab, *rela, *relasz, *relacount, *jmprel, *pltrelsz, *relrsz, *soname, *flags;
-	uint32_t identity[2]; /* DT_CHECKSUM and DT_GNU_PRELINKED, or both in DT_NULL (undo.h); or 0 */
+	uint32_t stamp[2]; /* DT_CHECKSUM and DT_GNU_PRELINKED, or both in DT_NULL (undo.h); or 0 */
 };
 
 /* Found in ld.so's structures.  Set by ldso_learn(). */

@@ -18,9 +18,12 @@
  *                     what has a slot, then from `unplaced` on what has none
  * An object with a slot has an address of its dynamic section that no other object can have: this is how
  * the module knows it, and addresses in it are addresses in the process.  An object without one
- * (PLAN_UNPLACED: it could not be rewritten) is known by its build-id, and ld.so relocates it; what others
- * need of it is said relative to its load bias.  Addresses of such objects, and of the program, are as in
- * the file. */
+ * (PLAN_UNPLACED) is known by its identity (identity.h), and what others need of it is said relative to its load
+ * bias.  Addresses of such objects, and of the program, are as in the file.  ld.so relocates it, but where it is
+ * PLAN_ANYWHERE: then the module does that as well, wherever it lies.
+ *
+ * A plan in a store (store_format.h) is the same, but for this: what its tables' offsets are counted from is the
+ * first byte of the store; no object in it has a slot; and what is the same in several plans is there once. */
 #ifndef PLAN_FORMAT_H
 #define PLAN_FORMAT_H
 
@@ -29,7 +32,7 @@
 
 #define DT_PRELINK_PLAN DT_CONFIG /* an address tag that glibc passes over and eu-elflint knows */
 #define PLAN_SECTION ".prelink.plan"
-#define PLAN_MAGIC 0x334e4c50u /* "PLN3": changes with every change of layout */
+#define PLAN_MAGIC 0x344e4c50u /* "PLN4": changes with every change of layout */
 #define PLAN_OBJECTS_MAX 4096  /* what the module has room to remember */
 #define PLAN_RESOLVERS_MAX 256 /* likewise */
 
@@ -53,6 +56,7 @@ struct plan_header {
 				      of the objects; an unknown object of such a name may take the place
 				      of ours */
 	struct plan_table resolver; /* struct plan_resolver, at most PLAN_RESOLVERS_MAX */
+	struct plan_table member;   /* struct store_member, in a store; else empty */
 };
 
 /* Where ld.so is sent for what it must still process itself. */
@@ -71,16 +75,17 @@ enum plan_flag {
 		8, /* DT_JMPREL stays with ld.so: with RTLD_NOW dlopen may have to fail on its lazy calls, or it
 			      is a position-independent program's, and lazy */
 	PLAN_NOT_DEEPBIND = 16, /* with RTLD_DEEPBIND it would bind otherwise */
+	PLAN_ANYWHERE = 32,     /* unplaced, and the module applies its RELATIVE relocations and all of the
+				      plan's words; ld.so is left DT_RELR and the residual list */
 };
 
 struct plan_object {
 	ElfW(Addr) dynamic; /* address of its dynamic section; 0 for the program */
-	uint32_t
-		identity[2]; /* its stamp (dynamic.h): checksum and time; of an object without slot, the first
-				      8 bytes of its build-id */
-	uint16_t way;        /* enum plan_way */
-	uint16_t flags;      /* enum plan_flag, or-ed */
-	uint32_t note;       /* of an object without slot: address of the build-id, inside its first page */
+	uint32_t stamp[2]; /* of elf/dynamic.h: checksum and time; of an object that is known by its identity,
+				      the low and the high half of identity.dynamic */
+	uint16_t way;      /* enum plan_way */
+	uint16_t flags;    /* enum plan_flag, or-ed */
+	uint32_t identity; /* offset of its struct identity; 0: it is known by its stamp */
 	struct plan_table closure;  /* uint32_t: indices, ascending, of the objects from `startup` on that are
 				      in its dependency closure, itself included; empty at start-up, and
 				      where the closure is not all in the plan */
@@ -92,9 +97,11 @@ struct plan_object {
 				       first `certain` are only left to do where RTLD_GLOBAL has added
 				       something to the start-up scope: else the word is right without */
 	struct plan_table
-		ifunc;    /* struct plan_ifunc; first those whose word in the file is the guess already */
-	uint32_t guessed; /* how many that are */
-	uint32_t certain; /* residual records that are always left to do */
+		ifunc;     /* struct plan_ifunc; first those whose word in the file is the guess already */
+	uint32_t guessed;  /* how many that are */
+	uint32_t certain;  /* residual records that are always left to do */
+	uint32_t block;    /* in a store: offset of its struct store_block, 0 where it has none; else 0 */
+	uint32_t reserved; /* 0 */
 };
 
 /* The word at ADDRESS becomes VALUE. */
@@ -108,23 +115,27 @@ struct plan_value {
 struct plan_fixup {
 	ElfW(Addr) address;
 	ElfW(Addr) offset;
-	uint32_t object; /* index */
-	uint32_t reserved;
+	uint32_t object; /* index, or UINT32_MAX: the word becomes OFFSET */
+	uint32_t plt;    /* as in struct plan_ifunc */
 };
 
-/* An IFUNC resolver of a start-up object with a slot, and what it was seen to choose.  The module asks each
+/* An IFUNC resolver of a start-up object, and what it was seen to choose; of an object without slot relative to
+ * its load bias, and without a guess.  The module asks each
  * of them in each process, when the words of all start-up objects are written: they are those of the C
  * library, which look at what ld.so knows of the processor and at nothing else. */
 struct plan_resolver {
 	ElfW(Addr) resolver;
 	ElfW(Addr) guess;
+	uint32_t
+		object; /* index of an object without slot, to whose load bias `resolver` is relative; 0: none */
+	uint32_t reserved;
 };
 
 /* The word at ADDRESS becomes what the resolver chooses. */
 struct plan_ifunc {
 	ElfW(Addr) address;
 	uint32_t resolver; /* index */
-	uint32_t reserved; /* 0 */
+	uint32_t plt;      /* 1: the word is that of a lazy JUMP_SLOT, which always_lazy() releases see to */
 };
 
 /* The hash of a name in the plan: that of DT_GNU_HASH. */

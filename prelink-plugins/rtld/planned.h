@@ -11,19 +11,34 @@
 extern const struct plan_header *plan; /* NULL: there is none, or it cannot be used */
 extern const struct plan_object *objects;
 
+extern const char *plan_base; /* what the plan's offsets count from */
+
 /* Takes the plan that PROGRAM's dynamic section names, if there is one that can be used. */
 void plan_find(const struct link_map *program);
 
+/* Takes the plan at byte OFFSET of the SIZE bytes at BASE, if it can be used. */
+void plan_take(const void *base, uint64_t size, uint32_t offset);
+
 static inline const void *plan_at(struct plan_table table)
 {
-	return (const char *)plan + table.offset;
+	return plan_base + table.offset;
 }
 
-/* True if MAP is where PLANNED says and the very file that prelink saw. */
-bool is_planned(const struct link_map *map, const struct plan_object *planned, const struct tags *tags);
+/* True if MAP, whose dynamic section has the digest DYNAMIC (identity.h), is where PLANNED says and the very file
+ * that prelink saw. */
+bool is_planned(const struct link_map *map, const struct plan_object *planned, const struct tags *tags,
+		uint64_t dynamic);
 
 /* Index of the plugin-side object that MAP is, or NO_INDEX. */
-uint32_t find_planned(const struct link_map *map, const struct tags *tags);
+uint32_t find_planned(const struct link_map *map, const struct tags *tags, uint64_t dynamic);
+
+struct store_block;
+
+/* True if BLOCK lies in the store with all of its groups and words. */
+bool block_sound(const struct store_block *block);
+
+/* Index of the object that has NUMBER in the store, or NO_INDEX. */
+uint32_t find_member(uint32_t number);
 
 /* True if the ascending numbers of TABLE have WANTED among them. */
 bool table_has(struct plan_table table, uint32_t wanted);

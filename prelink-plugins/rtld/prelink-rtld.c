@@ -41,8 +41,13 @@
 
 #include "environment.h"
 #include "ldso.h"
+#include "learn.h"
+#include "machine.h"
+#include "memory_identity.h"
 #include "planned.h"
 #include "static_tls.h"
+#include "store.h"
+#include "store_format.h"
 #include "text.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -56,6 +61,7 @@ struct object {
 	ElfW(Dyn) table, size; /* what l_info points at in place of the object's own entries */
 	uint32_t index;        /* in the plan, or NO_INDEX */
 	enum level level;
+	bool known;         /* its l_info is as link_map_known() wants it */
 	const char *reason; /* why no better; for PRELINK_RTLD=verbose */
 };
 
@@ -122,6 +128,112 @@ static bool global_scope_grown(void)
 	return started && ldso.global->r_nlist > plan->scope;
 }
 
+/* Whether OBJECT may be treated as PLANNED wants it to be. */
+static bool is_ready(const struct object *object, const struct plan_object *planned)
+{
+	return planned->way == PLAN_LEAVE ||
+	       (planned->flags & PLAN_ANYWHERE ? object->known : object->level != LEVEL_NONE);
+}
+
+/* What ld.so would do first: RELATIVE relocations, which DT_RELACOUNT counts. */
+static void apply_relative(ElfW(Dyn) *const *info, ElfW(Addr) bias)
+{
+	const ElfW(Rela) *rela = info[DT_RELA] ? (const void *)info[DT_RELA]->d_un.d_ptr : NULL;
+	ElfW(Xword) count = rela && info[ldso_relacount()] ? info[ldso_relacount()]->d_un.d_val : 0;
+
+	for (ElfW(Xword) i = 0; i < count; i++)
+		*(ElfW(Addr) *)(bias + rela[i].r_offset) = bias + rela[i].r_addend;
+}
+
+/* Where an object's words may lie: its writable segments. */
+struct writable {
+	ElfW(Addr) start, size; /* addresses as in the file */
+};
+
+static struct writable writable_of(const struct link_map *map)
+{
+	size_t count = 0;
+	const ElfW(Phdr) *phdr = ldso_phdr(map, &count);
+	ElfW(Addr) start = 0, end = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (phdr[i].p_type != PT_LOAD || !(phdr[i].p_flags & PF_W))
+			continue;
+		if (end == 0)
+			start = phdr[i].p_vaddr;
+		end = phdr[i].p_vaddr + phdr[i].p_memsz;
+	}
+	return (struct writable){ start, end - start };
+}
+
+static bool may_write(struct writable writable, ElfW(Addr) address)
+{
+	return address - writable.start < writable.size &&
+	       writable.size - (address - writable.start) >= sizeof(ElfW(Addr));
+}
+
+/* Whether lazy JUMP_SLOTs are bound with the rest, not left to ld.so. */
+static bool writes_plt(const struct plan_object *planned)
+{
+	return !(planned->flags & PLAN_KEEP_PLT) && !((planned->flags & PLAN_LAZY) && always_lazy());
+}
+
+/* Writes the bindings that OBJECT has in every program; see store_format.h. */
+static void write_block(const struct object *object, const struct plan_object *planned)
+{
+	const struct store_block *block = (const void *)(plan_base + planned->block);
+	const struct store_group *group = (const void *)(block + 1);
+	const struct store_word *word = (const void *)(group + block->group_count);
+	struct writable writable = writable_of(object->map);
+	bool plt = writes_plt(planned);
+	ElfW(Addr) bias = object->map->l_addr;
+	uint32_t left = block->word_count;
+
+	if (!block_sound(block))
+		return;
+	for (uint32_t i = 0; i < block->group_count; i++) {
+		uint32_t count = group[i].count & ~STORE_PLT, index = find_member(group[i].number);
+
+		if (count > left)
+			return;
+		left -= count;
+		if (group[i].number != STORE_NOBODY && (index == NO_INDEX || !loaded[index])) {
+			word += count;
+			continue;
+		}
+		if ((group[i].count & STORE_PLT) && !plt) {
+			word += count;
+			continue;
+		}
+		ElfW(Addr) base = group[i].number == STORE_NOBODY ? 0 : loaded[index]->map->l_addr;
+		for (; count; count--, word++)
+			if (may_write(writable, word->address))
+				*(ElfW(Addr) *)(bias + word->address) = base + word->offset;
+	}
+}
+
+/* Writes what the plan has for OBJECT alone. */
+static void write_words(const struct object *object, const struct plan_object *planned)
+{
+	const struct plan_value *value = plan_at(planned->value);
+	const struct plan_fixup *fixup = plan_at(planned->fixup);
+	struct writable writable = writable_of(object->map);
+	ElfW(Addr) bias = object->map->l_addr;
+
+	for (uint32_t i = 0; i < planned->value.count; i++)
+		if (may_write(writable, value[i].address))
+			*(ElfW(Addr) *)(bias + value[i].address) = value[i].value;
+	for (uint32_t i = 0; i < planned->fixup.count; i++) {
+		uint32_t index = fixup[i].object;
+		bool nobody = index == NO_INDEX, there = index < plan->object.count && loaded[index];
+
+		if ((nobody || there) && (!fixup[i].plt || writes_plt(planned)) &&
+		    may_write(writable, fixup[i].address))
+			*(ElfW(Addr) *)(bias + fixup[i].address) = (nobody ? 0 : loaded[index]->map->l_addr) +
+								   fixup[i].offset;
+	}
+}
+
 /* Writes what the plan says, and leaves ld.so the residual list. */
 static void make_full(struct object *object)
 {
@@ -135,13 +247,12 @@ static void make_full(struct object *object)
 		object->reason = "its own relocations are left to ld.so";
 		return;
 	}
-	const struct plan_value *value = plan_at(planned->value);
-	for (uint32_t i = 0; i < planned->value.count; i++)
-		*(ElfW(Addr) *)(bias + value[i].address) = value[i].value;
-	const struct plan_fixup *fixup = plan_at(planned->fixup);
-	for (uint32_t i = 0; i < planned->fixup.count; i++)
-		*(ElfW(Addr) *)(bias + fixup[i].address) = loaded[fixup[i].object]->map->l_addr +
-							   fixup[i].offset;
+	if (planned->flags & PLAN_ANYWHERE) {
+		apply_relative(info, bias);
+		if (planned->block)
+			write_block(object, planned);
+	}
+	write_words(object, planned);
 
 	ElfW(Addr) residual = (ElfW(Addr))plan_at(planned->residual);
 	ElfW(Xword) bytes = (global_scope_grown() ? planned->residual.count : planned->certain) *
@@ -166,6 +277,8 @@ static void make_full(struct object *object)
 	object->size = (ElfW(Dyn)){ DT_RELASZ, { bytes } };
 	info[DT_RELA] = &object->table;
 	info[DT_RELASZ] = &object->size;
+	if ((planned->flags & PLAN_ANYWHERE) && info[ldso_relacount()])
+		info[ldso_relacount()] = &zero;
 	/* _dl_fixup() goes by DT_JMPREL alone, so lazy calls still find their records. */
 	if (info[DT_PLTRELSZ] && !(planned->flags & PLAN_KEEP_PLT) &&
 	    !((planned->flags & PLAN_LAZY) && always_lazy()))
@@ -179,7 +292,10 @@ static void ask_resolvers(void)
 
 	guessed_right = true;
 	for (uint32_t i = 0; i < plan->resolver.count; i++) {
-		chosen[i] = ((ElfW(Addr)(*)(void))resolver[i].resolver)();
+		ElfW(Addr) base = resolver[i].object && resolver[i].object < plan->startup ?
+					  loaded[resolver[i].object]->map->l_addr :
+					  0;
+		chosen[i] = ((ElfW(Addr)(*)(void))(base + resolver[i].resolver))();
 		guessed_right &= chosen[i] == resolver[i].guess;
 	}
 }
@@ -191,8 +307,11 @@ static void write_ifuncs(const struct object *object)
 
 	if (left_to_ldso(planned))
 		return;
+	struct writable writable = writable_of(object->map);
 	for (uint32_t i = guessed_right ? planned->guessed : 0; i < planned->ifunc.count; i++)
-		*(ElfW(Addr) *)(object->map->l_addr + ifunc[i].address) = chosen[ifunc[i].resolver];
+		if ((!ifunc[i].plt || writes_plt(planned)) && ifunc[i].resolver < plan->resolver.count &&
+		    may_write(writable, ifunc[i].address))
+			*(ElfW(Addr) *)(object->map->l_addr + ifunc[i].address) = chosen[ifunc[i].resolver];
 }
 
 static void make_batch_full(void)
@@ -258,16 +377,26 @@ static void batch_report(void)
 	}
 }
 
+/* Where somebody learns: what has come and is not in the plan. */
+static void learn_batch(void)
+{
+	if (!started && !startup_full)
+		learn_program(&environment);
+	for (const struct object *object = started ? batch : NULL; object; object = object->next)
+		if (object->index == NO_INDEX)
+			learn_object(&environment, object->map->l_name);
+}
+
 /* At start-up objects come in one order; what comes out of order, or is not the file that was prelinked,
  * leaves the scope other than planned. */
-static void open_at_startup(struct object *object, const struct tags *tags)
+static void open_at_startup(struct object *object, const struct tags *tags, uint64_t digest)
 {
 	const struct plan_object *expected = &objects[startup_next];
 
 	if (startup_why)
 		return;
-	if (startup_next == plan->startup || !is_planned(object->map, expected, tags) ||
-	    (object->level == LEVEL_NONE && expected->way != PLAN_LEAVE)) {
+	if (startup_next == plan->startup || !is_planned(object->map, expected, tags, digest) ||
+	    !is_ready(object, expected)) {
 		startup_full = false;
 		startup_why = "the start-up scope is not the planned one";
 		static_tls_settle();
@@ -324,11 +453,11 @@ static void open_unknown(struct object *object, const struct tags *tags)
 		spoiled = true;
 }
 
-static void open_by_dlopen(struct object *object, const struct tags *tags)
+static void open_by_dlopen(struct object *object, const struct tags *tags, uint64_t digest)
 {
-	uint32_t index = find_planned(object->map, tags);
+	uint32_t index = find_planned(object->map, tags, digest);
 
-	if (index == NO_INDEX || (object->level == LEVEL_NONE && objects[index].way != PLAN_LEAVE)) {
+	if (index == NO_INDEX || !is_ready(object, &objects[index])) {
 		open_unknown(object, tags);
 		return;
 	}
@@ -340,7 +469,7 @@ static void open_by_dlopen(struct object *object, const struct tags *tags)
 		batch_root = index;
 		batch_missing = 0;
 		for (uint32_t i = 0; i < planned->closure.count; i++)
-			batch_missing += !loaded[member[i]];
+			batch_missing += member[i] >= plan->object.count || !loaded[member[i]];
 	} else if (batch_root == NO_INDEX || !table_has(objects[batch_root].closure, index)) {
 		batch_why = "it does not belong to what was asked for";
 	} else {
@@ -370,11 +499,12 @@ static void open_library(struct link_map *map, uintptr_t *cookie)
 		return;
 	*cookie = (uintptr_t)object;
 	read_dynamic(map->l_ld, &tags);
-	if (!tags.identity[0] || !tags.identity[1])
+	object->known = link_map_known(map, &tags);
+	if (!tags.stamp[0] || !tags.stamp[1])
 		object->reason = "not prelinked";
 	else if (map->l_addr != 0)
 		object->reason = "not at its slot";
-	else if (!link_map_known(map, &tags))
+	else if (!object->known)
 		object->reason = "this ld.so is not as known";
 	else {
 		object->reason = NULL;
@@ -382,10 +512,11 @@ static void open_library(struct link_map *map, uintptr_t *cookie)
 	}
 	if (!plan)
 		return;
+	uint64_t digest = identity_of_dynamic(map);
 	if (!started)
-		open_at_startup(object, &tags);
+		open_at_startup(object, &tags, digest);
 	else
-		open_by_dlopen(object, &tags);
+		open_by_dlopen(object, &tags, digest);
 }
 
 static void open_program(struct link_map *map, uintptr_t *cookie)
@@ -415,12 +546,16 @@ static void open_loader(struct link_map *map)
 	static_tls_begin(program, loader);
 	if (!environment.off)
 		plan_find(program);
+	if (!plan && (!environment.off || environment.only_map))
+		store_find(&environment, program);
+	if (environment.off)
+		plan = NULL;
 	startup_next = PLAN_FIRST_LIBRARY;
 	read_dynamic(program->l_ld, &tags);
-	if (plan && !link_map_known(program, &tags))
+	if (plan && (!link_map_known(program, &tags) || !ldso.phdr))
 		plan = NULL;
 	read_dynamic(loader->l_ld, &tags);
-	if (plan && !is_planned(loader, &objects[PLAN_LOADER], &tags))
+	if (plan && !is_planned(loader, &objects[PLAN_LOADER], &tags, identity_of_dynamic(loader)))
 		plan = NULL;
 	if (!plan)
 		static_tls_settle();
@@ -464,6 +599,8 @@ EXPORT void la_activity(uintptr_t *cookie, unsigned int flag)
 	if (flag == LA_ACT_CONSISTENT) {
 		if (environment.verbose)
 			batch_report();
+		if (environment.learn)
+			learn_batch();
 		started = true;
 	}
 	batch_clear();

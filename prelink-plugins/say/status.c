@@ -11,18 +11,26 @@
 #include "plan/stored.h"
 
 /* True if the file of OBJECT is what PLANNED means. */
-static bool is_planned(const struct placed *placed, const struct planned *planned)
+static bool is_planned(const struct stored *stored, const struct placed *placed,
+		       const struct planned *planned)
 {
-	return placed && placed->known && placed->slot == !(planned->flags & PLAN_UNPLACED) &&
-	       placed->dynamic.address == planned->dynamic && placed->identity[0] == planned->identity[0] &&
-	       placed->identity[1] == planned->identity[1];
+	struct identity identity;
+
+	if (!placed || placed->slot != !(planned->flags & PLAN_UNPLACED) ||
+	    placed->dynamic.address != planned->dynamic)
+		return false;
+	if (!planned->identity)
+		return placed->stamped && placed->stamp[0] == planned->stamp[0] &&
+		       placed->stamp[1] == planned->stamp[1];
+	return placed->has_identity && stored_identity(stored, planned, &identity) &&
+	       memcmp(&identity, &placed->identity, sizeof identity) == 0;
 }
 
 static bool plugin_is_planned(const struct stored *stored, const struct placed *placed)
 {
 	for (size_t i = stored->header.startup; i < stored->header.object.count; i++) {
 		struct planned planned = stored_object(stored, i);
-		if (is_planned(placed, &planned))
+		if (is_planned(stored, placed, &planned))
 			return true;
 	}
 	return false;
@@ -62,7 +70,7 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 		if (at < stored->header.startup)
 			planned = stored_object(stored, at);
 		struct placed *file = placed_open(placed, object);
-		if (at >= stored->header.startup || !is_planned(file, &planned)) {
+		if (at >= stored->header.startup || !is_planned(stored, file, &planned)) {
 			status->why = "is not the file that the plan was made for";
 			status->cause = object;
 			return;
@@ -77,8 +85,9 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 /* Why a plugin, or what it needs, with FILE is not loaded as planned. */
 static const char *why_slow(const struct placed *file)
 {
-	return file && !file->known ? "has neither a slot nor a build-id, and so is in no plan" :
-				      "was not there, or was another file, when the plan was made";
+	return file && !file->stamped && !file->has_identity ?
+		       "has neither a slot nor anything to be known by, and so is in no plan" :
+		       "was not there, or was another file, when the plan was made";
 }
 
 /* Plugins: each with all that it brings. */

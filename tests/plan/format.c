@@ -32,7 +32,7 @@ static void add_number(struct records *records, uint32_t number)
 
 static void add_word(struct draft *to, GElf_Addr address, uint64_t value, uint32_t base)
 {
-	struct planned_word word = { address, value, base };
+	struct planned_word word = { address, value, base, false };
 
 	add(&to->word, &word, sizeof word);
 	to->fixups += draft_is_fixup(&plan, &word);
@@ -48,7 +48,7 @@ static void add_residual(struct records *to, GElf_Addr address, uint32_t symbol,
 
 static void add_ifunc(struct records *to, GElf_Addr address, uint32_t resolver)
 {
-	struct planned_ifunc ifunc = { address, resolver };
+	struct planned_ifunc ifunc = { address, resolver, false };
 
 	add(to, &ifunc, sizeof ifunc);
 }
@@ -60,11 +60,13 @@ static void make(bool is64, bool big_endian, GElf_Addr slots)
 		bool slot = i == 2 || i == 3;
 
 		object[i] = (struct object){ .arch = &arch, .is64 = is64, .big_endian = big_endian };
-		placed[i] =
-			(struct placed){ .slot = slot,
-					 .dynamic.address = (slot ? slots : 0) + 0x1000 * i,
-					 .identity = { 0x01020304 * (uint32_t)i, 0xf0e0d0c0 + (uint32_t)i },
-					 .note = 0x2a8 };
+		placed[i] = (struct placed){ .slot = slot,
+					     .dynamic.address = (slot ? slots : 0) + 0x1000 * i,
+					     .stamped = slot,
+					     .stamp = { 0x01020304 * (uint32_t)i, 0xf0e0d0c0 + (uint32_t)i },
+					     .has_identity = !slot,
+					     .identity = { 0x1122334455667788 * i, 0x99aabbccddeeff00 + i,
+							   0x2a8, 20, i == 4 } };
 		draft[i] = (struct draft){ .object = &object[i],
 					   .placed = &placed[i],
 					   .fixed = slot,
@@ -85,7 +87,7 @@ static void make(bool is64, bool big_endian, GElf_Addr slots)
 	for (uint32_t i = 3; i < OBJECTS; i++)
 		add_number(&draft[4].closure, i);
 	for (uint32_t i = 0; i < 3; i++) {
-		struct planned_resolver resolver = { slots + 0xb00 + i, slots + 0xc00 + i };
+		struct planned_resolver resolver = { slots + 0xb00 + i, slots + 0xc00 + i, 0 };
 
 		add_number(&plan.name, plan_hash("liba.so") + i);
 		add(&plan.resolver, &resolver, sizeof resolver);
@@ -163,12 +165,19 @@ static void print_ifuncs(const struct stored *stored, struct plan_table table)
 static void print_object(const struct stored *stored, size_t index)
 {
 	struct planned p = stored_object(stored, index);
+	struct identity identity;
 
-	printf("object %llx %x %x %x %x %x %x %x\n", (unsigned long long)p.dynamic, p.identity[0],
-	       p.identity[1], p.way, p.flags, p.note, p.guessed, p.certain);
+	printf("object %llx %x %x %x %x %x %x\n", (unsigned long long)p.dynamic, p.stamp[0], p.stamp[1],
+	       p.way, p.flags, p.guessed, p.certain);
 	expect(stored, stored->header.object, index,
-	       RECORD(plan_object, p.dynamic, { p.identity[0], p.identity[1] }, p.way, p.flags, p.note,
-		      p.closure, p.value, p.fixup, p.residual, p.ifunc, p.guessed, p.certain));
+	       RECORD(plan_object, p.dynamic, { p.stamp[0], p.stamp[1] }, p.way, p.flags, p.identity,
+		      p.closure, p.value, p.fixup, p.residual, p.ifunc, p.guessed, p.certain, p.block, 0));
+	if (stored_identity(stored, &p, &identity)) {
+		printf("identity %llx %llx %llx %x %x\n", (unsigned long long)identity.dynamic,
+		       (unsigned long long)identity.headers, (unsigned long long)identity.content,
+		       identity.content_size, identity.symbols);
+		expect(stored, (struct plan_table){ p.identity, 1 }, 0, &identity, sizeof identity);
+	}
 	print_numbers(stored, "closure", p.closure);
 	print_words(stored, p.value, false);
 	print_words(stored, p.fixup, true);
@@ -190,7 +199,7 @@ static void print_plan(const struct stored *stored)
 
 		record_get(&stored->io, h->resolver, RECORD_RESOLVER, i, &r);
 		printf("resolver %llx %llx\n", (unsigned long long)r.resolver, (unsigned long long)r.guess);
-		expect(stored, h->resolver, i, RECORD(plan_resolver, r.resolver, r.guess));
+		expect(stored, h->resolver, i, RECORD(plan_resolver, r.resolver, r.guess, r.base, 0));
 	}
 }
 

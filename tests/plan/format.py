@@ -10,7 +10,7 @@ from harness import BUILD, expect_equal, read, run, scratch
 
 IRELATIVE = 37
 SLOTS = {32: 0x41000000, 64: 0x3000000000}
-MAGIC = 0x334e4c50
+MAGIC = 0x344e4c50
 
 
 def name_hash(name):
@@ -27,10 +27,12 @@ def wanted(word, rela, front):
     for i in range(5):
         own = front if i == 0 else 0
         at = (slots if i in (2, 3) else 0) + 0x1000 * i
-        identity = (0, 0) if i == 0 else (0x01020304 * i, 0xf0e0d0c0 + i)
-        note = 0x2a8 if i in (1, 4) else 0
+        digest = 0x1122334455667788 * i & (1 << 64) - 1
+        stamp = (0, 0) if i == 0 else (0x01020304 * i, 0xf0e0d0c0 + i) if i in (2, 3) else (digest & 0xffffffff, digest >> 32)
         guessed = 1 if i == 2 else 0
-        lines.append(f"object {at:x} {identity[0]:x} {identity[1]:x} {i % 3:x} {1 << i:x} {note:x} {guessed:x} 2")
+        lines.append(f"object {at:x} {stamp[0]:x} {stamp[1]:x} {i % 3:x} {1 << i:x} {guessed:x} 2")
+        if i in (1, 4):
+            lines.append(f"identity {digest:x} {0x99aabbccddeeff00 + i:x} 2a8 14 {int(i == 4):x}")
         if i == 4:
             lines += ["closure 3", "closure 4"]
         lines += [f"value {0x100 + i + own:x} 12345678 0", f"value {0x300 + i + own:x} {slots + 0x6000:x} 0",
@@ -69,12 +71,17 @@ class Reader:
             yield f"residual {offset:x} {symbol:x} {kind:x} {addend:x}"
 
     def lines(self):
-        magic, size, *rest = self.records((0, 1), "11I")[0]
+        magic, size, *rest = self.records((0, 1), "13I")[0]
         expect_equal((magic, size), (MAGIC, len(self.data)), "magic and size")
         objects, (startup, unplaced, scope), names, resolvers = rest[:2], rest[2:5], rest[5:7], rest[7:9]
         yield f"plan {size:x} {startup:x} {unplaced:x} {scope:x}"
-        for dynamic, checksum, time, way, flags, note, *tables, guessed, certain in self.records(objects, "AIIHHI10III"):
-            yield f"object {dynamic:x} {checksum:x} {time:x} {way:x} {flags:x} {note:x} {guessed:x} {certain:x}"
+        for dynamic, low, high, way, flags, identity, *tables, guessed, certain, block, zero in self.records(
+                objects, "AIIHHI10I4I"):
+            yield f"object {dynamic:x} {low:x} {high:x} {way:x} {flags:x} {guessed:x} {certain:x}"
+            if identity:
+                digest, headers, content, size, symbols = self.records((identity, 1), "QQQII")[0]
+                yield f"identity {digest:x} {headers:x} {content:x} {size:x} {symbols:x}"
+            expect_equal((block, zero), (0, 0), "what only a store has")
             closure, value, fixup, residual, ifunc = (tables[i:i + 2] for i in range(0, 10, 2))
             yield from (f"closure {index:x}" for index, in self.records(closure, "I"))
             yield from (f"value {at:x} {word:x} 0" for at, word in self.records(value, "AA"))
@@ -82,7 +89,7 @@ class Reader:
             yield from self.residual(residual)
             yield from (f"ifunc {at:x} {index:x}" for at, index, _ in self.records(ifunc, "AII"))
         yield from (f"name {value:x}" for value, in self.records(names, "I"))
-        yield from (f"resolver {at:x} {guess:x}" for at, guess in self.records(resolvers, "AA"))
+        yield from (f"resolver {at:x} {guess:x}" for at, guess, _, _ in self.records(resolvers, "AAII"))
 
 
 plan = os.path.join(scratch(), "plan")

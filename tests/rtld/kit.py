@@ -19,7 +19,7 @@ FLAGS, RELACOUNT, FLAGS_1 = 30, 0x6ffffff9, 0x6ffffffb
 PRELINKED, CHECKSUM, PLAN = 0x6ffffdf5, 0x6ffffdf8, 0x6ffffefa
 R_64, R_COPY, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_IRELATIVE = 1, 5, 6, 7, 8, 37
 PROGRAM, LOADER_INDEX, FIRST = 0, 1, 2
-HEADER, RECORD = 48, 72  # bytes: struct plan_header, struct plan_object
+HEADER, RECORD = 56, 80  # bytes: struct plan_header, struct plan_object
 LEAVE, WAY_RELA, WAY_JMPREL = 0, 1, 2
 F_SYMBOLIC, F_LAZY, F_UNPLACED, F_KEEP_PLT, F_NOT_DEEPBIND = 1, 2, 4, 8, 16
 
@@ -33,6 +33,12 @@ def plan_hash(name):
     for byte in name.encode():
         value = (value * 33 + byte) & 0xffffffff
     return value
+
+
+def mix(digest, word):
+    """identity_add() of identity.h."""
+    digest = (digest ^ word) * 0xff51afd7ed558ccd & (1 << 64) - 1
+    return digest ^ digest >> 32
 
 
 def is_dynamic(path):
@@ -51,9 +57,11 @@ class Elf:
         phoff, = struct.unpack_from("<Q", self.data, 32)
         phnum, = struct.unpack_from("<H", self.data, 56)
         self.kind, = struct.unpack_from("<H", self.data, 16)
-        self.loads, self.note = [], 0
+        self.loads, self.note, self.writable = [], 0, None
         for i in range(phnum):
-            kind, _, offset, address, _, filesz, _, _ = struct.unpack_from("<IIQQQQQQ", self.data, phoff + 56 * i)
+            kind, flags, offset, address, _, filesz, _, _ = struct.unpack_from("<IIQQQQQQ", self.data, phoff + 56 * i)
+            if kind == 1 and flags & 2 and self.writable is None:
+                self.writable = address  # of the first writable segment
             if kind == 1:
                 self.loads.append((address, offset, filesz))
             elif kind == 2:
@@ -117,10 +125,33 @@ class Elf:
     def save(self):
         write(self.path, bytes(self.data))
 
-    def identity(self):
+    def stamp(self):
+        """What struct plan_object says: of a stamped library the stamp, else the digest of the dynamic section."""
         if PRELINKED in self.entry:
             return self.entry[CHECKSUM], self.entry[PRELINKED]
-        return struct.unpack_from("<II", self.data, self.offset(self.note))
+        digest = 0x9e3779b97f4a7c15
+        for i in range(0, self.spare - self.dynamic_offset, 16):
+            tag, value = struct.unpack_from("<QQ", self.data, self.dynamic_offset + i)
+            if tag != 21:  # DT_DEBUG
+                digest = mix(mix(digest, tag), value)
+        return digest & 0xffffffff, digest >> 32
+
+    def identity(self):
+        """struct identity, by the build-id; empty for a stamped library."""
+        if PRELINKED in self.entry:
+            return b""
+        low, high = self.stamp()
+        digest = 0x9e3779b97f4a7c15
+        phoff, = struct.unpack_from("<Q", self.data, 32)
+        phnum, = struct.unpack_from("<H", self.data, 56)
+        for i in range(phnum):
+            kind, flags, offset, address, _, filesz, memsz, align = struct.unpack_from("<IIQQQQQQ", self.data,
+                                                                                      phoff + 56 * i)
+            for word in (kind << 32 | flags, offset, address, filesz, memsz, align):
+                digest = mix(digest, word)
+        for byte in self.data[self.offset(self.note):self.offset(self.note) + 20]:
+            digest = mix(digest, byte)
+        return struct.pack("<QQQII", low | high << 32, digest, self.note, 20, 0)
 
     def names(self):
         found = {os.path.basename(self.path)}
@@ -169,7 +200,7 @@ def plan(program_path, startup, plugins=(), closures=None, tamper=None):
     the order of lookup.  TAMPER(bytearray) may spoil the plan."""
     closures = closures or {}
     main, loader = Elf(program_path), Elf(LOADER)
-    placed = sorted((Elf(p) for p in plugins), key=lambda e: (PRELINKED not in e.entry, e.dynamic))
+    placed = sorted((Elf(p) for p in plugins), key=lambda e: (PRELINKED not in e.entry, e.dynamic if PRELINKED in e.entry else e.stamp()[::-1]))
     unplaced = sum(PRELINKED in e.entry for e in placed)
     objects = [main, loader, *(Elf(p) for p in startup), *placed]
     first = FIRST + len(startup)
@@ -229,21 +260,21 @@ def plan(program_path, startup, plugins=(), closures=None, tamper=None):
         closure = sorted(index[p] for p in closures.get(own.path, [own.path])) if number >= first else []
         flags = (F_SYMBOLIC if SYMBOLIC in own.entry or own.entry.get(FLAGS, 0) & 2 else 0) | \
             (F_LAZY if own.lazy else 0) | F_NOT_DEEPBIND
-        identity = (0, 0) if number == PROGRAM else own.identity()
-        note = 0
+        stamp = (0, 0) if number == PROGRAM else own.stamp()
+        identity = 0
         if number != PROGRAM and PRELINKED not in own.entry:
             flags |= F_UNPLACED
-            note = own.note
+            identity = writer.add(tables_at, own.identity())[0]
         records.append(struct.pack(
-            "<QIIHHI8I12xI", 0 if number == PROGRAM else own.dynamic, *identity, way, flags, note,
+            "<QIIHHI8I12xI8x", 0 if number == PROGRAM else own.dynamic, *stamp, way, flags, identity,
             *writer.add(tables_at, *(struct.pack("<I", i) for i in closure)),
             *writer.add(tables_at, *(struct.pack("<QQ", *v) for v in values)),
             *writer.add(tables_at, *(struct.pack("<QQII", *f, 0) for f in fixups)),
             *writer.add(tables_at, *(struct.pack("<QQq", *r) for r in residual)), len(residual)))
     names = sorted({plan_hash(n) for o in objects[FIRST:] for n in o.names()})
     name_table = writer.add(tables_at, *(struct.pack("<I", n) for n in names))
-    header = struct.pack("<11I4x", 0x334e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
-                         first + unplaced, 2 + len(startup), *name_table, 0, 0)
+    header = struct.pack("<13I4x", 0x344e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
+                         first + unplaced, 2 + len(startup), *name_table, 0, 0, 0, 0)
     blob = bytearray(header + b"".join(records) + writer.blob)
     if tamper:
         tamper(blob)

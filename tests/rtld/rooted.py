@@ -146,6 +146,10 @@ def compare_images(root, command, always_lazy=False, **environment):
     if [line for _, line in keep[0]] != [line for _, line in keep[1]]:
         different = [(a, b) for (_, a), (_, b) in zip(*keep) if a != b][:1] or [len(keep[0]), len(keep[1])]
         fail(f"{command}: other objects are there with the module than without: {different}")
+    first = {}  # page of each object that was taken: that of its first writable segment
+    for _, line in keep[0]:
+        _, path, address = line.split(" ")
+        first[path] = min(first.get(path, 1 << 64), int(address, 16))
     bound = unseen = 0
     bindings = Bindings(root, command, **environment)
     for (i, line), (j, _) in zip(*keep):
@@ -155,18 +159,19 @@ def compare_images(root, command, always_lazy=False, **environment):
         when, path, address = line.split(" ")
         address = int(address, 16)
         slots, link_map = lazy_slots(root + path, always_lazy)
+        bias = first[path] - (kit.Elf(root + path).writable & -4096)
         for at in range(0, 4096, 8):
-            if one[at:at + 8] == other[at:at + 8] or address + at == link_map:
+            if one[at:at + 8] == other[at:at + 8] or address + at - bias == link_map:
                 continue
             seen, wanted = one[at:at + 8][::-1].hex(), other[at:at + 8][::-1].hex()
-            if when == "relocated" and (address + at in slots or (slots and has_resolvers(root + path))):
+            if when == "relocated" and (address + at - bias in slots or (slots and has_resolvers(root + path))):
                 now = now or Image(root, command, PRELINK_RTLD="off", LD_BIND_NOW="1",
                                    **environment)
                 place = {l: k for k, l in enumerate(now.lines)}.get(line)
                 if place is not None:
                     wanted = now.page(place)[at:at + 8][::-1].hex()
                 bound += 1
-            table = seen != wanted and table_at(root + path, address + at)
+            table = seen != wanted and table_at(root + path, address + at - bias)
             if table and bindings.is_elsewhere(path, table):
                 unseen += 1
             elif seen != wanted:

@@ -92,20 +92,25 @@ check("prelinked once more", "fast: 3 libraries at start, 2 of 2 plugins", ["ful
 library("plugin3.so", "int plugin(void) { return 6; }", "-Wl,--build-id=none")
 write(f"{here}/plugin3.so", read(f"{here}/plugin3.so") + b"an appendix")
 prelink_again()
-check("a plugin that can be in no plan", "partly: 3 libraries at start, 2 of 3 plugins: /opt/status/plugin3.so has neither "
-      "a slot nor a build-id, and so is in no plan", ["full"], ["full"])
+check("a plugin without slot and build-id, known by its symbols", "fast: 3 libraries at start, 3 of 3 plugins", ["full"],
+      ["full"])
 os.unlink(f"{here}/plugin3.so")
 library("libs.so", "int s = 10; int start(void) { return s; }" + TABLE, "-Wl,--build-id=none")
 write(f"{here}/libs.so", read(f"{here}/libs.so") + b"an appendix")
 prelink_again()
-check("a library that can be in no plan", "no plan: /opt/status/libs.so: it has neither a slot nor a build-id, and is loaded "
-      "at start", [], [])
+check("a library without slot and build-id, known by its symbols", "fast: 3 libraries at start, 2 of 2 plugins",
+      ["full"], ["full"])
+compile_c(HOST, f"{here}/host", *FLAGS, f"{here}/libs.so", "-Wl,-z,now", "-Wl,--audit=/no/such.so")
+notegen("add", "--root", root, "--manifest", f"{here}/host.yaml")
+prelink_again()
+WHY = "it has an audit module of its own"
+check("a program that can have no plan", f"no plan: {WHY}", [], [])
 row = json.loads(status("--json", "/opt/status/host", code=1))[0]
-expect_equal((row["state"], row["reason"]), ("no plan", "/opt/status/libs.so: it has neither a slot nor a build-id, and is "
-             "loaded at start"), "--status --json")
+expect_equal((row["state"], row["reason"]), ("no plan", WHY), "--status --json")
 listed = json.loads(prelink("--root", root, "-p", "--json").stdout)["objects"]
 expect_equal([o["no_plan"] for o in listed if o["path"] == "/opt/status/host"], [row["reason"]], "-p --json")
-library("libs.so", "int s = 10; int start(void) { return s; }" + TABLE)
+compile_c(HOST, f"{here}/host", *FLAGS, f"{here}/libs.so", "-Wl,-z,now")
+notegen("add", "--root", root, "--manifest", f"{here}/host.yaml")
 prelink_again()
 check("and without it", "fast: 3 libraries at start, 2 of 2 plugins", ["full"], ["full"])
 prelink("--root", root, "-u", "/opt/status/host")

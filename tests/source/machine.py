@@ -11,6 +11,7 @@ WORDS = re.compile(r"\bEM_[A-Z0-9]\w*|\bElfW\(|\bE(?:lf|LF)64_\w+|\bR_[A-Z0-9]+_
 ALLOWED = ("prelink-plugins/arch/",         # a machine: a table of values
            "prelink-plugins/rtld/",         # the module runs on the machine that it is for
            "prelink-plugins/bind/own_libc", # the libc that this very process runs on
+           "prelink-plugins/run/",          # starts programs of the machine that it runs on
            "prelink-plugins/rewrite/undo.c",  # where fields lie in an ELF header, by class
            "notegen/lib/elf_")              # records of both classes, decoded and encoded
 

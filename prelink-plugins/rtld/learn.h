@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Telling `prelink --learn` what was loaded and had no plan: lines of text, appended to the file that PRELINK_LEARN
+ * names.  "P FILE" is the program, as /proc/self/exe says; "O FILE", what it loaded with dlopen, follows it. */
+#ifndef RTLD_LEARN_H
+#define RTLD_LEARN_H
+
+#include "environment.h"
+
+void learn_program(const struct environment *environment);
+void learn_object(const struct environment *environment, const char *name);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Telling objects apart in memory; see memory_identity.h. */
+#include "memory_identity.h"
+
+#include <stddef.h>
+
+#include "ldso.h"
+
+/* ld.so has added the load bias to some of the addresses (glibc, elf/get-dynamic-info.h; which ones depends on
+ * its release); no other value is as large. */
+static uint64_t as_in_file(const struct link_map *map, ElfW(Xword) value)
+{
+	return map->l_addr && value >= map->l_addr ? value - map->l_addr : value;
+}
+
+uint64_t identity_of_dynamic(const struct link_map *map)
+{
+	uint64_t digest = IDENTITY_START;
+
+	for (const ElfW(Dyn) *dyn = map->l_ld; dyn->d_tag != DT_NULL; dyn++)
+		digest = identity_add_dynamic(digest, (uint64_t)dyn->d_tag, as_in_file(map, dyn->d_un.d_val));
+	return digest;
+}
+
+static uint64_t digest_headers(const ElfW(Phdr) *phdr, size_t count)
+{
+	uint64_t digest = IDENTITY_START;
+
+	for (size_t i = 0; i < count; i++)
+		digest = identity_add_phdr(digest, phdr[i].p_type, phdr[i].p_flags, phdr[i].p_offset,
+					   phdr[i].p_vaddr, phdr[i].p_filesz, phdr[i].p_memsz,
+					   phdr[i].p_align);
+	return digest;
+}
+
+static uint64_t digest_symbols(uint64_t digest, const ElfW(Sym) *symbol, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		digest = identity_add_symbol(digest, symbol[i].st_name, symbol[i].st_value, symbol[i].st_size,
+					     symbol[i].st_shndx, symbol[i].st_info, symbol[i].st_other);
+	return digest;
+}
+
+/* The SIZE bytes at ADDRESS (as in the file) of the object that has the COUNT headers PHDR; NULL where they are
+ * not mapped from its file. */
+static const void *mapped(const struct link_map *map, const ElfW(Phdr) *phdr, size_t count, uint64_t address,
+			  uint64_t size)
+{
+	for (size_t i = 0; i < count; i++)
+		if (phdr[i].p_type == PT_LOAD && (phdr[i].p_flags & PF_R) && address >= phdr[i].p_vaddr &&
+		    address - phdr[i].p_vaddr <= phdr[i].p_filesz &&
+		    size <= phdr[i].p_filesz - (address - phdr[i].p_vaddr))
+			return (const void *)(map->l_addr + (ElfW(Addr))address);
+	return NULL;
+}
+
+bool is_identical(const struct link_map *map, const struct identity *identity)
+{
+	size_t count = 0;
+	const ElfW(Phdr) *phdr = ldso_phdr(map, &count);
+	const void *content = phdr ? mapped(map, phdr, count, identity->content, identity->content_size) :
+				     NULL;
+
+	if (!content)
+		return false;
+	uint64_t digest = digest_headers(phdr, count);
+	if (identity->symbols)
+		digest = digest_symbols(digest, content, identity->content_size / sizeof(ElfW(Sym)));
+	else
+		digest = identity_add_bytes(digest, content, identity->content_size);
+	return digest == identity->headers;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Finding a program's plan in a store; see store.h. */
+#include "store.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "machine.h"
+#include "memory_identity.h"
+#include "store_format.h"
+
+/* True if the open file FD may tell this process what to write where; *SIZE is then its size in bytes. */
+static bool is_trusted(int fd, const struct environment *environment, uint64_t *size)
+{
+	struct machine_stat st;
+
+	if (machine_fstat(fd, &st) < 0 || !MACHINE_IS_REGULAR(st) || MACHINE_OTHERS_WRITE(st) ||
+	    (st.st_uid != 0 && st.st_uid != environment->uid))
+		return false;
+	*size = (uint64_t)st.st_size;
+	return true;
+}
+
+/* The store at PATH, mapped; NULL where there is none that counts. */
+static const struct store_header *map_store(const char *path, const struct environment *environment)
+{
+	const struct store_header *store = NULL;
+	uint64_t size;
+	int fd = machine_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return NULL;
+	if (is_trusted(fd, environment, &size) && size >= sizeof *store && size <= UINT32_MAX) {
+		store = machine_mmap(size, PROT_READ, MAP_PRIVATE, fd);
+		if (store && (store->magic != STORE_MAGIC || store->machine != MACHINE_EM ||
+			      store->elf_class != MACHINE_CLASS || store->size != size))
+			store = NULL;
+	}
+	machine_close(fd);
+	return store;
+}
+
+/* The entry of the program with that digest and identity; NULL where it has none. */
+static const struct store_program *find_program(const struct store_header *store,
+						const struct link_map *program, uint64_t digest)
+{
+	const struct store_program *entry = (const void *)((const char *)store + store->program.offset);
+	uint32_t low = 0, high = store->program.count;
+
+	if (store->program.offset > store->size ||
+	    high > (store->size - store->program.offset) / sizeof *entry)
+		return NULL;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (entry[middle].dynamic < digest)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < store->program.count && entry[low].dynamic == digest; low++)
+		if (entry[low].identity <= store->size - sizeof(struct identity) &&
+		    is_identical(program, (const void *)((const char *)store + entry[low].identity)))
+			return &entry[low];
+	return NULL;
+}
+
+void store_find(const struct environment *environment, const struct link_map *program)
+{
+	const struct store_header *store = map_store(environment->store ? environment->store : SYSTEM_STORE,
+						     environment);
+	const struct store_program *entry =
+		store ? find_program(store, program, identity_of_dynamic(program)) : NULL;
+
+	if (entry && entry->plan)
+		plan_take(store, store->size, entry->plan);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The store: the plans of many programs in one file beside the system, for objects that lie where ld.so and the
+ * kernel happen to put them.
+ *
+ * prelink writes it (plan/store.c), the run-time module maps it read-only (rtld/store.c).  It names no address,
+ * inode, time or path of the machine that it was made on: the same files give the same store, and it is valid
+ * wherever these files are.
+ *
+ * Layout: the header, then tables, each 8-byte aligned, in any order.  Every reference is an offset in bytes
+ * from the first byte of the store, or an index; so are those inside the plans (plan_format.h), which share
+ * what is the same in several of them: identities, blocks of natural bindings, residual lists.  Words are in
+ * the byte order and class of the machine it is for; one store is for one machine.
+ *
+ * What a word becomes is always the load bias of some object + an offset.  The bindings of an object that are
+ * the same in every program are a *block*, named by each plan that has the object; a plan has fixups for what
+ * is otherwise there, written after the block.  A block names objects by number, the same in the whole store;
+ * a plan says which of its objects has which number.  Of objects that are not in the plan the block's words are
+ * passed over: the plan has a fixup or a residual record for each of those. */
+#ifndef STORE_FORMAT_H
+#define STORE_FORMAT_H
+
+#include "plan_format.h"
+
+#define STORE_MAGIC 0x31535450u /* "PTS1": changes with every change of layout */
+
+struct store_header {
+	uint32_t magic;
+	uint16_t machine; /* e_machine */
+	uint16_t elf_class;
+	uint64_t size;             /* bytes, of all of it */
+	struct plan_table program; /* struct store_program, ascending by `dynamic` */
+	struct plan_table reserved;
+};
+
+/* A program that has a plan. */
+struct store_program {
+	uint64_t dynamic;  /* digest of its dynamic section (identity.h) */
+	uint32_t identity; /* offset of its struct identity */
+	uint32_t plan;     /* offset of its struct plan_header */
+};
+
+/* The natural bindings of an object: this, GROUP_COUNT groups, then the words of each. */
+struct store_block {
+	uint32_t group_count;
+	uint32_t word_count; /* of all groups */
+};
+
+/* COUNT words whose targets lie in the object with NUMBER. */
+struct store_group {
+	uint32_t number;
+	uint32_t count; /* and STORE_PLT where the words are those of JUMP_SLOTs */
+};
+#define STORE_PLT 0x80000000u
+#define STORE_NOBODY UINT32_MAX /* as a number: the words are no addresses, but what `offset` says */
+
+/* The word at ADDRESS becomes OFFSET, which is signed, + the load bias of the group's object.  Both are as in the files. */
+struct store_word {
+	uint32_t address;
+	int32_t offset;
+};
+
+/* Which object of a plan has which number; ascending by number. */
+struct store_member {
+	uint32_t number;
+	uint32_t index;
+};
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* prelink-run: starts a program with the run-time module and the caller's own store of plans.
+ *
+ *     prelink-run CMD [ARG...]
+ *
+ * The program takes this process's place: its exit status, signals, streams and terminal are as if it had been
+ * started directly.  Where its plans have still to be made, a process of its own is left behind, away from the
+ * terminal, which waits for the program to end and then calls `prelink --learn`; where nothing has to be
+ * learnt, nothing stays.
+ *
+ * It is static and small, as it is in front of every start: it reads the first bytes of the program and one
+ * table of the store, and allocates nothing but strings. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "run/known.h"
+
+/* What it takes of the command line and the environment. */
+struct run {
+	bool status, forget, print_env, no_children;
+	char **command; /* CMD and its arguments */
+	char program[PATH_MAX];
+	char directory[PATH_MAX]; /* of the user's store */
+};
+
+static const char usage[] =
+	"Usage: prelink-run [OPTION...] CMD [ARG...]\n"
+	"Start CMD fast: with plans that are made when it has run once, in the user's own store.\n"
+	"\n"
+	"      --status       say how CMD's next start goes, and start nothing\n"
+	"      --forget       forget CMD's plans, and start nothing\n"
+	"      --print-env    print the variables that do the same, for other programs to set\n"
+	"      --no-children  only CMD itself: its children start as ever\n"
+	"      --help         print this\n"
+	"      --version      print the version\n"
+	"\n"
+	"Called by another name, it starts the program of that name which follows it in PATH.\n"
+	"Exit status: CMD's; 126 where it cannot be run, 127 where it is not there, 2 usage error.\n";
+
+static int fail(int status, const char *about, const char *what)
+{
+	fprintf(stderr, "prelink-run: %s: %s: %s\n", about, what, strerror(errno));
+	return status;
+}
+
+static void parse(struct run *run, int argc, char **argv)
+{
+	int at = 1;
+
+	for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
+		if (strcmp(argv[at], "--status") == 0)
+			run->status = true;
+		else if (strcmp(argv[at], "--forget") == 0)
+			run->forget = true;
+		else if (strcmp(argv[at], "--print-env") == 0)
+			run->print_env = true;
+		else if (strcmp(argv[at], "--no-children") == 0)
+			run->no_children = true;
+		else if (strcmp(argv[at], "--help") == 0) {
+			fputs(usage, stdout);
+			exit(fflush(stdout) ? 1 : 0);
+		} else if (strcmp(argv[at], "--version") == 0) {
+			puts("prelink-run (" PACKAGE_STRING ")");
+			exit(fflush(stdout) ? 1 : 0);
+		} else if (argv[at][2] == '\0') {
+			at++;
+			break;
+		} else {
+			fprintf(stderr, "prelink-run: %s: no such option; --help lists them\n", argv[at]);
+			exit(2);
+		}
+	}
+	run->command = argv + at;
+	if (!argv[at] && !run->print_env) {
+		fputs("prelink-run: name a program to start; --help says more\n", stderr);
+		exit(2);
+	}
+}
+
+/* True if both are one file. */
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Finds NAME as execvp(3) does, but for this very program, which may be in PATH under that name.  False
+ * with errno where it is not there. */
+static bool find_program(const char *name, char *program)
+{
+	const char *path = getenv("PATH");
+	struct stat own, st;
+	bool known = stat("/proc/self/exe", &own) == 0;
+	int why = ENOENT;
+
+	if (strchr(name, '/'))
+		return snprintf(program, PATH_MAX, "%s", name) < PATH_MAX && access(program, X_OK) == 0;
+	for (const char *at = path ? path : "/usr/local/bin:/usr/bin:/bin"; at; at = *at ? at + 1 : NULL) {
+		size_t length = strcspn(at, ":");
+
+		if (snprintf(program, PATH_MAX, "%.*s%s%s", (int)length, at, length ? "/" : "", name) <
+			    PATH_MAX &&
+		    stat(program, &st) == 0 && S_ISREG(st.st_mode) && !(known && same_file(&own, &st))) {
+			if (access(program, X_OK) == 0)
+				return true;
+			why = EACCES;
+		}
+		at += length;
+	}
+	errno = why;
+	return false;
+}
+
+/* The directory of the user's store, made where it is not there.  False where there can be none. */
+static bool find_directory(struct run *run)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	int length;
+
+	if (cache && *cache == '/')
+		length = snprintf(run->directory, PATH_MAX - 16, "%s/prelink", cache);
+	else if (home && *home == '/')
+		length = snprintf(run->directory, PATH_MAX - 16, "%s/.cache/prelink", home);
+	else
+		return false;
+	if (length >= PATH_MAX - 16)
+		return false;
+	for (char *slash = strchr(run->directory + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(run->directory, 0700);
+		*slash = '/';
+	}
+	return mkdir(run->directory, 0700) == 0 || errno == EEXIST;
+}
+
+/* Adds VALUE to the list that is in the variable NAME, after SEPARATOR. */
+static void append_variable(const char *name, char separator, const char *value)
+{
+	const char *old = getenv(name);
+	char *text;
+
+	if (!old || !*old)
+		setenv(name, value, 1);
+	else if (asprintf(&text, "%s%c%s", old, separator, value) > 0) {
+		setenv(name, text, 1);
+		free(text);
+	}
+}
+
+/* GLIBC_TUNABLES with room in the static TLS block: beside an audit module, ld.so gives start-up libraries and
+ * what is preloaded a surplus of some 1.9 KB only (glibc 2.33 and later know the variable). */
+static void make_tls_room(void)
+{
+	static const char name[] = "glibc.rtld.optional_static_tls";
+	const char *old = getenv("GLIBC_TUNABLES");
+
+	if (!old || !strstr(old, name))
+		append_variable("GLIBC_TUNABLES", ':', "glibc.rtld.optional_static_tls=8192");
+}
+
+/* What makes a program find the module and the store.  False where somebody else's audit module is asked for:
+ * the two would not go together. */
+static bool set_environment(const struct run *run)
+{
+	const char *audit = getenv("LD_AUDIT");
+	char path[PATH_MAX + 16];
+
+	if (audit && *audit && strcmp(audit, RUNTIME_MODULE))
+		return false;
+	setenv("LD_AUDIT", RUNTIME_MODULE, 1);
+	snprintf(path, sizeof path, "%s/store", run->directory);
+	setenv("PRELINK_STORE", path, 1);
+	snprintf(path, sizeof path, "%s/seen", run->directory);
+	setenv("PRELINK_LEARN", path, 1);
+	if (run->no_children)
+		setenv("PRELINK_RTLD_ONLY", "1", 1);
+	make_tls_room();
+	return true;
+}
+
+static int print_environment(void)
+{
+	static const char *const name[] = { "LD_AUDIT", "PRELINK_STORE", "PRELINK_LEARN", "PRELINK_RTLD_ONLY",
+					    "GLIBC_TUNABLES" };
+
+	for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+		if (getenv(name[i]))
+			printf("%s=%s\n", name[i], getenv(name[i]));
+	return fflush(stdout) ? fail(1, "standard output", "writing") : 0;
+}
+
+/* --- learning --- */
+
+/* In the process that stays behind: waits until the process of PIDFD has ended, then makes the plans. */
+static void learn(const struct run *run, int pidfd)
+{
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	int null = open("/dev/null", O_RDWR);
+
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	/* Whoever waits for the end of one of the program's streams is not to wait for us. */
+	if (dup2(pidfd, 3) == 3 && syscall(SYS_close_range, 4u, ~0u, 0u) == 0)
+		end.fd = 3;
+	if (chdir("/") == 0) {
+		while (poll(&end, 1, -1) < 0 && errno == EINTR)
+			;
+		unsetenv("LD_AUDIT");
+		execl(PRELINK, "prelink", "--learn", run->directory, (char *)NULL);
+	}
+	_exit(1);
+}
+
+/* Leaves a process behind that learns.  It is nobody's child that the program could be told of. */
+static void leave_learner(const struct run *run)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	pid_t child = pidfd < 0 ? -1 : fork();
+
+	if (child == 0) {
+		if (setsid() >= 0 && fork() == 0)
+			learn(run, pidfd);
+		_exit(0);
+	}
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+/* --- asking --- */
+
+static int say_status(const struct run *run)
+{
+	bool is_known = known(run->directory, run->program);
+
+	printf("%s: %s\n", run->program,
+	       is_known ? "its plan is in the store, or it can have none" :
+			  "it has no plan yet, or more was seen since: its next start learns");
+	return fflush(stdout) ? fail(1, "standard output", "writing") : !is_known;
+}
+
+static int forget(const struct run *run)
+{
+	execl(PRELINK, "prelink", "--learn", run->directory, run->program, (char *)NULL);
+	return fail(126, PRELINK, "starting it");
+}
+
+int main(int argc, char **argv)
+{
+	const char *own = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	bool by_link = strcmp(own, "prelink-run") != 0;
+	struct run run = { .command = argv };
+
+	if (!by_link)
+		parse(&run, argc, argv);
+	else
+		argv[0] = (char *)own;
+	if (run.command[0] && !find_program(run.command[0], run.program))
+		return fail(errno == ENOENT ? 127 : 126, run.command[0], "looking for it in PATH");
+	bool stored = find_directory(&run);
+	if (run.status || run.forget)
+		return run.status ? say_status(&run) : forget(&run);
+	bool active = stored && access(RUNTIME_MODULE, R_OK) == 0 && set_environment(&run);
+	if (run.print_env)
+		return active ? print_environment() :
+				fail(1, run.directory, "the store, or the run-time module, cannot be used");
+	if (active && !known(run.directory, run.program))
+		leave_learner(&run);
+	execv(run.program, run.command);
+	return fail(126, run.program, "starting it");
+}

@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Making a store; see contents.h.
+ *
+ * The store grows in memory as bytes in their final form.  What several plans may share is put there once: it is
+ * looked for by its bytes (intern()).  A block is looked for by what it would take to make do with one that is
+ * there: few words that differ are the plan's own fixups; many make a block of their own. */
+#include "store/contents.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "outfile.h"
+#include "plan/draft.h"
+#include "plan/record.h"
+#include "rtld/store_format.h"
+
+/* A block may stand in for one that differs in a word of so many; and an object has so many blocks at most. */
+enum { BLOCK_SHARE = 8, BLOCKS_MAX = 4 };
+
+/* A word to be written, as any plan could say it. */
+struct word {
+	uint32_t address, number; /* STORE_NOBODY: of no object */
+	int32_t offset;
+	bool plt;
+};
+
+/* A block that is in the store, and its words by ascending address. */
+struct block {
+	uint32_t at;
+	struct word *word;
+	size_t count;
+};
+
+/* What the store knows of an object. */
+struct member {
+	uint32_t number, identity;
+	struct block block[BLOCKS_MAX];
+	size_t block_count;
+};
+
+/* Bytes that are in the store. */
+struct interned {
+	const struct store *store;
+	uint64_t hash, size;
+	uint32_t at;
+	const void *bytes; /* while it is looked for */
+};
+
+struct store {
+	struct elf_image form; /* class and byte order */
+	bool rela;
+	uint16_t machine;
+	unsigned char *bytes;
+	uint64_t size, room;
+	void *interned;         /* struct interned: a tree of tsearch(3) */
+	struct member **member; /* by object->index */
+	size_t member_count;
+	uint32_t numbers;       /* given out */
+	struct records program; /* struct store_program */
+	struct store_figures figures;
+};
+
+/* --- bytes --- */
+
+/* SIZE zero bytes more, 8-byte aligned; where they are.  0 where there is no room. */
+static uint32_t reserve(struct store *store, uint64_t size)
+{
+	uint64_t at = (store->size + 7) & ~7ull;
+
+	if (size > UINT32_MAX || at > UINT32_MAX - size)
+		return 0;
+	if (at + size > store->room) {
+		store->room = 2 * (at + size);
+		store->bytes = xreallocarray(store->bytes, store->room, 1);
+	}
+	memset(store->bytes + store->size, 0, at + size - store->size);
+	store->size = at + size;
+	return (uint32_t)at;
+}
+
+/* For writing records at AT. */
+static struct record_io io_at(const struct store *store, uint64_t at)
+{
+	struct record_io io = record_io(&store->form, store->rela, store->bytes, store->size);
+
+	io.write = true;
+	io.at = at;
+	return io;
+}
+
+static int compare_interned(const void *a, const void *b)
+{
+	const struct interned *left = a, *right = b;
+
+	if (left->hash != right->hash)
+		return left->hash < right->hash ? -1 : 1;
+	if (left->size != right->size)
+		return left->size < right->size ? -1 : 1;
+	const unsigned char *bytes = left->store->bytes;
+	return memcmp(left->bytes ? left->bytes : bytes + left->at,
+		      right->bytes ? right->bytes : bytes + right->at, left->size);
+}
+
+/* Where the SIZE bytes at BYTES, in their final form, are in the store; they are put there if they are not. */
+static uint32_t intern(struct store *store, const void *bytes, uint64_t size)
+{
+	struct interned wanted = { .store = store, .size = size, .bytes = bytes };
+
+	if (size == 0)
+		return 0;
+	wanted.hash = identity_add_bytes(IDENTITY_START, bytes, (uint32_t)size);
+	struct interned **found = tsearch(&wanted, &store->interned, compare_interned);
+	if (!found) {
+		diag_errno(NULL, "making the store");
+		exit(1);
+	}
+	if (*found != &wanted)
+		return (*found)->at;
+	struct interned *entry = xcalloc(1, sizeof *entry);
+	*entry = wanted;
+	*found = entry;
+	entry->at = reserve(store, size);
+	if (entry->at)
+		memcpy(store->bytes + entry->at, bytes, size);
+	entry->bytes = NULL;
+	return entry->at;
+}
+
+/* --- identities and numbers --- */
+
+static uint32_t put_identity(struct store *store, const struct identity *identity)
+{
+	unsigned char bytes[sizeof *identity];
+	struct record_io io = record_io(&store->form, store->rela, bytes, sizeof bytes);
+	struct identity copy = *identity;
+
+	io.write = true;
+	record_next(&io, RECORD_IDENTITY, &copy);
+	return intern(store, bytes, sizeof bytes);
+}
+
+/* What the store knows of the object of DRAFT; it knows it from now on. */
+static struct member *member_of(struct store *store, const struct draft *draft)
+{
+	size_t index = draft->object->index;
+
+	if (index >= store->member_count) {
+		size_t count = 2 * index + 64;
+		store->member = xreallocarray(store->member, count, sizeof *store->member);
+		memset(store->member + store->member_count, 0,
+		       (count - store->member_count) * sizeof *store->member);
+		store->member_count = count;
+	}
+	struct member **member = &store->member[index];
+	if (!*member) {
+		*member = xcalloc(1, sizeof **member);
+		(*member)->number = store->numbers++;
+		(*member)->identity = draft->placed->has_identity ?
+					      put_identity(store, &draft->placed->identity) :
+					      0;
+		store->figures.objects++;
+	}
+	return *member;
+}
+
+/* --- blocks --- */
+
+static int compare_words(const void *a, const void *b)
+{
+	const struct word *left = a, *right = b;
+
+	return left->address < right->address ? -1 : left->address > right->address;
+}
+
+static bool same_word(const struct word *a, const struct word *b)
+{
+	return a->number == b->number && a->offset == b->offset && a->plt == b->plt;
+}
+
+/* How many of the COUNT words of an object, ascending, BLOCK does not give their value. */
+static size_t count_different(const struct block *block, const struct word *word, size_t count)
+{
+	size_t different = 0;
+
+	for (size_t i = 0, k = 0; i < count; i++) {
+		while (k < block->count && block->word[k].address < word[i].address)
+			k++;
+		different += k == block->count || block->word[k].address != word[i].address ||
+			     !same_word(&block->word[k], &word[i]);
+	}
+	return different;
+}
+
+/* By group, then by address: the order in the file. */
+static int compare_groups(const void *a, const void *b)
+{
+	const struct word *left = a, *right = b;
+
+	if (left->number != right->number)
+		return left->number < right->number ? -1 : 1;
+	if (left->plt != right->plt)
+		return left->plt ? 1 : -1;
+	return compare_words(a, b);
+}
+
+static bool same_group(const struct word *a, const struct word *b)
+{
+	return a->number == b->number && a->plt == b->plt;
+}
+
+static uint32_t put_block(struct store *store, const struct word *words, size_t count)
+{
+	struct word *sorted = xcalloc(count, sizeof *sorted);
+	uint32_t groups = 0;
+
+	memcpy(sorted, words, count * sizeof *sorted);
+	qsort(sorted, count, sizeof *sorted, compare_groups);
+	for (size_t i = 0; i < count; i++)
+		groups += i == 0 || !same_group(&sorted[i], &sorted[i - 1]);
+	uint64_t size = sizeof(struct store_block) + groups * sizeof(struct store_group) +
+			count * sizeof(struct store_word);
+	uint32_t at = reserve(store, size), group = at + sizeof(struct store_block);
+	uint32_t word = group + groups * (uint32_t)sizeof(struct store_group);
+	struct elf_image *out = &(struct elf_image){ 0 };
+
+	*out = io_at(store, 0).plan;
+	for (size_t i = 0, first = 0; at && i < count; i++) {
+		elf_put32(out, word + 8 * i, sorted[i].address);
+		elf_put32(out, word + 8 * i + 4, (uint32_t)sorted[i].offset);
+		if (i + 1 < count && same_group(&sorted[i], &sorted[i + 1]))
+			continue;
+		elf_put32(out, group, sorted[i].number);
+		elf_put32(out, group + 4, (uint32_t)(i + 1 - first) | (sorted[i].plt ? STORE_PLT : 0));
+		group += sizeof(struct store_group);
+		first = i + 1;
+	}
+	if (at) {
+		elf_put32(out, at, groups);
+		elf_put32(out, at + 4, (uint32_t)count);
+	}
+	free(sorted);
+	store->figures.words += count;
+	return at;
+}
+
+/* The block of MEMBER that the COUNT words, ascending, make do with; a new one where none fits. */
+static const struct block *choose_block(struct store *store, struct member *member, const struct word *word,
+					size_t count)
+{
+	const struct block *best = NULL;
+	size_t least = SIZE_MAX;
+
+	for (size_t i = 0; i < member->block_count; i++) {
+		size_t different = count_different(&member->block[i], word, count);
+		if (different < least) {
+			least = different;
+			best = &member->block[i];
+		}
+	}
+	if (best && (least <= count / BLOCK_SHARE || member->block_count == BLOCKS_MAX))
+		return best;
+	struct block *block = &member->block[member->block_count++];
+	*block = (struct block){ put_block(store, word, count), xcalloc(count, sizeof *word), count };
+	memcpy(block->word, word, count * sizeof *word);
+	return block;
+}
+
+/* --- plans --- */
+
+/* One plan on its way into the store. */
+struct addition {
+	struct store *store;
+	const struct plan *plan;
+	struct member **member; /* by index in the plan */
+};
+
+/* WORD as a block may say it; false where it does not fit. */
+static bool to_word(const struct addition *entry, const struct planned_word *planned, struct word *word)
+{
+	int64_t offset = (int64_t)planned->value;
+
+	*word = (struct word){ .address = (uint32_t)planned->address,
+			       .number = planned->base == NO_INDEX ? STORE_NOBODY :
+								     entry->member[planned->base]->number,
+			       .offset = (int32_t)offset,
+			       .plt = planned->plt };
+	return planned->address <= UINT32_MAX && offset >= INT32_MIN && offset <= INT32_MAX;
+}
+
+/* The words of DRAFT that a block may say, ascending: COUNT of them, to be freed. */
+static struct word *block_words(const struct addition *entry, const struct draft *draft, size_t *count)
+{
+	const struct planned_word *planned = draft->word.item;
+	struct word *word = xcalloc(draft->word.count + 1, sizeof *word);
+
+	*count = 0;
+	for (size_t i = 0; i < draft->word.count; i++)
+		*count += to_word(entry, &planned[i], &word[*count]);
+	qsort(word, *count, sizeof *word, compare_words);
+	return word;
+}
+
+/* The word of BLOCK at ADDRESS, NULL where it has none. */
+static const struct word *find_word(const struct block *block, uint32_t address)
+{
+	const struct word key = { .address = address };
+
+	return block ? bsearch(&key, block->word, block->count, sizeof key, compare_words) : NULL;
+}
+
+/* What DRAFT has otherwise than BLOCK, as fixups of the plan. */
+static struct plan_table put_overrides(const struct addition *entry, const struct draft *draft,
+				       const struct block *block)
+{
+	const struct planned_word *planned = draft->word.item;
+	struct store *store = entry->store;
+	struct record_io io = io_at(store, 0);
+	uint64_t size = record_size(&io, RECORD_FIXUP);
+	unsigned char *bytes = xcalloc(draft->word.count + 1, size);
+	struct plan_table table = { 0 };
+
+	io = record_io(&store->form, store->rela, bytes, draft->word.count * size);
+	io.write = true;
+	for (size_t i = 0; i < draft->word.count; i++) {
+		struct planned_word fixup = planned[i];
+		struct word word;
+		const struct word *there = to_word(entry, &fixup, &word) ? find_word(block, word.address) :
+									   NULL;
+
+		if (there && same_word(there, &word))
+			continue;
+		record_next(&io, RECORD_FIXUP, &fixup);
+		table.count++;
+	}
+	table.offset = intern(store, bytes, table.count * size);
+	store->figures.overrides += table.count;
+	free(bytes);
+	return table;
+}
+
+/* The records of FIRST and then of THEN, of SIZE bytes each in memory, as one table. */
+static struct plan_table put_records(struct store *store, const struct records *first,
+				     const struct records *then, size_t size, enum record_kind kind)
+{
+	const struct records *const part[] = { first, then };
+	struct plan_table table = { 0 };
+	struct record_io io = io_at(store, 0);
+	uint64_t bytes_each = record_size(&io, kind);
+
+	for (size_t k = 0; k < 2; k++)
+		table.count += part[k] ? (uint32_t)part[k]->count : 0;
+	unsigned char *bytes = xcalloc(table.count + 1, bytes_each);
+	io = record_io(&store->form, store->rela, bytes, table.count * bytes_each);
+	io.write = true;
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; part[k] && i < part[k]->count; i++)
+			record_next(&io, kind, (char *)part[k]->item + i * size);
+	table.offset = intern(store, bytes, table.count * bytes_each);
+	free(bytes);
+	return table;
+}
+
+static struct planned put_object(const struct addition *entry, size_t index)
+{
+	const struct draft *draft = &entry->plan->draft[index];
+	struct store *store = entry->store;
+	const struct block *block = NULL;
+	uint64_t dynamic = draft->placed->identity.dynamic;
+	size_t count;
+	struct word *word = block_words(entry, draft, &count);
+
+	if (count)
+		block = choose_block(store, entry->member[index], word, count);
+	free(word);
+	return (struct planned){
+		.dynamic = index == PLAN_PROGRAM ? 0 : draft->placed->dynamic.address,
+		.stamp = { (uint32_t)dynamic, (uint32_t)(dynamic >> 32) },
+		.way = (uint16_t)draft->way,
+		.flags = (uint16_t)draft->flags,
+		.identity = entry->member[index]->identity,
+		.closure = put_records(store, &draft->closure, NULL, sizeof(uint32_t), RECORD_INDEX),
+		.fixup = put_overrides(entry, draft, block),
+		.residual = put_records(store, &draft->residual, &draft->ungrown, sizeof(GElf_Rela),
+					RECORD_RESIDUAL),
+		.ifunc = put_records(store, &draft->guessed, &draft->ifunc, sizeof(struct planned_ifunc),
+				     RECORD_IFUNC),
+		.certain = (uint32_t)draft->residual.count,
+		.guessed = (uint32_t)draft->guessed.count,
+		.block = block ? block->at : 0,
+	};
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	const struct store_member *left = a, *right = b;
+
+	return left->number < right->number ? -1 : left->number > right->number;
+}
+
+static struct plan_table put_members(const struct addition *entry)
+{
+	struct store *store = entry->store;
+	size_t count = entry->plan->count;
+	struct store_member *member = xcalloc(count, sizeof *member);
+	struct records number = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		member[i] = (struct store_member){ entry->member[i]->number, (uint32_t)i };
+	qsort(member, count, sizeof *member, compare_members);
+	number = (struct records){ .item = member, .count = 2 * count };
+	struct plan_table table = put_records(store, &number, NULL, sizeof(uint32_t), RECORD_INDEX);
+	table.count = (uint32_t)count;
+	free(member);
+	return table;
+}
+
+static void add_program(struct store *store, const struct identity *identity, uint32_t plan)
+{
+	struct store_program *program = records_add(&store->program, sizeof *program);
+
+	*program = (struct store_program){ .dynamic = identity->dynamic,
+					   .identity = put_identity(store, identity),
+					   .plan = plan };
+	store->figures.programs++;
+}
+
+bool store_add(struct store *store, const struct plan *plan)
+{
+	struct addition entry = { store, plan, xcalloc(plan->count, sizeof *entry.member) };
+	struct plan_header header = { .magic = PLAN_MAGIC,
+				      .startup = (uint32_t)plan->startup,
+				      .unplaced = (uint32_t)plan->unplaced,
+				      .scope = plan->scope };
+	struct planned *planned = xcalloc(plan->count, sizeof *planned);
+	struct record_io io = io_at(store, 0);
+
+	for (size_t i = 0; i < plan->count; i++)
+		entry.member[i] = member_of(store, &plan->draft[i]);
+	for (size_t i = 0; i < plan->count; i++)
+		planned[i] = put_object(&entry, i);
+	header.member = put_members(&entry);
+	header.name = put_records(store, &plan->name, NULL, sizeof(uint32_t), RECORD_INDEX);
+	header.resolver = put_records(store, &plan->resolver, NULL, sizeof(struct planned_resolver),
+				      RECORD_RESOLVER);
+	header.object = (struct plan_table){ reserve(store, plan->count * record_size(&io, RECORD_OBJECT)),
+					     (uint32_t)plan->count };
+	uint32_t at = reserve(store, header.size = (uint32_t)record_size(&io, RECORD_HEADER));
+	if (at && header.object.offset) {
+		io = io_at(store, header.object.offset);
+		for (size_t i = 0; i < plan->count; i++)
+			record_next(&io, RECORD_OBJECT, &planned[i]);
+		io = io_at(store, at);
+		record_next(&io, RECORD_HEADER, &header);
+		add_program(store, &plan->draft[PLAN_PROGRAM].placed->identity, at);
+	}
+	free(planned);
+	free(entry.member);
+	return at && header.object.offset;
+}
+
+void store_add_none(struct store *store, const struct identity *identity)
+{
+	add_program(store, identity, 0);
+}
+
+/* --- the file --- */
+
+static int compare_programs(const void *a, const void *b)
+{
+	const struct store_program *left = a, *right = b;
+
+	if (left->dynamic != right->dynamic)
+		return left->dynamic < right->dynamic ? -1 : 1;
+	return left->identity < right->identity ? -1 : left->identity > right->identity;
+}
+
+/* Puts the table of programs, and the header that names it. */
+static void finish(struct store *store)
+{
+	const struct store_program *program = store->program.item;
+	size_t count = store->program.count;
+	uint32_t at = reserve(store, count * sizeof *program + 8);
+	struct record_io io = io_at(store, 0);
+
+	if (count)
+		qsort(store->program.item, count, sizeof *program, compare_programs);
+	for (size_t i = 0; at && i < count; i++) {
+		elf_put64(&io.plan, at + 16 * i, program[i].dynamic);
+		elf_put32(&io.plan, at + 16 * i + 8, program[i].identity);
+		elf_put32(&io.plan, at + 16 * i + 12, program[i].plan);
+	}
+	elf_put32(&io.plan, 0, STORE_MAGIC);
+	elf_put16(&io.plan, 4, store->machine);
+	elf_put16(&io.plan, 6, store->form.is64 ? ELFCLASS64 : ELFCLASS32);
+	elf_put64(&io.plan, 8, store->size);
+	elf_put32(&io.plan, 16, at);
+	elf_put32(&io.plan, 20, at ? (uint32_t)count : 0);
+	store->figures.bytes = store->size;
+}
+
+int store_write(struct store *store, const struct root *root, const char *path)
+{
+	struct outfile out;
+
+	finish(store);
+	if (root_make_parents(root, path)) {
+		char *outside = root_outside(root, path);
+
+		diag_errno(outside, "making the directory of the store");
+		free(outside);
+		return -1;
+	}
+	if (outfile_begin(&out, root, path, NULL))
+		return -1;
+	if (fchmod(out.fd, 0644) || outfile_write(&out, store->bytes, store->size)) {
+		outfile_abandon(&out);
+		return -1;
+	}
+	return outfile_commit(&out);
+}
+
+int store_remove(const struct root *root, const char *path)
+{
+	char *outside = root_outside(root, path);
+	int status = unlink(outside) && errno != ENOENT ? diag_errno(outside, "removing the store") : 0;
+
+	free(outside);
+	return status;
+}
+
+struct store *store_new(const struct object *program)
+{
+	struct store *store = xcalloc(1, sizeof *store);
+
+	store->form = (struct elf_image){ .is64 = program->is64, .big_endian = program->big_endian };
+	store->rela = program->arch->rela;
+	store->machine = program->arch->machine;
+	reserve(store, sizeof(struct store_header));
+	return store;
+}
+
+static void free_member(struct member *member)
+{
+	for (size_t i = 0; member && i < member->block_count; i++)
+		free(member->block[i].word);
+	free(member);
+}
+
+void store_free(struct store *store)
+{
+	for (size_t i = 0; i < store->member_count; i++)
+		free_member(store->member[i]);
+	tdestroy(store->interned, free);
+	free(store->member);
+	free(store->program.item);
+	free(store->bytes);
+	free(store);
+}
+
+struct store_figures store_figures(const struct store *store)
+{
+	return store->figures;
+}

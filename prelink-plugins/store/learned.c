@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What programs were seen to load; see learned.h. */
+#include "store/learned.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "diag.h"
+#include "outfile.h"
+
+/* More than anybody starts, or than one program loads: what comes after is not learnt. */
+enum { PROGRAMS_MAX = 4096, OBJECTS_MAX = 4096 };
+
+static int compare(const void *key, const void *program)
+{
+	return strcmp(key, ((const struct learned_program *)program)->path);
+}
+
+static int compare_programs(const void *a, const void *b)
+{
+	return compare(((const struct learned_program *)a)->path, b);
+}
+
+static struct learned_program *find(const struct learned *learned, const char *path)
+{
+	return learned->count ?
+		       bsearch(path, learned->program, learned->count, sizeof *learned->program, compare) :
+		       NULL;
+}
+
+/* The program at PATH, added if it is new.  NULL where there are too many. */
+static struct learned_program *add(struct learned *learned, const char *path)
+{
+	struct learned_program *program = find(learned, path);
+
+	if (program || learned->count == PROGRAMS_MAX)
+		return program;
+	if (learned->count == learned->room) {
+		learned->room = learned->room ? 2 * learned->room : 16;
+		learned->program = xreallocarray(learned->program, learned->room, sizeof *learned->program);
+	}
+	learned->program[learned->count++] = (struct learned_program){ .path = xstrdup(path) };
+	qsort(learned->program, learned->count, sizeof *learned->program, compare_programs);
+	return find(learned, path);
+}
+
+static bool is_file(const struct root *root, const char *path)
+{
+	struct stat st;
+
+	return path[0] == '/' && root_stat(root, path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void read_line(struct learned *learned, const struct root *root, const char *line,
+		      struct learned_program **program)
+{
+	if (line[0] == 'P' && line[1] == ' ')
+		*program = is_file(root, line + 2) ? add(learned, line + 2) : NULL;
+	else if (line[0] == 'O' && line[1] == ' ' && *program && (*program)->object.count < OBJECTS_MAX &&
+		 is_file(root, line + 2))
+		path_list_add(&(*program)->object, line + 2);
+}
+
+/* Adds what the file at PATH says; one that is not there says nothing. */
+static int read_file(struct learned *learned, const struct root *root, const char *path)
+{
+	int fd = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct learned_program *program = NULL;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : diag_errno(path, "reading what was learnt");
+	FILE *file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+	if (!file) {
+		close(fd);
+		return diag_error(path, "reading what was learnt: it is no regular file; remove it");
+	}
+	while ((length = getline(&line, &room, file)) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		read_line(learned, root, line, &program);
+	}
+	free(line);
+	fclose(file);
+	for (size_t i = 0; i < learned->count; i++)
+		path_list_sort(&learned->program[i].object);
+	return 0;
+}
+
+int learned_read(struct learned *learned, const struct root *root, const char *directory)
+{
+	char *old = xasprintf("%s/learned", directory), *seen = xasprintf("%s/seen", directory);
+	char *taken = xasprintf("%s/seen.taken", directory);
+	char *from = root_outside(root, seen), *to = root_outside(root, taken);
+	int status;
+
+	*learned = (struct learned){ 0 };
+	status = read_file(learned, root, old);
+	/* Whoever has it open goes on writing to it; what is written after we have read it is seen again. */
+	if (status == 0 && rename(from, to) == 0) {
+		status = read_file(learned, root, taken);
+		unlink(to);
+	}
+	free(old);
+	free(seen);
+	free(taken);
+	free(from);
+	free(to);
+	return status;
+}
+
+static void release_program(struct learned_program *program)
+{
+	free(program->path);
+	path_list_release(&program->object);
+}
+
+void learned_forget(struct learned *learned, const struct root *root, const char *name)
+{
+	char *inside = root_inside(root, name), *real = root_real(root, inside);
+	struct learned_program *program = real ? find(learned, real) : NULL;
+
+	if (program) {
+		release_program(program);
+		memmove(program, program + 1,
+			(size_t)(learned->program + --learned->count - program) * sizeof *program);
+	} else {
+		diag_warn(name, "nothing was learnt of it");
+	}
+	free(real);
+	free(inside);
+}
+
+int learned_write(const struct learned *learned, const struct root *root, const char *directory)
+{
+	char *path = xasprintf("%s/learned", directory), *text = NULL;
+	size_t size = 0;
+	FILE *memory = open_memstream(&text, &size);
+	struct outfile out;
+	int status = -1;
+
+	for (size_t i = 0; memory && i < learned->count; i++) {
+		const struct learned_program *program = &learned->program[i];
+
+		fprintf(memory, "P %s\n", program->path);
+		for (size_t k = 0; k < program->object.count; k++)
+			fprintf(memory, "O %s\n", program->object.path[k]);
+	}
+	if (!memory || fclose(memory))
+		diag_errno(path, "writing what was learnt");
+	else if (outfile_begin(&out, root, path, NULL) == 0) {
+		if (outfile_write(&out, text, size) == 0)
+			status = outfile_commit(&out);
+		else
+			outfile_abandon(&out);
+	}
+	free(text);
+	free(path);
+	return status;
+}
+
+/* PATH as a pattern that matches it alone. */
+static char *as_pattern(const char *path)
+{
+	char *pattern = xcalloc(2 * strlen(path) + 1, 1), *to = pattern;
+
+	for (; *path; path++) {
+		if (strchr("*?[]{}\\,", *path))
+			*to++ = '\\';
+		*to++ = *path;
+	}
+	return pattern;
+}
+
+static const struct learned_program *find_names(const struct learned *learned, const struct object *object)
+{
+	const struct learned_program *program = find(learned, object->path);
+
+	for (size_t i = 0; !program && i < object->names.count; i++)
+		program = find(learned, object->names.path[i]);
+	return program;
+}
+
+void learned_add_plugins(const struct learned *learned, struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		const struct learned_program *program = find_names(learned, object);
+
+		for (size_t k = 0; program && k < program->object.count; k++) {
+			struct plugin_entry entry = { .path = as_pattern(program->object.path[k]) };
+
+			plugin_list_add(&object->plugins, &entry);
+			free(entry.path);
+		}
+	}
+}
+
+void learned_release(struct learned *learned)
+{
+	for (size_t i = 0; i < learned->count; i++)
+		release_program(&learned->program[i]);
+	free(learned->program);
+	*learned = (struct learned){ 0 };
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Writing the store; see store.h. */
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bind/bind.h"
+#include "diag.h"
+#include "plan/cost.h"
+#include "plan/draft.h"
+#include "plan/plan.h"
+#include "say/plan.h"
+#include "store/contents.h"
+#include "threads.h"
+
+/* What the threads share. */
+struct work {
+	struct planner planner;
+	struct object_list programs;
+	const struct options *options;
+	struct progress progress;
+
+	pthread_mutex_t lock;
+	pthread_cond_t added;
+	size_t next; /* program to be worked on */
+	size_t turn; /* program to be added: in their order, which makes the store the same each time */
+	struct store *store;
+	bool full;
+};
+
+static char *refusal_text(const struct plan_refusal *refusal)
+{
+	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) :
+				xstrdup(refusal->why);
+}
+
+/* Adds PLAN (or NULL, and the reason) of PROGRAM to the store.  Under the lock, in its turn. */
+static void add(struct work *work, struct object *program, const struct plan *plan,
+		struct plan_refusal refusal)
+{
+	struct placed *placed = plan_look_at(&work->planner, program);
+
+	if (plan && work->options->all && !plan_pays(plan))
+		refusal.why = "the run-time module would cost more than it saves";
+	if (!refusal.why && !store_add(work->store, plan)) {
+		refusal.why = "the store is full";
+		work->full = true;
+	}
+	free(program->no_plan);
+	program->no_plan = refusal.why ? refusal_text(&refusal) : NULL;
+	program->outcome = refusal.why ? OUTCOME_UNCHANGED : OUTCOME_PRELINKED;
+	if (refusal.why && placed && placed->has_identity)
+		store_add_none(work->store, &placed->identity);
+	if (work->options->verbose && !work->options->json) {
+		diag_put(stdout, program->path);
+		printf(": %s%s", refusal.why ? "no plan: " : "plan: ", refusal.why ? program->no_plan : "");
+		if (!refusal.why)
+			plan_print(plan, stdout);
+		putchar('\n');
+	}
+}
+
+static void make_some(void *argument)
+{
+	struct work *work = argument;
+
+	pthread_mutex_lock(&work->lock);
+	while (work->next < work->programs.count) {
+		size_t mine = work->next++;
+		struct object *program = work->programs.member[mine];
+		struct plan_refusal refusal = { 0 };
+
+		pthread_mutex_unlock(&work->lock);
+		struct plan *plan = plan_make(&work->planner, program, &refusal);
+		pthread_mutex_lock(&work->lock);
+		while (work->turn != mine)
+			pthread_cond_wait(&work->added, &work->lock);
+		add(work, program, plan, refusal);
+		plan_free(plan);
+		work->turn++;
+		progress_show(&work->progress, program->path, work->turn);
+		pthread_cond_broadcast(&work->added);
+	}
+	pthread_mutex_unlock(&work->lock);
+}
+
+/* What keeps a file from being rewritten keeps it from nothing here. */
+static bool is_program(const struct object *object)
+{
+	if (!object->wanted || !object->arch || (object->kind != OBJECT_EXEC && object->kind != OBJECT_PIE))
+		return false;
+	switch (object->skip) {
+	case SKIP_SETID: /* starts without the module */
+	case SKIP_BLACKLISTED:
+	case SKIP_MALFORMED:
+	case SKIP_MISSING: return false;
+	default: return !object->prelinked; /* it has its plan */
+	}
+}
+
+/* Of all programs those of the machine that the first one with a run-time module is for. */
+static void choose_programs(struct work *work, struct object_table *table)
+{
+	const struct object *first = NULL;
+	size_t others = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+
+		if (!is_program(object))
+			continue;
+		if (!first && object->arch->module[object->big_endian])
+			first = object;
+		if (first && object->arch == first->arch && object->big_endian == first->big_endian)
+			object_list_add(&work->programs, object);
+		else
+			others++;
+	}
+	if (first && others)
+		diag_warn(NULL, "%zu programs of other machines than %s: they go without a plan", others,
+			  first->arch->name);
+}
+
+static void say_figures(const struct work *work)
+{
+	struct store_figures figures = store_figures(work->store);
+
+	printf("%zu programs in the store, %zu objects; %zu words shared, %zu of single programs; %llu bytes\n",
+	       figures.programs, figures.objects, figures.words, figures.overrides,
+	       (unsigned long long)figures.bytes);
+}
+
+int store_programs(const struct root *root, struct object_table *table, const struct options *options,
+		   const char *path)
+{
+	struct work work = { .options = options };
+	int status = 0;
+
+	choose_programs(&work, table);
+	if (!work.programs.count && options->mode != MODE_LEARN)
+		return diag_error(NULL, "making the store: no program that can have a plan was named");
+	if (!work.programs.count)
+		return store_remove(root, path);
+	struct bind *bind = bind_new(root);
+	plan_init(&work.planner, root, bind);
+	work.planner.anywhere = true;
+	work.store = store_new(work.programs.member[0]);
+	plan_look(&work.planner, work.programs.member, work.programs.count);
+	pthread_mutex_init(&work.lock, NULL);
+	pthread_cond_init(&work.added, NULL);
+	progress_begin(&work.progress, "making plans", work.programs.count);
+	threads_run(options->jobs, make_some, &work);
+	progress_end(&work.progress);
+	if (!options->dry_run)
+		status = store_write(work.store, root, path);
+	if (!options->json && options->mode != MODE_LEARN)
+		say_figures(&work);
+	pthread_cond_destroy(&work.added);
+	pthread_mutex_destroy(&work.lock);
+	store_free(work.store);
+	plan_release(&work.planner);
+	bind_free(bind);
+	free(work.programs.member);
+	return status;
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""prelink-run: the first start learns, the second is fast; whatever is started behaves as if it had been started
+directly: exit status, signals, streams, argv[0], process number; a program that was built again is learnt anew."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
+import kit
+from harness import BUILD, SOURCE, compile_c, expect, expect_equal, fail, need, run, scratch
+
+need("gcc", "bash")
+here = scratch()
+TOOL = os.path.join(here, "bin/prelink-run")
+cache = os.path.join(here, "cache")
+for directory in (cache, here + "/bin", here + "/links"):
+    os.mkdir(directory)
+# One that looks for the rest in this build, and so need not be installed.
+run(["gcc", "-O2", "-static", "-D_GNU_SOURCE", "-DPACKAGE_STRING=\"test\"", f"-DRUNTIME_MODULE=\"{kit.MODULE}\"",
+     f"-DPRELINK=\"{BUILD}/prelink-plugins/prelink\"", f"-I{SOURCE}/prelink-plugins", f"-I{SOURCE}/notegen/lib", "-o", TOOL,
+     f"{SOURCE}/prelink-plugins/run/prelink-run.c", f"{SOURCE}/prelink-plugins/run/known.c"])
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if not name.startswith(("LD_", "PRELINK_", "GLIBC_"))}
+ENVIRONMENT.update(XDG_CACHE_HOME=cache)
+
+
+def start(*command, **environment):
+    return subprocess.run([TOOL, *command], env={**ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def stamp():
+    """What tells one store from the next: it is replaced by renaming."""
+    try:
+        return os.stat(cache + "/prelink/store").st_ino
+    except FileNotFoundError:
+        return None
+
+
+def settled(command):
+    """Waits until what was started by COMMAND is learnt."""
+    for _ in range(1000):
+        if start("--status", command).returncode == 0:
+            return
+        time.sleep(0.1)
+    fail(f"{command} is not learnt: {os.listdir(cache + '/prelink')}")
+
+
+def levels(done):
+    return [line.split(": ")[2] for line in done.stderr.splitlines() if line.startswith("prelink-rtld: ")]
+
+
+# A program with a library and a plugin of its own.
+def build(first, second):
+    order = [first, second, *range(2, 200)]
+    compile_c("".join(f"int f{i}(void) {{ return {i}; }}\n" for i in order), here + "/libf.so.new", "-shared", "-fPIC",
+              "-O0", "-Wl,-soname,libf.so")
+    os.rename(here + "/libf.so.new", here + "/libf.so")
+
+
+build(0, 1)
+compile_c("extern int f0(void), f1(void); int plugin(void) { return 10 * f1() + f0(); }", here + "/plugin.so", "-x", "none", "-shared",
+          "-fPIC", here + "/libf.so", f"-Wl,-rpath,{here}")
+program = compile_c("#include <dlfcn.h>\n#include <stdio.h>\n" +
+                    "".join(f"extern int f{i}(void);\n" for i in range(200)) + "int (*const all[])(void) = {" +
+                    ",".join(f"f{i}" for i in range(200)) + "};\nint main(int argc, char **argv) {\n"
+                    f"void *h = dlopen(\"{here}/plugin.so\", RTLD_NOW); int (*p)(void) = dlsym(h, \"plugin\");\n"
+                    "printf(\"%s %d %d\\n\", argv[0], p(), all[7]()); return 3; }\n", here + "/program", "-x", "none", here + "/libf.so",
+                    f"-Wl,-rpath,{here}", "-ldl")
+said = f"{program} 10 7\n"
+expect_equal((start("--status", program).returncode, stamp()), (1, None), "before the first start")
+first = start(program)
+expect_equal((first.returncode, first.stdout, first.stderr), (3, said, ""), "the first start")
+settled(program)
+second = start(program, PRELINK_RTLD="verbose")
+expect_equal((second.returncode, second.stdout), (3, said), "the second start")
+expect_equal(sorted(set(levels(second))), ["full"], f"levels of the second start: {second.stderr}")
+expect("plugin.so: full" in second.stderr, f"no word of the plugin: {second.stderr}")
+expect_equal(start("--status", program).returncode, 0, "--status when it is known")
+
+# Built again: right at once, fast after the next start.
+old = stamp()
+build(1, 0)
+third = start(program, PRELINK_RTLD="verbose")
+expect_equal((third.returncode, third.stdout), (3, said), "the start after its library was built again")
+expect("libf.so: full" not in third.stderr, f"an old plan was used: {third.stderr}")
+start(program)
+settled(program)
+fourth = start(program, PRELINK_RTLD="verbose")
+expect_equal((fourth.stdout, sorted(set(levels(fourth)))), (said, ["full"]), f"when it is learnt anew: {fourth.stderr}")
+expect(stamp() != old, "the store is still the old one")
+
+# As if started directly.
+expect_equal(start("bash", "-c", "exit 7").returncode, 7, "an exit status")
+expect_equal(start("bash", "-c", "kill -TERM $$").returncode, -signal.SIGTERM, "a signal")
+expect_equal(start("no-such-program").returncode, 127, "a program that is not there")
+expect_equal(start("/etc/passwd").returncode, 126, "a file that is no program")
+expect_equal(start().returncode, 2, "no program")
+shell = subprocess.Popen([TOOL, "bash", "-c", "echo $$; read line; echo $line"], env=ENVIRONMENT, stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, text=True)
+expect_equal(shell.communicate("words\n")[0], f"{shell.pid}\nwords\n", "process number, input and output")
+# Nobody who learns keeps a stream open: the pipe ends with the program.
+reader, writer = os.pipe()
+waiting = subprocess.Popen([TOOL, "sleep", "0"], env={**ENVIRONMENT, "XDG_CACHE_HOME": here}, pass_fds=[writer])
+os.close(writer)
+waiting.wait()
+expect_equal(os.read(reader, 1), b"", "the end of a pipe that the program had")
+
+# By a link, first in PATH; and without children.
+os.symlink(TOOL, here + "/links/bash")
+linked = subprocess.run(["bash", "-c", "echo $BASH_VERSION"], env={**ENVIRONMENT, "PRELINK_RTLD": "verbose",
+                        "PATH": here + "/links:" + ENVIRONMENT["PATH"]}, executable=here + "/links/bash", text=True,
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+expect(linked.stdout.startswith("5.") and "prelink-rtld: " in linked.stderr, f"by a link: {linked}")
+children = start("bash", "-c", "bash -c 'echo $LD_AUDIT'; env | grep -c LD_AUDIT")
+expect_equal(children.stdout, f"{kit.MODULE}\n1\n", "children have the module")
+alone = start("--no-children", "bash", "-c", "env | grep -c LD_AUDIT")
+expect_equal(alone.stdout, "0\n", "--no-children")
+
+# What the user set stays.
+expect_equal(start("bash", "-c", "echo $GLIBC_TUNABLES", GLIBC_TUNABLES="glibc.malloc.check=1").stdout,
+             "glibc.malloc.check=1:glibc.rtld.optional_static_tls=8192\n", "GLIBC_TUNABLES")
+other = start("bash", "-c", "echo $LD_AUDIT", LD_AUDIT="/no/such.so")
+expect_equal(other.stdout, "/no/such.so\n", "another audit module")
+printed = dict(line.split("=", 1) for line in start("--print-env").stdout.splitlines())
+expect_equal(printed["LD_AUDIT"], kit.MODULE, "--print-env")
+
+# Forgotten.
+expect_equal(start("--forget", program).returncode, 0, "--forget")
+expect_equal(start("--status", program).returncode, 1, "--status when it is forgotten")
+print("learnt, used, learnt anew and forgotten")
