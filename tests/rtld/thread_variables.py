@@ -171,7 +171,7 @@ runs = [(f"{DIRECTORY}/{name}", environment) for name in programs for environmen
 
 def outcome(program, environment, **more):
     done = rooted.start(root, [program], **environment, **more)
-    return done.returncode, done.stdout
+    return done.returncode, "\n".join(sorted(done.stdout.split("\n")))  # threads print in any order
 
 
 def left():
