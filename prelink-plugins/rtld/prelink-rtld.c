@@ -532,6 +532,7 @@ static void open_program(struct link_map *map, uintptr_t *cookie)
 static void open_loader(struct link_map *map)
 {
 	const void *stack_end = loader_symbol(map, "__libc_stack_end");
+	bool known = false;
 	struct tags tags;
 
 	loader = map;
@@ -547,7 +548,9 @@ static void open_loader(struct link_map *map)
 	if (!environment.off)
 		plan_find(program);
 	if (!plan && (!environment.off || environment.only_map))
-		store_find(&environment, program);
+		known = store_find(&environment, program);
+	if (known && !plan)
+		environment.learn = NULL; /* there is nothing to be learnt */
 	if (environment.off)
 		plan = NULL;
 	startup_next = PLAN_FIRST_LIBRARY;

@@ -64,7 +64,7 @@ static const struct store_program *find_program(const struct store_header *store
 	return NULL;
 }
 
-void store_find(const struct environment *environment, const struct link_map *program)
+bool store_find(const struct environment *environment, const struct link_map *program)
 {
 	const struct store_header *store = map_store(environment->store ? environment->store : SYSTEM_STORE,
 						     environment);
@@ -73,4 +73,5 @@ void store_find(const struct environment *environment, const struct link_map *pr
 
 	if (entry && entry->plan)
 		plan_take(store, store->size, entry->plan);
+	return entry;
 }
