@@ -67,6 +67,8 @@ static const struct argp_option option_table[] = {
 	{ "md5", OPT_MD5, 0, 0, "With -y: print the MD5 instead", 0 },
 	{ "sha", OPT_SHA, 0, 0, "With -y: print the SHA-1 instead", 0 },
 	{ "sha256", OPT_SHA256, 0, 0, "With -y: the SHA-256", 0 },
+	{ "json", OPT_JSON, 0, 0, "Tables, bindings, status as JSON", 0 },
+	{ "verbose", 'v', 0, 0, "Say more; twice: even more", 0 },
 
 	{ 0, 0, 0, 0, "Where (see also prelink.conf(5)):", 3 },
 	{ "root", OPT_ROOT, "DIR", 0, "Work inside DIR", 0 },
@@ -78,10 +80,6 @@ static const struct argp_option option_table[] = {
 	{ "one-file-system", 'l', 0, 0, "Stay on one file system", 0 },
 	{ "dynamic-linker", OPT_DYNAMIC_LINKER, "LDSO", 0, "Assume this ld.so", 0 },
 	{ "ld-library-path", OPT_LD_LIBRARY_PATH, "PATH", 0, "Assume this LD_LIBRARY_PATH", 0 },
-
-	{ 0, 0, 0, 0, "Output:", 4 },
-	{ "verbose", 'v', 0, 0, "Say more; twice: even more", 0 },
-	{ "json", OPT_JSON, 0, 0, "Tables, bindings, status as JSON", 0 },
 	{ 0, 0, 0, 0, 0, 0 },
 };
 
