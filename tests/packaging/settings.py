@@ -41,7 +41,7 @@ BAD = [
 ]
 # What is not for a configuration: another thing to do, another tree, a file to write; or it says nothing of a layout.
 REFUSED = {"all", "bindings", "dry-run", "print-cache", "report", "reloc-only", "status", "undo", "verify", "undo-output",
-           "cache-file", "no-update-cache", "root", "json", "help", "usage", "version", "advise", "store"}
+           "cache-file", "no-update-cache", "root", "json", "help", "usage", "version", "advise", "store", "learn"}
 
 
 def check_good():
