@@ -25,8 +25,9 @@
  *     is called for, and of those of the same batch (start-up, or one dlopen), none of which ld.so has
  *     relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
- *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for, and mmap(2) where static_tls.c needs
- *     more room than it has.
+ *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for, mmap(2) where static_tls.c needs more
+ *     room than it has, and, of a program that carries no plan, those of store.c and, where PRELINK_LEARN asks
+ *     for it, of learn.c.
  *   - Foreign code: _dl_get_tls_static_info() of ld.so, which reads two numbers; and the resolvers that the plan
  *     names, which are the C library's, and only once the words of all start-up objects are written; ld.so would
  *     call them a little later itself.

@@ -27,7 +27,6 @@ struct work {
 	size_t next; /* program to be worked on */
 	size_t turn; /* program to be added: in their order, which makes the store the same each time */
 	struct store *store;
-	bool full;
 };
 
 static char *refusal_text(const struct plan_refusal *refusal)
@@ -44,10 +43,8 @@ static void add(struct work *work, struct object *program, const struct plan *pl
 
 	if (plan && work->options->all && !plan_pays(plan))
 		refusal.why = "the run-time module would cost more than it saves";
-	if (!refusal.why && !store_add(work->store, plan)) {
+	if (!refusal.why && !store_add(work->store, plan))
 		refusal.why = "the store is full";
-		work->full = true;
-	}
 	free(program->no_plan);
 	program->no_plan = refusal.why ? refusal_text(&refusal) : NULL;
 	program->outcome = refusal.why ? OUTCOME_UNCHANGED : OUTCOME_PRELINKED;
