@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "align.h"
 #include "diag.h"
 #include "outfile.h"
 #include "plan/draft.h"
@@ -68,7 +69,7 @@ struct store {
 /* SIZE zero bytes more, 8-byte aligned; where they are.  0 where there is no room. */
 static uint32_t reserve(struct store *store, uint64_t size)
 {
-	uint64_t at = (store->size + 7) & ~7ull;
+	uint64_t at = align_up(store->size, 8);
 
 	if (size > UINT32_MAX || at > UINT32_MAX - size)
 		return 0;

@@ -39,10 +39,7 @@ static struct learned_program *add(struct learned *learned, const char *path)
 
 	if (program || learned->count == PROGRAMS_MAX)
 		return program;
-	if (learned->count == learned->room) {
-		learned->room = learned->room ? 2 * learned->room : 16;
-		learned->program = xreallocarray(learned->program, learned->room, sizeof *learned->program);
-	}
+	ALLOC_NEXT(learned->program, learned->count);
 	learned->program[learned->count++] = (struct learned_program){ .path = xstrdup(path) };
 	qsort(learned->program, learned->count, sizeof *learned->program, compare_programs);
 	return find(learned, path);
@@ -73,14 +70,13 @@ static int read_file(struct learned *learned, const struct root *root, const cha
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t length;
-	struct stat st;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : diag_errno(path, "reading what was learnt");
-	FILE *file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+	FILE *file = fdopen(fd, "r");
 	if (!file) {
 		close(fd);
-		return diag_error(path, "reading what was learnt: it is no regular file; remove it");
+		return diag_errno(path, "reading what was learnt");
 	}
 	while ((length = getline(&line, &room, file)) > 0) {
 		line[strcspn(line, "\n")] = '\0';

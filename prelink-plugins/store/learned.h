@@ -17,7 +17,7 @@ struct learned_program {
 
 struct learned {
 	struct learned_program *program; /* by ascending path */
-	size_t count, room;
+	size_t count;
 };
 
 /* Reads both files in DIRECTORY (inside ROOT); `seen` is taken away.  What is no longer there is left out.  0, or -1
