@@ -179,7 +179,7 @@ static void learn(struct run *run)
 			if (object)
 				object->listed = true;
 		}
-		learned_add_plugins(&learned, &run->table);
+		learned_apply(&learned, &run->table);
 		if (learned_write(&learned, &run->root, directory) == 0)
 			write_store(run, path);
 	}

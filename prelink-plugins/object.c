@@ -182,6 +182,7 @@ void object_release(struct object *object)
 	free(object->interp);
 	free(object->soname);
 	free(object->rpath);
+	free(object->library_path);
 	free(object->runpath);
 	for (size_t i = 0; i < object->needed_count; i++)
 		free(object->needed[i].name);

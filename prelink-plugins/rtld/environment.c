@@ -111,6 +111,7 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 {
 	const uintptr_t *word = stack_end + 1;
 	const char *only = NULL;
+	bool preloaded = false;
 	ElfW(Addr) base = 0;
 
 	for (; *word; word++)
@@ -127,11 +128,17 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 			environment->store = after(variable, "PRELINK_STORE=");
 		else if (after(variable, "PRELINK_LEARN="))
 			environment->learn = after(variable, "PRELINK_LEARN=");
+		else if (after(variable, "LD_LIBRARY_PATH="))
+			environment->library_path = after(variable, "LD_LIBRARY_PATH=");
+		else if (after(variable, "LD_PRELOAD=") && *after(variable, "LD_PRELOAD="))
+			preloaded = true;
 		if (value)
 			environment->only_map = equal(value, "off");
 		if (!harmless_variable(variable) || (value && equal(value, "off")))
 			environment->off = variable;
 	}
+	if (preloaded) /* what is loaded once with something else is nothing to learn from */
+		environment->learn = NULL;
 	if (only)
 		hide_module(first, only);
 	/* At a set-id start ld.so takes variables out, and moves up those behind: more than one NULL is left. */

@@ -13,7 +13,8 @@ struct environment {
 	bool verbose;  /* PRELINK_RTLD=verbose */
 	bool only_map; /* PRELINK_RTLD=off: the store is mapped all the same, so that objects lie where they
 			  do with it, and nothing is done */
-	const char *store; /* PRELINK_STORE: where the store is, if not in its usual place */
+	const char *store;        /* PRELINK_STORE: where the store is, if not in its usual place */
+	const char *library_path; /* LD_LIBRARY_PATH, or NULL */
 	const char *learn; /* PRELINK_LEARN: the file to which what is not planned is written; or NULL */
 	ElfW(Addr) uid;    /* effective user */
 	ElfW(Addr) vdso;   /* address of the kernel's object, or 0 */

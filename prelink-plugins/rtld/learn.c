@@ -9,43 +9,63 @@
 
 enum { PATH_ROOM = 4096 };
 
-/* "P program\nO name\n" in one write, so that processes that write at once do not mix; NAME may be NULL. */
-static void append(const char *file, const char *name)
-{
-	char line[2 * PATH_ROOM + 8];
-	size_t used = 2;
-	long length = machine_readlink("/proc/self/exe", line + 2, PATH_ROOM);
+/* The lines in the making: not on a stack, which may be a thread's small one.  ld.so's lock is held. */
+static char lines[3 * (PATH_ROOM + 3)];
+static size_t used;
+static bool whole; /* all of it had room, and nothing in it ends a line */
 
-	if (length <= 0 || length >= PATH_ROOM)
+static void add_line(char kind, const char *rest, size_t length)
+{
+	if (length == 0 || length > PATH_ROOM) {
+		whole = false;
 		return;
-	line[0] = 'P';
-	line[1] = ' ';
-	used += (size_t)length;
-	line[used++] = '\n';
-	if (name) {
-		line[used++] = 'O';
-		line[used++] = ' ';
-		for (; *name && used < sizeof line - 1; name++) {
-			if (*name == '\n')
-				return;
-			line[used++] = *name;
-		}
-		line[used++] = '\n';
 	}
-	int fd = machine_open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	lines[used++] = kind;
+	lines[used++] = ' ';
+	for (size_t i = 0; i < length; i++) {
+		whole &= rest[i] != '\n';
+		lines[used++] = rest[i];
+	}
+	lines[used++] = '\n';
+}
+
+static size_t length_of(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length])
+		length++;
+	return length;
+}
+
+/* The program, and NAME if it is not NULL, in one write, so that processes that write at once do not mix. */
+static void append(const struct environment *environment, const char *name)
+{
+	long length = machine_readlink("/proc/self/exe", lines + 2, PATH_ROOM);
+
+	used = 0;
+	whole = length < PATH_ROOM;
+	add_line('P', lines + 2, length > 0 ? (size_t)length : 0);
+	if (environment->library_path && *environment->library_path)
+		add_line('L', environment->library_path, length_of(environment->library_path));
+	if (name)
+		add_line('O', name, length_of(name));
+	int fd = whole ? machine_open(environment->learn,
+				      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) :
+			 -1;
 	if (fd < 0)
 		return;
-	machine_write(fd, line, used);
+	machine_write(fd, lines, used);
 	machine_close(fd);
 }
 
 void learn_program(const struct environment *environment)
 {
-	append(environment->learn, NULL);
+	append(environment, NULL);
 }
 
 void learn_object(const struct environment *environment, const char *name)
 {
 	if (name[0] == '/')
-		append(environment->learn, name);
+		append(environment, name);
 }

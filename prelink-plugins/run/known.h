@@ -6,8 +6,7 @@
 #include <stdbool.h>
 
 /* True where the store in DIRECTORY has a plan for the file at PROGRAM, as it is now, and nothing was seen since
- * that is still to be learnt.  What cannot have one (a script, a static program, one of another machine) is known,
- * too: its interpreter learns for itself. */
+ * that is still to be learnt.  What cannot have one (a static program, one of another machine) is known, too. */
 bool known(const char *directory, const char *program);
 
 #endif

@@ -32,6 +32,7 @@ struct run {
 	bool status, forget, print_env, no_children;
 	char **command; /* CMD and its arguments */
 	char program[PATH_MAX];
+	char binary[PATH_MAX];    /* what the kernel maps for it: `program`, or a script's interpreter */
 	char directory[PATH_MAX]; /* of the user's store */
 };
 
@@ -120,6 +121,45 @@ static bool find_program(const char *name, char *program)
 	}
 	errno = why;
 	return false;
+}
+
+/* The words of the line by which the script PATH names its interpreter, at most ROOM; 0 where it is no script. */
+static size_t script_line(const char *path, char line[256], char *word[], size_t room)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, line, 255);
+	size_t count = 0;
+	char *rest = line + 2, *end;
+
+	if (fd >= 0)
+		close(fd);
+	if (length < 2 || memcmp(line, "#!", 2))
+		return 0;
+	line[length] = '\0';
+	end = strchrnul(line, '\n');
+	*end = '\0';
+	while (count < room && (word[count] = strtok_r(rest, " \t", &rest)))
+		count++;
+	return count;
+}
+
+/* Follows `program` to what the kernel maps for it in the end: a script to its interpreter, env(1) to what it starts. */
+static void find_binary(struct run *run)
+{
+	char line[256], *word[8];
+
+	strcpy(run->binary, run->program);
+	for (int depth = 0; depth < 5; depth++) {
+		size_t count = script_line(run->binary, line, word, sizeof word / sizeof *word), at = 0;
+
+		if (count == 0)
+			return;
+		if (strcmp(basename(word[0]), "env") == 0)
+			for (at = 1; at < count && (word[at][0] == '-' || strchr(word[at], '='));)
+				at++;
+		if (at == count || strlen(word[at]) >= PATH_MAX || !find_program(word[at], run->binary))
+			return;
+	}
 }
 
 /* The directory of the user's store, made where it is not there.  False where there can be none. */
@@ -243,9 +283,9 @@ static void leave_learner(const struct run *run)
 
 static int say_status(const struct run *run)
 {
-	bool is_known = known(run->directory, run->program);
+	bool is_known = known(run->directory, run->binary);
 
-	printf("%s: %s\n", run->program,
+	printf("%s: %s\n", run->binary,
 	       is_known ? "its plan is in the store, or it can have none" :
 			  "it has no plan yet, or more was seen since: its next start learns");
 	return fflush(stdout) ? fail(1, "standard output", "writing") : !is_known;
@@ -253,7 +293,7 @@ static int say_status(const struct run *run)
 
 static int forget(const struct run *run)
 {
-	execl(PRELINK, "prelink", "--learn", run->directory, run->program, (char *)NULL);
+	execl(PRELINK, "prelink", "--learn", run->directory, run->binary, (char *)NULL);
 	return fail(126, PRELINK, "starting it");
 }
 
@@ -269,6 +309,7 @@ int main(int argc, char **argv)
 		argv[0] = (char *)own;
 	if (run.command[0] && !find_program(run.command[0], run.program))
 		return fail(errno == ENOENT ? 127 : 126, run.command[0], "looking for it in PATH");
+	find_binary(&run);
 	bool stored = find_directory(&run);
 	if (run.status || run.forget)
 		return run.status ? say_status(&run) : forget(&run);
@@ -276,7 +317,7 @@ int main(int argc, char **argv)
 	if (run.print_env)
 		return active ? print_environment() :
 				fail(1, run.directory, "the store, or the run-time module, cannot be used");
-	if (active && !known(run.directory, run.program))
+	if (active && !known(run.directory, run.binary))
 		leave_learner(&run);
 	execv(run.program, run.command);
 	return fail(126, run.program, "starting it");

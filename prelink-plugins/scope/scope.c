@@ -144,11 +144,10 @@ static const struct closure *get_closure(struct scoping *s, const struct place *
 {
 	const struct ldso *ldso = s->process.ldso;
 	const char *library_path = s->search->library_path;
-	struct closure key = { .path = path,
-			       .ldso = ldso,
-			       .chain = program->chain,
-			       .program = library_path && strchr(library_path, '$') ? program->object :
-										      NULL };
+	bool own = program->object->library_path || (library_path && strchr(library_path, '$'));
+	struct closure key = {
+		.path = path, .ldso = ldso, .chain = program->chain, .program = own ? program->object : NULL
+	};
 	struct closure **found = tfind(&key, &s->closures, compare_closures);
 
 	if (found)
@@ -309,16 +308,19 @@ int scope_all(struct object_table *table, struct search *search)
 			     .plain = { .search = search } };
 
 	read_preload(&s);
+	const char *library_path = search->library_path;
 	/* The table grows as dependencies and plugins are found. */
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
 
 		if (!object->arch)
 			continue;
+		search->library_path = object->library_path ? object->library_path : library_path;
 		start_up(&s, object);
 		if (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE)
 			find_plugins(&s, object);
 	}
+	search->library_path = library_path;
 	tdestroy(s.closures, closure_release);
 	process_release(&s.process);
 	process_release(&s.plain);

@@ -50,7 +50,7 @@ struct place {
 
 struct search {
 	struct gather *gather;
-	const char *library_path;   /* as LD_LIBRARY_PATH; NULL: none */
+	const char *library_path;   /* as LD_LIBRARY_PATH; NULL: none.  Scope sets a program's own */
 	const char *dynamic_linker; /* inside the tree; NULL: as each program says */
 	char *cpu;                  /* what ldso_init() is told of the processor; owned */
 	struct ldcache cache;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -55,8 +56,14 @@ static bool is_file(const struct root *root, const char *path)
 static void read_line(struct learned *learned, const struct root *root, const char *line,
 		      struct learned_program **program)
 {
-	if (line[0] == 'P' && line[1] == ' ')
+	if (line[0] == 'P' && line[1] == ' ') {
 		*program = is_file(root, line + 2) ? add(learned, line + 2) : NULL;
+		if (*program) {
+			free((*program)->library_path);
+			(*program)->library_path = NULL;
+		}
+	} else if (line[0] == 'L' && line[1] == ' ' && *program && !(*program)->library_path)
+		(*program)->library_path = xstrdup(line + 2);
 	else if (line[0] == 'O' && line[1] == ' ' && *program && (*program)->object.count < OBJECTS_MAX &&
 		 is_file(root, line + 2))
 		path_list_add(&(*program)->object, line + 2);
@@ -89,6 +96,18 @@ static int read_file(struct learned *learned, const struct root *root, const cha
 	return 0;
 }
 
+/* Locks DIRECTORY; the descriptor, or -1 after a message. */
+static int lock_directory(const struct root *root, const char *directory)
+{
+	int fd = root_open(root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
+		;
+	if (fd < 0)
+		diag_errno(directory, "locking what was learnt");
+	return fd;
+}
+
 int learned_read(struct learned *learned, const struct root *root, const char *directory)
 {
 	char *old = xasprintf("%s/learned", directory), *seen = xasprintf("%s/seen", directory);
@@ -96,8 +115,8 @@ int learned_read(struct learned *learned, const struct root *root, const char *d
 	char *from = root_outside(root, seen), *to = root_outside(root, taken);
 	int status;
 
-	*learned = (struct learned){ 0 };
-	status = read_file(learned, root, old);
+	*learned = (struct learned){ .lock = lock_directory(root, directory) };
+	status = learned->lock < 0 ? -1 : read_file(learned, root, old);
 	/* Whoever has it open goes on writing to it; what is written after we have read it is seen again. */
 	if (status == 0 && rename(from, to) == 0) {
 		status = read_file(learned, root, taken);
@@ -114,6 +133,7 @@ int learned_read(struct learned *learned, const struct root *root, const char *d
 static void release_program(struct learned_program *program)
 {
 	free(program->path);
+	free(program->library_path);
 	path_list_release(&program->object);
 }
 
@@ -145,6 +165,8 @@ int learned_write(const struct learned *learned, const struct root *root, const 
 		const struct learned_program *program = &learned->program[i];
 
 		fprintf(memory, "P %s\n", program->path);
+		if (program->library_path)
+			fprintf(memory, "L %s\n", program->library_path);
 		for (size_t k = 0; k < program->object.count; k++)
 			fprintf(memory, "O %s\n", program->object.path[k]);
 	}
@@ -183,12 +205,16 @@ static const struct learned_program *find_names(const struct learned *learned, c
 	return program;
 }
 
-void learned_add_plugins(const struct learned *learned, struct object_table *table)
+void learned_apply(const struct learned *learned, struct object_table *table)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
 		const struct learned_program *program = find_names(learned, object);
 
+		if (program && program->library_path) {
+			free(object->library_path);
+			object->library_path = xstrdup(program->library_path);
+		}
 		for (size_t k = 0; program && k < program->object.count; k++) {
 			struct plugin_entry entry = { .path = as_pattern(program->object.path[k]) };
 
@@ -203,5 +229,7 @@ void learned_release(struct learned *learned)
 	for (size_t i = 0; i < learned->count; i++)
 		release_program(&learned->program[i]);
 	free(learned->program);
-	*learned = (struct learned){ 0 };
+	if (learned->lock >= 0)
+		close(learned->lock);
+	*learned = (struct learned){ .lock = -1 };
 }

@@ -2,8 +2,8 @@
 /* What programs were seen to load: the input of a user's own store.
  *
  * The run-time module appends to the file `seen` in the store's directory what had no plan (rtld/learn.h);
- * `learned` is what has come of it so far.  Both are text: "P FILE" names a program, "O FILE" lines after it what
- * it loaded with dlopen.  Whoever can write them can only make a program of the same user's slow. */
+ * `learned` is what has come of it so far.  Both are text: "P FILE" names a program, "L PATH" after it the
+ * LD_LIBRARY_PATH of its last start, "O FILE" lines what it loaded with dlopen.  Whoever can write them can only make a program of the same user's slow. */
 #ifndef LEARNED_H
 #define LEARNED_H
 
@@ -12,16 +12,18 @@
 /* One program, and what it loads. */
 struct learned_program {
 	char *path;
+	char *library_path;      /* NULL: none */
 	struct path_list object; /* sorted */
 };
 
 struct learned {
 	struct learned_program *program; /* by ascending path */
 	size_t count;
+	int lock; /* of DIRECTORY: one at a time learns */
 };
 
-/* Reads both files in DIRECTORY (inside ROOT); `seen` is taken away.  What is no longer there is left out.  0, or -1
- * after a message. */
+/* Waits until nobody else learns in DIRECTORY (inside ROOT); then reads both files there; `seen` is taken away.  What
+ * is no longer there is left out.  0, or -1 after a message. */
 int learned_read(struct learned *learned, const struct root *root, const char *directory);
 
 /* Forgets the program that NAME, from the command line, names.  Says so where it was not known. */
@@ -30,8 +32,8 @@ void learned_forget(struct learned *learned, const struct root *root, const char
 /* Writes `learned`.  0, or -1 after a message. */
 int learned_write(const struct learned *learned, const struct root *root, const char *directory);
 
-/* Adds what was seen to the notes of the programs in TABLE. */
-void learned_add_plugins(const struct learned *learned, struct object_table *table);
+/* Adds what was seen to the notes of the programs in TABLE, and says how each was started. */
+void learned_apply(const struct learned *learned, struct object_table *table);
 
 void learned_release(struct learned *learned);
 

@@ -1,4 +1,7 @@
 # Tests of this area; one line each.
+TESTS += tests/store/answers.py
+TESTS += tests/store/bindings.py
 TESTS += tests/store/identity.py
 TESTS += tests/store/prelink_run.py
 TESTS += tests/store/programs.py
+EXTRA_DIST += tests/store/prelink_run_tool.py tests/store/reader.py

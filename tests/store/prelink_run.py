@@ -10,7 +10,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import kit
-from harness import BUILD, SOURCE, compile_c, expect, expect_equal, fail, need, run, scratch
+from harness import BUILD, compile_c, expect, expect_equal, fail, need, scratch, write
+from prelink_run_tool import build as build_tool
 
 need("gcc", "bash")
 here = scratch()
@@ -18,10 +19,7 @@ TOOL = os.path.join(here, "bin/prelink-run")
 cache = os.path.join(here, "cache")
 for directory in (cache, here + "/bin", here + "/links"):
     os.mkdir(directory)
-# One that looks for the rest in this build, and so need not be installed.
-run(["gcc", "-O2", "-static", "-D_GNU_SOURCE", "-DPACKAGE_STRING=\"test\"", f"-DRUNTIME_MODULE=\"{kit.MODULE}\"",
-     f"-DPRELINK=\"{BUILD}/prelink-plugins/prelink\"", f"-I{SOURCE}/prelink-plugins", f"-I{SOURCE}/notegen/lib", "-o", TOOL,
-     f"{SOURCE}/prelink-plugins/run/prelink-run.c", f"{SOURCE}/prelink-plugins/run/known.c"])
+build_tool(TOOL, kit.MODULE, f"{BUILD}/prelink-plugins/prelink")
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if not name.startswith(("LD_", "PRELINK_", "GLIBC_"))}
 ENVIRONMENT.update(XDG_CACHE_HOME=cache)
@@ -40,10 +38,10 @@ def stamp():
         return None
 
 
-def settled(command):
+def settled(command, **environment):
     """Waits until what was started by COMMAND is learnt."""
     for _ in range(1000):
-        if start("--status", command).returncode == 0:
+        if start("--status", command, **environment).returncode == 0:
             return
         time.sleep(0.1)
     fail(f"{command} is not learnt: {os.listdir(cache + '/prelink')}")
@@ -92,6 +90,42 @@ settled(program)
 fourth = start(program, PRELINK_RTLD="verbose")
 expect_equal((fourth.stdout, sorted(set(levels(fourth)))), (said, ["full"]), f"when it is learnt anew: {fourth.stderr}")
 expect(stamp() != old, "the store is still the old one")
+
+# A script is learnt by its interpreter, also by way of env(1): the first start learns.
+interpreter = os.path.join(here, "interpreter")
+compile_c("int main(void) { return 5; }", interpreter)
+for name, line in (("direct", f"#!{interpreter} -x"), ("env", "#!/usr/bin/env interpreter")):
+    write(f"{here}/{name}", line + "\n")
+    os.chmod(f"{here}/{name}", 0o755)
+    environment = {"PATH": here + ":" + ENVIRONMENT["PATH"], "XDG_CACHE_HOME": here + "/of-" + name}
+    os.mkdir(environment["XDG_CACHE_HOME"])
+    expect_equal(start(f"{here}/{name}", **environment).returncode, 5, f"a script: {line}")
+    settled(f"{here}/{name}", **environment)
+    again = start(f"{here}/{name}", PRELINK_RTLD="verbose", **environment)
+    expect("libc.so.6: full" in again.stderr, f"{line}: the second start: {again.stderr}")
+
+# LD_LIBRARY_PATH is part of what is learnt; what is preloaded is not, and does not make others learn.
+os.mkdir(here + "/other")
+os.rename(here + "/libf.so", here + "/other/libf.so")
+environment = {"LD_LIBRARY_PATH": here + "/other"}
+start(program, **environment)
+settled(program, **environment)
+again = start(program, PRELINK_RTLD="verbose", **environment)
+expect_equal((again.returncode, sorted(set(levels(again)))), (3, ["full"]), f"with LD_LIBRARY_PATH: {again.stderr}")
+expect(not os.path.exists(cache + "/prelink/seen"), "with LD_LIBRARY_PATH it is learnt at each start")
+os.rename(here + "/other/libf.so", here + "/libf.so")
+start(program)
+settled(program)
+preload = compile_c("int nobody(void) { return 0; }", here + "/preload.so", "-shared", "-fPIC")
+expect_equal(start(program, LD_PRELOAD=preload).returncode, 3, "with LD_PRELOAD")
+expect(not os.path.exists(cache + "/prelink/seen"), "with LD_PRELOAD it is learnt at each start")
+
+# Many at once: none is lost.
+many = [compile_c(f"int main(void) {{ return {i}; }}", f"{here}/many{i}") for i in range(8)]
+for process in [subprocess.Popen([TOOL, path], env=ENVIRONMENT) for path in many]:
+    process.wait()
+for path in many:
+    settled(path)
 
 # As if started directly.
 expect_equal(start("bash", "-c", "exit 7").returncode, 7, "an exit status")
