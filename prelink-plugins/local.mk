@@ -41,6 +41,22 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/progress.c prelink-plugins/progress.h \
 	prelink-plugins/resident.c prelink-plugins/resident.h \
 	prelink-plugins/threads.c prelink-plugins/threads.h \
+	prelink-plugins/advise/advise.c prelink-plugins/advise/advise.h \
+	prelink-plugins/advise/copies.c prelink-plugins/advise/kinds.h \
+	prelink-plugins/advise/evidence.c prelink-plugins/advise/evidence.h \
+	prelink-plugins/advise/exports.c \
+	prelink-plugins/advise/finding.c prelink-plugins/advise/finding.h \
+	prelink-plugins/advise/interposed.c \
+	prelink-plugins/advise/linked.c \
+	prelink-plugins/advise/names.c prelink-plugins/advise/names.h \
+	prelink-plugins/advise/places.c \
+	prelink-plugins/advise/print.c prelink-plugins/advise/print.h \
+	prelink-plugins/advise/startup.c \
+	prelink-plugins/advise/tables.c \
+	prelink-plugins/advise/textrel.c \
+	prelink-plugins/advise/undefined.c \
+	prelink-plugins/advise/unused.c \
+	prelink-plugins/advise/versions.c \
 	prelink-plugins/arch/aarch64.c \
 	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
 	prelink-plugins/arch/host.c \
@@ -54,6 +70,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/elf/static_tls.c prelink-plugins/elf/static_tls.h \
 	prelink-plugins/elf/symbols.c prelink-plugins/elf/symbols.h \
 	prelink-plugins/elf/undo_record.c prelink-plugins/elf/undo_record.h \
+	prelink-plugins/elf/versions.c prelink-plugins/elf/versions.h \
 	prelink-plugins/gather/conf.c prelink-plugins/gather/conf.h \
 	prelink-plugins/gather/everywhere.c prelink-plugins/gather/everywhere.h \
 	prelink-plugins/gather/gather.c prelink-plugins/gather/gather.h \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advise/advise.h"
 #include "bind/libraries.h"
 #include "say/bindings.h"
 #include "cache/build.h"
@@ -242,6 +243,16 @@ static int show_status(struct run *run)
 	return status_print(&run->table, &run->root, run->options.all, run->options.json);
 }
 
+/* --advise: exit status 1 where something is wrong. */
+static int give_advice(struct run *run)
+{
+	if (!advise_knows(run->options.advise))
+		return 1;
+	gather_all(&run->gather);
+	scope_all(&run->table, &run->search);
+	return advise(&run->root, &run->table, &run->search, &run->options);
+}
+
 /* --report: what the cache says, and how each program starts. */
 static void report(struct run *run)
 {
@@ -296,6 +307,7 @@ static int run_mode(struct run *run)
 		case MODE_BINDINGS: show_bindings(run); break;
 		case MODE_STATUS: result = show_status(run); break;
 		case MODE_REPORT: report(run); break;
+		case MODE_ADVISE: result = give_advice(run); break;
 		case MODE_LEARN: learn(run); break;
 		case MODE_PRINT: break;
 		}

@@ -34,6 +34,7 @@ enum {
 	OPT_REPORT,
 	OPT_BINDINGS,
 	OPT_STATUS,
+	OPT_ADVISE,
 	OPT_STORE,
 	OPT_LEARN,
 };
@@ -48,6 +49,7 @@ static const struct argp_option option_table[] = {
 	{ "report", OPT_REPORT, "FILE", 0, "The cache as an HTML page", 0 },
 	{ "bindings", OPT_BINDINGS, 0, 0, "Print what binds to what", 0 },
 	{ "status", OPT_STATUS, 0, 0, "Say who takes the fast path", 0 },
+	{ "advise", OPT_ADVISE, "NAMES", OPTION_ARG_OPTIONAL, "Say what is wrong, or costly to load", 0 },
 	{ "store", OPT_STORE, "FILE", OPTION_ARG_OPTIONAL, "Write plans to a store, change no file", 0 },
 	{ "learn", OPT_LEARN, "DIR", 0, "Make the plans of prelink-run's store", 0 },
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
@@ -64,10 +66,10 @@ static const struct argp_option option_table[] = {
 	{ "layout-page-size", OPT_LAYOUT_PAGE_SIZE, "SIZE", 0, "Slots are multiples of SIZE", 0 },
 	{ "jobs", 'j', "N", 0, "Use N threads", 0 },
 	{ "undo-output", 'o', "FILE", 0, "With -u: write there instead", 0 },
-	{ "md5", OPT_MD5, 0, 0, "With -y: print the MD5 instead", 0 },
-	{ "sha", OPT_SHA, 0, 0, "With -y: print the SHA-1 instead", 0 },
-	{ "sha256", OPT_SHA256, 0, 0, "With -y: the SHA-256", 0 },
-	{ "json", OPT_JSON, 0, 0, "Tables, bindings, status as JSON", 0 },
+	{ "md5", OPT_MD5, 0, 0, "With -y: print a digest instead", 0 },
+	{ "sha", OPT_SHA, 0, OPTION_ALIAS, 0, 0 },
+	{ "sha256", OPT_SHA256, 0, OPTION_ALIAS, 0, 0 },
+	{ "json", OPT_JSON, 0, 0, "Tables, bindings, advice as JSON", 0 },
 	{ "verbose", 'v', 0, 0, "Say more; twice: even more", 0 },
 
 	{ 0, 0, 0, 0, "Where (see also prelink.conf(5)):", 3 },
@@ -98,8 +100,8 @@ static uint64_t number(const char *text, uint64_t max, const char *what, struct 
 static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
 {
 	if (options->mode != MODE_PRELINK && options->mode != mode)
-		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings, --status and --learn "
-				  "can be done at a time");
+		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings, --status, --advise "
+				  "and --learn can be done at a time");
 	options->mode = mode;
 }
 
@@ -134,7 +136,7 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "name a FILE, or give -a");
 	if (print && o->file_count)
 		argp_error(state, "-p and --report show the whole cache: no FILE with them");
-	if (o->all && o->file_count)
+	if (o->all && o->file_count && o->mode != MODE_ADVISE)
 		argp_error(state, "-a takes all that prelink.conf names: no FILE with it");
 	if (o->all && (o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
 		argp_error(state, "-a goes with prelinking and -u only");
@@ -170,6 +172,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		set_mode(o, MODE_REPORT, state);
 		o->with_plugins = true;
 		o->report = argument;
+		break;
+	case OPT_ADVISE:
+		set_mode(o, MODE_ADVISE, state);
+		o->with_plugins = true;
+		o->advise = argument;
 		break;
 	case OPT_STORE:
 		o->store = o->with_plugins = true;

@@ -20,6 +20,7 @@ enum mode {
 	MODE_RELOC_ONLY, /* -r: move given libraries to an address, and nothing else */
 	MODE_STATUS,     /* --status: does a program's next start take the fast path */
 	MODE_REPORT,     /* --report: what the cache says as an HTML page */
+	MODE_ADVISE,     /* --advise: what is wrong, or costly to load */
 	MODE_LEARN,      /* --learn: the plans of a user's own store, from what was seen */
 };
 
@@ -55,6 +56,7 @@ struct options {
 	const char *undo_output;    /* -o: as given, NULL where absent; never inside the root */
 	const char *report;         /* --report: the page's file, as given; never inside the root */
 	const char *store_file;     /* --store=FILE: path inside the root */
+	const char *advise;         /* --advise=NAMES: the findings that are asked for; NULL: all */
 	const char *learn;          /* --learn: the directory of the user's store */
 	const char *dynamic_linker; /* --dynamic-linker: path inside the root; NULL: what each program says */
 	const char *ld_library_path; /* --ld-library-path: list as in LD_LIBRARY_PATH; NULL: none */

@@ -38,6 +38,7 @@ include tests/rebase/local.mk
 include tests/report/local.mk
 include tests/root/local.mk
 include tests/source/local.mk
+include tests/advise/local.mk
 include tests/bind/local.mk
 include tests/plan/local.mk
 include tests/rtld/local.mk

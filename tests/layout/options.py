@@ -32,6 +32,7 @@ accepted = [
     ["-an", "--with-plugins"], ["-an", "--with-unsafe"],
     ["-an", "--seed", "7"], ["-an", "-j", "1"], ["-an", "--jobs=3"],
     ["-an", "--json"], ["-n", lib], ["--bindings", lib], ["--bindings", "--json", lib],
+    ["--advise=undefined,relr", lib], ["--advise", "-a", "--json"], ["--advise=hash", "-a", lib],
 ]
 for arguments in accepted:
     done = prelink(*where, *arguments)
@@ -44,6 +45,7 @@ refused = [
     ["-a", "--layout-page-size=3000"], ["-a", "--layout-page-size=0"], ["-a", "--seed=x"],
     ["-a", "--seed", "99999999999999999999999"], ["--no-such-option"], ["-Z"], ["-a", "--root"],
     ["--bindings"], ["-a", "--bindings"], ["-u", "--bindings", lib],
+    ["--advise"], ["--advise", "--status", lib], ["-u", "--advise", lib],
 ]
 before = sorted(os.listdir(root.path + "/etc"))
 for arguments in refused:
