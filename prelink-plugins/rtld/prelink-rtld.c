@@ -97,9 +97,24 @@ static const char *batch_why;  /* why it cannot be full; NULL while it can */
 static ElfW(Addr) chosen[PLAN_RESOLVERS_MAX];
 static bool guessed_right; /* all as the files have it */
 
+/* True where ld.so would add the load bias to a word that it has bound: of an object that has one and is bound lazily,
+ * it goes through the residual list, and then adds the bias to all JUMP_SLOTs, those of the list among them. */
+static bool bound_twice(const struct plan_object *planned)
+{
+	const ElfW(Rela) *rela = plan_at(planned->residual);
+
+	if (!always_lazy() || !(planned->flags & PLAN_ANYWHERE) || !(planned->flags & PLAN_LAZY))
+		return false;
+	for (uint32_t i = 0; i < planned->residual.count; i++)
+		if ((uint32_t)rela[i].r_info == MACHINE_R_JUMP_SLOT)
+			return true;
+	return false;
+}
+
 static bool left_to_ldso(const struct plan_object *planned)
 {
-	return planned->way == PLAN_LEAVE || (planned->way == PLAN_JMPREL && always_lazy());
+	return planned->way == PLAN_LEAVE || (planned->way == PLAN_JMPREL && always_lazy()) ||
+	       bound_twice(planned);
 }
 
 /* Takes away what is relative to the object's own address: RELATIVE records come first in DT_RELA, and

@@ -57,9 +57,11 @@ class Elf:
         phoff, = struct.unpack_from("<Q", self.data, 32)
         phnum, = struct.unpack_from("<H", self.data, 56)
         self.kind, = struct.unpack_from("<H", self.data, 16)
-        self.loads, self.note, self.writable = [], 0, None
+        self.loads, self.note, self.writable, self.end = [], 0, None, 0
         for i in range(phnum):
-            kind, flags, offset, address, _, filesz, _, _ = struct.unpack_from("<IIQQQQQQ", self.data, phoff + 56 * i)
+            kind, flags, offset, address, _, filesz, memsz, _ = struct.unpack_from("<IIQQQQQQ", self.data, phoff + 56 * i)
+            if kind == 1:
+                self.end = max(self.end, address + memsz)
             if kind == 1 and flags & 2 and self.writable is None:
                 self.writable = address  # of the first writable segment
             if kind == 1:

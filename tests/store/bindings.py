@@ -74,8 +74,8 @@ def compare(program):
     """(program, counts, remark, problem)"""
     counted = dict.fromkeys(("words", "left", "chosen", "lazy", "nobody", "objects"), 0)
     store = Store(store_path)
-    plans = store.plans_of(program)
-    if not plans:
+    plan = store.plan_of(program)
+    if not plan:
         return program, counted, "no plan", None
     traced = oracle.trace(program)
     if traced is None or traced[2]:
@@ -84,9 +84,7 @@ def compare(program):
     bound = oracle.with_real_paths(traced[1])
     loader = oracle.real(oracle.interpreter(program))
     order = [scope[0], loader, *(path for path in scope[1:] if path != loader)]
-    plan = next((plan for plan in plans if [o.digest for o in plan.objects[:plan.startup]] ==
-                 [dynamic_digest(path) for path in order]), None)
-    if plan is None:
+    if [planned.digest for planned in plan.objects[:plan.startup]] != [dynamic_digest(path) for path in order]:
         return program, counted, "", "the store has other objects at start-up than ld.so"
     place = {path: i for i, path in enumerate(order)}
     for path, index in place.items():

@@ -4,4 +4,5 @@ TESTS += tests/store/bindings.py
 TESTS += tests/store/identity.py
 TESTS += tests/store/prelink_run.py
 TESTS += tests/store/programs.py
+TESTS += tests/store/releases.py
 EXTRA_DIST += tests/store/prelink_run_tool.py tests/store/reader.py

@@ -20,15 +20,18 @@ class Store:
         with open(path, "rb") as file:
             self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.magic, self.machine, self.elf_class, self.size, at, count = struct.unpack_from("<IHHQII", self.data, 0)
-        self.programs = [(digest, plan) for digest, _, plan in struct.iter_unpack("<QII", self.data[at:at + 16 * count])]
+        self.programs = list(struct.iter_unpack("<QII", self.data[at:at + 16 * count]))
 
     def table(self, pair, form):
         size = struct.calcsize(form)
         return list(struct.iter_unpack(form, self.data[pair[0]:pair[0] + pair[1] * size]))
 
-    def plans_of(self, path):
+    def plan_of(self, path):
+        """The plan of the program at PATH; several may have the same dynamic section."""
         digest = dynamic_digest(path)
-        return [Plan(self, plan) for found, plan in self.programs if found == digest and plan]
+        return next((Plan(self, plan) for found, identity, plan in self.programs if found == digest and plan and
+                     content_digest(path, *struct.unpack_from("<QII", self.data, identity + 16)) ==
+                     struct.unpack_from("<Q", self.data, identity + 8)[0]), None)
 
     @functools.lru_cache(None)
     def block(self, at):
@@ -99,6 +102,27 @@ def dynamic_digest(path):
                     break
                 if tag != 21:
                     digest = kit.mix(kit.mix(digest, tag), value)
+    return digest
+
+
+def content_digest(path, address, size, symbol_table):
+    """identity.headers of identity.h: the program headers, then the build-id or symbols at ADDRESS."""
+    data, digest = kit.read(path), 0x9e3779b97f4a7c15
+    phoff, = struct.unpack_from("<Q", data, 32)
+    phnum, = struct.unpack_from("<H", data, 56)
+    for kind, flags, offset, start, _, filesz, memsz, align in struct.iter_unpack(
+            "<IIQQQQQQ", data[phoff:phoff + 56 * phnum]):
+        for word in (kind << 32 | flags, offset, start, filesz, memsz, align):
+            digest = kit.mix(digest, word)
+        if kind == 1 and start <= address < start + filesz:
+            content = data[address - start + offset:][:size]
+    if not symbol_table:
+        for byte in content:
+            digest = kit.mix(digest, byte)
+        return digest
+    for name, info, other, section, value, length in struct.iter_unpack("<IBBHQQ", content):
+        for word in (name << 32 | section << 16 | info << 8 | other, value, length):
+            digest = kit.mix(digest, word)
     return digest
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* x86-64 for the run-time module: the kernel's calling convention (x86-64 psABI, appendix A.2.1), and the relocation
- * that wants the offset of a thread variable from the thread pointer. */
+/* x86-64 for the run-time module: the kernel's calling convention (x86-64 psABI, appendix A.2.1), and the relocations
+ * that want the offset of a thread variable from the thread pointer, and a function that may be bound late. */
 #ifndef RTLD_MACHINE_H
 #define RTLD_MACHINE_H
 
@@ -18,6 +18,7 @@
 #define SYS_MMAP 9
 #define SYS_READLINK 89
 #define MACHINE_R_TPOFF R_X86_64_TPOFF64
+#define MACHINE_R_JUMP_SLOT R_X86_64_JUMP_SLOT
 
 static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {
