@@ -197,7 +197,7 @@ static void undo(struct run *run)
 	bool seen = gather_all(&run->gather) == 0; /* all that there is */
 
 	if (options->undo_output) {
-		back_undo_elsewhere(&run->rewriting);
+		back_undo_elsewhere(&run->rewriting, &run->gather.plain);
 		return;
 	}
 	if (options->all) { /* it may know of places where the walk does not go */
@@ -219,7 +219,7 @@ static void verify_files(struct run *run)
 	layout_present(&run->table);
 	object_table_want(&run->table);
 	run->rewriting.bind = bind_libraries(&run->root, &run->table, run->options.jobs);
-	verify(&run->rewriting);
+	verify(&run->rewriting, &run->gather.plain);
 }
 
 /* --bindings: what the symbols of each program resolve to when it starts. */
@@ -329,6 +329,7 @@ int main(int argc, char **argv)
 	mapfault_catch();
 	options_parse(&run.options, argc, argv);
 	if (root_open_tree(&run.root, run.options.root) == 0) {
+		options_resolve(&run.options, &run.root);
 		run.cache_path = root_inside(&run.root, run.options.cache);
 		result = run_mode(&run);
 		conf_release(&run.conf);

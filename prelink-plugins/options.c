@@ -221,7 +221,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'h': o->dereference = true; break;
 	case 'l': o->one_file_system = true; break;
 	case OPT_DYNAMIC_LINKER: o->dynamic_linker = argument; break;
-	case OPT_LD_LIBRARY_PATH: o->ld_library_path = argument; break;
+	case OPT_LD_LIBRARY_PATH:
+		free(o->ld_library_path);
+		o->ld_library_path = xstrdup(argument);
+		break;
 	case 'v': o->verbose++; break;
 	case OPT_JSON: o->json = true; break;
 	case ARGP_KEY_ARGS:
@@ -274,8 +277,39 @@ void options_parse(struct options *options, int argc, char **argv)
 		options->seed = find_seed();
 }
 
+/* LIST with each relative element as the absolute path that it is now, or, of an element that is none of a system's
+ * own working directory, inside the tree.  What a `$` begins is expanded later.  Allocated. */
+static char *absolute_list(const char *list, const struct root *root)
+{
+	char *copy = xstrdup(list), *rest = copy, *element, *text = NULL;
+
+	while ((element = strsep(&rest, ":;"))) {
+		bool relative = *element != '/' && *element != '$';
+		char *path = relative ? root_inside(root, *element ? element : ".") : xstrdup(element);
+		char *longer = xasprintf("%s%s%s", text ? text : "", text ? ":" : "", path);
+
+		free(text);
+		free(path);
+		text = longer;
+	}
+	free(copy);
+	return text;
+}
+
+void options_resolve(struct options *options, const struct root *root)
+{
+	if (options->ld_library_path && *options->ld_library_path) {
+		char *list = absolute_list(options->ld_library_path, root);
+
+		free(options->ld_library_path);
+		options->ld_library_path = list;
+	}
+}
+
 void options_release(struct options *options)
 {
+	free(options->ld_library_path);
+	options->ld_library_path = NULL;
 	free(options->blacklist);
 	options->blacklist = NULL;
 	options->blacklist_count = 0;

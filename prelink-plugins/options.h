@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "root.h"
+
 /* What to do; at most one of -u, -y, -p, -r, --report and --bindings may be given. */
 enum mode {
 	MODE_PRELINK,    /* the default: lay out, bind, rewrite */
@@ -59,8 +61,8 @@ struct options {
 	const char *advise;         /* --advise=NAMES: the findings that are asked for; NULL: all */
 	const char *learn;          /* --learn: the directory of the user's store */
 	const char *dynamic_linker; /* --dynamic-linker: path inside the root; NULL: what each program says */
-	const char *ld_library_path; /* --ld-library-path: list as in LD_LIBRARY_PATH; NULL: none */
-	const char **blacklist;      /* -b: as given; owned array */
+	char *ld_library_path;      /* --ld-library-path: list as in LD_LIBRARY_PATH; NULL: none; owned */
+	const char **blacklist;     /* -b: as given; owned array */
 	size_t blacklist_count;
 	char **file; /* files and directories named on the command line; points into argv */
 	size_t file_count;
@@ -68,6 +70,10 @@ struct options {
 
 /* Parses the command line.  Exits with 2 after a usage error, with 0 after --help and the like. */
 void options_parse(struct options *options, int argc, char **argv);
+
+/* Makes what depends on the working directory independent of it, now that ROOT is open. */
+void options_resolve(struct options *options, const struct root *root);
+
 void options_release(struct options *options);
 
 #endif

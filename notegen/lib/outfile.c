@@ -411,6 +411,16 @@ static int copy_metadata(struct outfile *out, int original)
 	return result;
 }
 
+/* A new file, with the permission bits and times of what has STATUS. */
+static int take_after(const struct outfile *out, const struct stat *status)
+{
+	const struct timespec times[2] = { status->st_atim, status->st_mtim };
+
+	if (fchmod(out->fd, status->st_mode & 0777) || futimens(out->fd, times))
+		return outfile_fail(out, "giving it the mode and times of the original");
+	return 0;
+}
+
 /* The bytes are all there: the size, the attributes, and the disk is told to start. */
 static int complete(struct outfile *out)
 {
@@ -418,7 +428,7 @@ static int complete(struct outfile *out)
 		return outfile_fail(out, "writing the new file beside it");
 	flush(out);
 	if (!out->replaces)
-		return 0;
+		return out->like ? take_after(out, out->like) : 0;
 	int original = openat(out->directory, base_name(out->path),
 			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (original < 0)

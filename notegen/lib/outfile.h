@@ -51,12 +51,15 @@ struct outfile {
 	bool some_names; /* to be set before commit: where not all hard links can be found, replace those that
 			     can, and say so */
 	bool committed;  /* the name is the new file's */
+
+	/* To be set before commit, where nothing is replaced: whose permission bits and times the file gets. */
+	const struct stat *like;
 };
 
 /* Starts replacing PATH (its last component is not followed if it is a symbolic link: such a path is refused;
  * resolve it with root_real() first).  OLD is what stat said when the file was read, NULL to create or
  * replace unconditionally (cache, -o output): then nothing of what was there is kept; the mode is 0666 less
- * the umask; fchmod(out->fd) where that is not right.  0, or -1 after a message. */
+ * the umask; fchmod(out->fd), or set out->like, where that is not right.  0, or -1 after a message. */
 int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old);
 
 /* Appends SIZE bytes.  0, or -1 after a message. */

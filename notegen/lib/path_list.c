@@ -34,6 +34,11 @@ void path_list_sort(struct path_list *list)
 	list->count = kept;
 }
 
+bool path_list_has(const struct path_list *list, const char *path)
+{
+	return list->count && bsearch(&path, list->path, list->count, sizeof *list->path, compare_paths);
+}
+
 void path_list_release(struct path_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)

@@ -3,6 +3,7 @@
 #ifndef PATH_LIST_H
 #define PATH_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct path_list {
@@ -10,8 +11,9 @@ struct path_list {
 	size_t count;
 };
 
-void path_list_add(struct path_list *list, const char *path); /* a copy of it */
-void path_list_sort(struct path_list *list);                  /* and drop duplicates */
+void path_list_add(struct path_list *list, const char *path);       /* a copy of it */
+void path_list_sort(struct path_list *list);                        /* and drop duplicates */
+bool path_list_has(const struct path_list *list, const char *path); /* a sorted one */
 void path_list_release(struct path_list *list);
 
 #endif

@@ -164,14 +164,18 @@ static const char *expand_braces(const char *pattern, int depth, struct path_lis
 	return problem;
 }
 
+const char *pattern_alternatives(const char *pattern, struct path_list *list)
+{
+	if (strlen(pattern) >= PATH_MAX)
+		return "is longer than a path can be";
+	return expand_braces(pattern, 0, list);
+}
+
 const char *pattern_check(const char *pattern)
 {
 	struct path_list alternatives = { 0 };
-	const char *problem = NULL;
+	const char *problem = pattern_alternatives(pattern, &alternatives);
 
-	if (strlen(pattern) >= PATH_MAX)
-		return "is longer than a path can be";
-	problem = expand_braces(pattern, 0, &alternatives);
 	for (size_t i = 0; i < alternatives.count && !problem; i++)
 		problem = check_alternative(alternatives.path[i]);
 	path_list_release(&alternatives);

@@ -19,6 +19,10 @@
 /* NULL if PATTERN is well-formed, else what is wrong with it ("is not absolute", ...). */
 const char *pattern_check(const char *pattern);
 
+/* Adds to LIST what the braces of PATTERN make of it: patterns without any, in order; itself, where it has none.  NULL,
+ * or what is wrong.  It need not be absolute. */
+const char *pattern_alternatives(const char *pattern, struct path_list *list);
+
 /* True if the absolute PATH (of the same notation, inside the tree) matches PATTERN. */
 bool pattern_match(const char *pattern, const char *path);
 

@@ -107,25 +107,29 @@ int root_open(const struct root *root, const char *path, int flags)
 
 /* --- the lock --- */
 
-/* Inside the tree: the directory of both, of the lock's, and its name there. */
-#define RUN "/run"
-#define LOCK_DIRECTORY "prelink"
 #define LOCK_NAME "lock"
+
+/* Inside the tree: where the lock's own directory is made.  The first that there is: an image that has no /run is to
+ * have none afterwards, and the times of its top directory are to stay what they were, since they tell whether
+ * anything has changed there. */
+static const struct lock_place {
+	const char *parent, *name;
+} lock_places[] = { { "/run", "prelink" }, { "/etc", "prelink.lock" } };
 
 static void release_lock(struct root *root)
 {
 	/* While it is still held, so that nobody's else goes. */
 	if (root->lock >= 0) {
-		int directory = openat(root->run, LOCK_DIRECTORY,
+		int directory = openat(root->run, root->place->name,
 				       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (directory >= 0) {
 			unlinkat(directory, LOCK_NAME, 0);
 			close(directory);
 		}
-		unlinkat(root->run, LOCK_DIRECTORY, AT_REMOVEDIR);
+		unlinkat(root->run, root->place->name, AT_REMOVEDIR);
 		if (root->made)
-			unlinkat(root->fd, RUN + 1, AT_REMOVEDIR);
+			unlinkat(root->fd, root->place->parent + 1, AT_REMOVEDIR);
 		close(root->lock);
 	}
 	if (root->run >= 0)
@@ -134,11 +138,18 @@ static void release_lock(struct root *root)
 
 static int open_run(struct root *root)
 {
-	int fd = root_open(root, RUN, O_RDONLY | O_DIRECTORY);
+	int fd = -1;
 
-	if (fd < 0 && errno == ENOENT && mkdirat(root->fd, RUN + 1, 0755) == 0) {
-		root->made = true;
-		fd = root_open(root, RUN, O_RDONLY | O_DIRECTORY);
+	for (size_t i = 0; i < sizeof lock_places / sizeof *lock_places && fd < 0; i++) {
+		root->place = &lock_places[i];
+		fd = root_open(root, root->place->parent, O_RDONLY | O_DIRECTORY);
+		if (fd < 0 && errno != ENOENT)
+			return -1;
+	}
+	if (fd < 0) {
+		root->place = &lock_places[0];
+		root->made = mkdirat(root->fd, root->place->parent + 1, 0755) == 0;
+		fd = root->made ? root_open(root, root->place->parent, O_RDONLY | O_DIRECTORY) : -1;
 	}
 	return fd;
 }
@@ -159,9 +170,9 @@ static int open_lock(const struct root *root)
 	struct stat st;
 	int fd;
 
-	if (mkdirat(root->run, LOCK_DIRECTORY, 0700) && errno != EEXIST)
+	if (mkdirat(root->run, root->place->name, 0700) && errno != EEXIST)
 		return -1;
-	int directory = openat(root->run, LOCK_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int directory = openat(root->run, root->place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (directory < 0)
 		return -1;
 	if (is_closed(root, directory)) {
@@ -186,15 +197,37 @@ static int open_lock(const struct root *root)
 static bool is_current(const struct root *root, int fd)
 {
 	struct stat held, found;
+	char *path = xasprintf("%s/%s", root->place->name, LOCK_NAME);
+	bool same = fstat(fd, &held) == 0 && fstatat(root->run, path, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    held.st_dev == found.st_dev && held.st_ino == found.st_ino;
 
-	return fstat(fd, &held) == 0 &&
-	       fstatat(root->run, LOCK_DIRECTORY "/" LOCK_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+	free(path);
+	return same;
+}
+
+/* The tree could not be locked, and errno says why.  0 where we go on without, else -1 after a message. */
+static int fail_lock(const struct root *root)
+{
+	int error = errno, result = 0;
+	char *shown = xasprintf("%s%s/%s/%s", root->path, root->place->parent, root->place->name, LOCK_NAME);
+
+	errno = error;
+	if (error == EWOULDBLOCK)
+		result =
+			diag_error(shown,
+				   "locking the tree: another run is changing it; wait until that has ended");
+	else if (error == EPERM)
+		result = diag_error(
+			shown, "locking the tree: its directory is not one that only its owner, you or root, "
+			       "can enter; remove it");
+	else if (error != EACCES && (error != EROFS || geteuid() == 0))
+		result = diag_errno(shown, "locking the tree");
+	free(shown);
+	return result;
 }
 
 int root_lock(struct root *root)
 {
-	char *shown = root_outside(root, RUN "/" LOCK_DIRECTORY "/" LOCK_NAME);
 	int result = 0, fd = -1;
 
 	root->run = open_run(root);
@@ -211,19 +244,10 @@ int root_lock(struct root *root)
 	}
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		root->lock = fd;
-	else if (errno == EWOULDBLOCK)
-		result =
-			diag_error(shown,
-				   "locking the tree: another run is changing it; wait until that has ended");
-	else if (errno == EPERM)
-		result = diag_error(
-			shown, "locking the tree: its directory is not one that only its owner, you or root, "
-			       "can enter; remove it");
-	else if (errno != EACCES && (errno != EROFS || geteuid() == 0))
-		result = diag_errno(shown, "locking the tree");
+	else
+		result = fail_lock(root);
 	if (fd >= 0 && root->lock < 0)
 		close(fd);
-	free(shown);
 	return result;
 }
 

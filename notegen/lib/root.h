@@ -13,19 +13,20 @@
 #include <sys/stat.h>
 
 struct root {
-	int lock;   /* descriptor that holds the lock, -1 while there is none; set by root_lock() */
-	int run;    /* of /run, where the lock's directory is, -1 while there is no lock */
-	bool made;  /* /run was made for it */
-	int fd;     /* O_PATH descriptor of the directory; set by root_open_tree() */
-	char *path; /* absolute, real, no trailing slash; "" for / itself; owned */
+	int lock; /* descriptor that holds the lock, -1 while there is none; set by root_lock() */
+	int run;  /* of where the lock's directory is, -1 while there is no lock */
+	const struct lock_place *place; /* its name (root.c); NULL while there is no lock */
+	bool made;                      /* `run` was made for it */
+	int fd;                         /* O_PATH descriptor of the directory; set by root_open_tree() */
+	char *path;                     /* absolute, real, no trailing slash; "" for / itself; owned */
 };
 
 /* Opens the tree at PATH (NULL or "/" for the system's own).  0, or -1 after a message. */
 int root_open_tree(struct root *root, const char *path);
 void root_release(struct root *root);
 
-/* Keeps a second writer out: locks (flock(2)) the file /run/prelink/lock of the tree until root_release() or the
- * end of the process, however it ends.  The directory is made for it, can be entered by its owner only, and goes
+/* Keeps a second writer out: locks (flock(2)) the file /run/prelink/lock of the tree (/etc/prelink.lock/lock where
+ * it has no /run) until root_release() or the end of the process, however it ends.  The directory is made for it, can be entered by its owner only, and goes
  * with the lock: whoever could open the file could lock it.  0, also where we have no right to make it: then the
  * system's files are not ours, either, and two runs over what is ours replace each file as safely as with any
  * foreign writer.  -1 after a message, where somebody else holds it: nobody waits. */

@@ -16,6 +16,9 @@
 /* Files included by one another: deeper than this is a loop. */
 #define MAX_DEPTH 16
 
+/* What makes a word a pattern, once its braces are expanded. */
+#define SPECIAL "*?[\\"
+
 /* What is being read. */
 struct reader {
 	struct conf *conf;
@@ -47,7 +50,7 @@ static void add_text(char ***list, size_t *count, char *text)
  * symbolic link (/lib -> usr/lib) matches the real paths that are compared with it.  Allocated. */
 static char *resolve_prefix(const struct root *root, const char *pattern)
 {
-	size_t length = strcspn(pattern, "*?[\\");
+	size_t length = strcspn(pattern, SPECIAL);
 	char *prefix = xstrdup(pattern), *real = NULL;
 
 	if (!pattern[length]) {
@@ -69,7 +72,8 @@ static char *resolve_prefix(const struct root *root, const char *pattern)
 	return result;
 }
 
-static void blacklist(struct conf *conf, const struct root *root, const char *pattern)
+/* PATTERN has no braces any more. */
+static void blacklist_one(struct conf *conf, const struct root *root, const char *pattern)
 {
 	char *own = xstrdup(pattern);
 	size_t length = strlen(own);
@@ -84,6 +88,18 @@ static void blacklist(struct conf *conf, const struct root *root, const char *pa
 		add_text(&conf->blacklist, &conf->blacklist_count, real);
 	else
 		free(real);
+}
+
+/* NULL, or what is wrong with PATTERN. */
+static const char *blacklist(struct conf *conf, const struct root *root, const char *pattern)
+{
+	struct path_list words = { 0 };
+	const char *wrong = pattern_alternatives(pattern, &words);
+
+	for (size_t i = 0; i < words.count && !wrong; i++)
+		blacklist_one(conf, root, words.path[i]);
+	path_list_release(&words);
+	return wrong;
 }
 
 bool conf_blacklisted(const struct conf *conf, const char *path)
@@ -106,40 +122,64 @@ static void add_entry(struct conf *conf, const char *path, bool one_file_system,
 	conf->entry[conf->count++] = (struct conf_entry){ xstrdup(path), one_file_system, dereference };
 }
 
+/* WORD, a path with nothing special in it but backslashes, without these; allocated. */
+static char *unescape(const char *word)
+{
+	char *text = xstrdup(word), *out = text;
+
+	for (; *word; word++) {
+		if (*word == '\\' && word[1])
+			word++;
+		*out++ = *word;
+	}
+	*out = '\0';
+	return text;
+}
+
+/* Adds to MATCH what WORD stands for in the tree: a pattern what is there of it, directories among it if ANY; any
+ * other word itself, there or not. */
+static int expand(const struct reader *r, const char *word, bool any, struct path_list *match)
+{
+	struct path_list words = { 0 };
+	const char *wrong = pattern_alternatives(word, &words);
+	int status = 0;
+
+	for (size_t i = 0; i < words.count && !wrong && status == 0; i++) {
+		const char *one = words.path[i];
+
+		if (!one[strcspn(one, "*?[")]) {
+			char *path = unescape(one);
+
+			path_list_add(match, path);
+			free(path);
+		} else if (!(wrong = pattern_check(one))) {
+			status = (any ? pattern_expand_any : pattern_expand)(r->root, one, match);
+		}
+	}
+	path_list_release(&words);
+	return wrong ? line_error(r, wrong, word) : status;
+}
+
 /* A word without an option: what to walk.  A name that does not exist stays: gather says so. */
 static int add_path(const struct reader *r, const char *word, bool one_file_system, bool dereference)
 {
 	struct path_list match = { 0 };
+	int status = expand(r, word, true, &match);
 
-	if (!word[strcspn(word, "*?[")]) {
-		add_entry(r->conf, word, one_file_system, dereference);
-		return 0;
-	}
-	const char *wrong = pattern_check(word);
-	if (wrong)
-		return line_error(r, wrong, word);
-	if (pattern_expand_any(r->root, word, &match))
-		return -1;
 	for (size_t i = 0; i < match.count; i++)
 		add_entry(r->conf, match.path[i], one_file_system, dereference);
 	path_list_release(&match);
-	return 0;
+	return status;
 }
 
 static int include(const struct reader *r, const char *word)
 {
 	struct path_list match = { 0 };
-	int status = 0;
 
 	if (r->depth == MAX_DEPTH)
 		return line_error(r, "files include one another in a circle; see", word);
-	if (!word[strcspn(word, "*?[")])
-		return read_file(r->conf, r->root, word, r->depth + 1);
-	const char *wrong = pattern_check(word);
-	if (wrong)
-		return line_error(r, wrong, word);
-	if (pattern_expand(r->root, word, &match))
-		return -1;
+	int status = expand(r, word, false, &match);
+
 	for (size_t i = 0; i < match.count; i++)
 		if (read_file(r->conf, r->root, match.path[i], r->depth + 1))
 			status = -1;
@@ -162,7 +202,7 @@ static int next_word(const struct reader *r, char **text, char **word)
 		if (quote ? *in == quote : *in == '"' || *in == '\'') {
 			quote = quote ? '\0' : *in;
 		} else if (*in == '\\' && quote != '\'' && in[1]) {
-			if (!quote && strchr("*?[]\\", in[1]))
+			if (!quote && strchr("*?[]{},\\", in[1]))
 				*out++ = '\\';
 			*out++ = *++in;
 		} else {
@@ -194,8 +234,12 @@ static int read_line(const struct reader *r, char *text)
 			one_file_system = dereference = true;
 			continue;
 		}
-		if (option == 'b' && *word) {
-			blacklist(r->conf, r->root, word);
+		const char *wrong = option == 'b' && *word ? blacklist(r->conf, r->root, word) : NULL;
+
+		if (wrong) {
+			return line_error(r, wrong, word);
+		} else if (option == 'b' && *word) {
+			/* left alone, from now on */
 		} else if (word[0] == '-') {
 			return line_error(r, "only -l, -h, -b and -c are known here, not", word);
 		} else if (word[0] != '/') {
@@ -257,8 +301,12 @@ int conf_read(struct conf *conf, const struct root *root, const struct options *
 	int status = 0;
 
 	*conf = (struct conf){ 0 };
-	for (size_t i = 0; i < options->blacklist_count; i++)
-		blacklist(conf, root, options->blacklist[i]);
+	for (size_t i = 0; i < options->blacklist_count; i++) {
+		const char *wrong = blacklist(conf, root, options->blacklist[i]);
+
+		if (wrong)
+			status = diag_error(NULL, "-b '%s' %s", options->blacklist[i], wrong);
+	}
 	conf->everywhere = options->all && options->mode == MODE_UNDO;
 	if (conf->everywhere)
 		add_entry(conf, "/", options->one_file_system, false);
@@ -266,7 +314,7 @@ int conf_read(struct conf *conf, const struct root *root, const struct options *
 	/* Without -a only its -b lines matter, and a system without the file is in order. */
 	if ((options->all && !conf->everywhere) || strcmp(path, standard) != 0 ||
 	    root_stat(root, path, &st) == 0)
-		status = read_file(conf, root, path, 0);
+		status = read_file(conf, root, path, 0) ? -1 : status;
 	diag_lenient(false);
 	if (conf->everywhere)
 		status = 0;

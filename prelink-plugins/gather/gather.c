@@ -29,6 +29,7 @@ void gather_init(struct gather *gather, struct object_table *table, const struct
 void gather_release(struct gather *gather)
 {
 	path_list_release(&gather->directories);
+	path_list_release(&gather->plain);
 }
 
 /* Adds the open FILE, known to start like an object, under NAME (if not NULL, a link to it) to the table.
@@ -272,6 +273,13 @@ static void fail_named(struct walk *walk, const char *path)
 					"looking at what is to be prelinked");
 }
 
+/* Whoever asks for the original of a file asks it of scripts and static programs too (package managers and
+ * integrity checkers do, of every file): these are their own. */
+static bool wants_original(const struct options *options)
+{
+	return options->mode == MODE_VERIFY || options->undo_output;
+}
+
 /* Directories that are left alone with all below them; but something may have been prelinked there before they
  * were. */
 static bool is_passed_over(const struct conf *conf, const char *path)
@@ -302,6 +310,8 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 			object->listed = true;
 			path_list_add(&object->names, path);
 			pthread_mutex_unlock(&gather->table->lock);
+		} else if (named && errno == ENOEXEC && wants_original(gather->options)) {
+			path_list_add(&gather->plain, real);
 		} else if (named) {
 			fail_named(walk, path);
 		}
@@ -410,5 +420,6 @@ int gather_all(struct gather *gather)
 	tdestroy(walk.visited, free);
 	object_table_sort(gather->table);
 	path_list_sort(&gather->directories);
+	path_list_sort(&gather->plain);
 	return walk.failed ? -1 : 0;
 }

@@ -28,7 +28,9 @@ struct gather {
 	const struct root *root;
 	const struct conf *conf;
 	const struct options *options;
-	struct path_list directories; /* that were read; sorted when gather_all() returns */
+	/* Both sorted when gather_all() returns: */
+	struct path_list directories; /* that were read */
+	struct path_list plain;       /* files that were named, and could never be prelinked: real paths */
 };
 
 void gather_init(struct gather *gather, struct object_table *table, const struct root *root,

@@ -2,12 +2,16 @@
 /* Giving the originals back; see back.h. */
 #include "rewrite/back.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "diag.h"
 #include "elf_copy.h"
 #include "rewrite/original.h"
+#include "rewrite/output.h"
 #include "rewrite/replace.h"
 
 /* PRESENT, mapped from FD, has lost its record.  If it asks for the run-time module, it does so no longer. */
@@ -105,45 +109,97 @@ int back_undo(struct rewriting *rewriting)
 	return result;
 }
 
-/* ORIGINAL, which OBJECT was, to PATH inside ROOT, with the mode and times of OBJECT. */
-static void write_original(const struct root *root, const char *path, const struct elf_image *original,
-			   const struct object *object)
-{
-	const struct timespec times[2] = { object->st.st_atim, object->st.st_mtim };
-	struct outfile out;
+/* The file that -o names. */
+struct elsewhere {
+	struct root root; /* the system's own, whatever --root is */
+	struct outfile file;
+};
 
-	if (outfile_begin(&out, root, path, NULL))
-		return;
-	if (fchmod(out.fd, object->st.st_mode & 0777) || futimens(out.fd, times))
-		diag_warn(path, "its mode and times are not those of the original");
-	if (outfile_write(&out, original->data, original->size) == 0)
-		outfile_commit(&out);
-	else
-		outfile_abandon(&out);
+static int elsewhere_begin(struct elsewhere *out, const struct options *options)
+{
+	if (root_open_tree(&out->root, NULL))
+		return -1;
+	char *path = root_inside(&out->root, options->undo_output);
+	int result = outfile_begin(&out->file, &out->root, path, NULL);
+
+	free(path);
+	if (result)
+		root_release(&out->root);
+	return result;
 }
 
-void back_undo_elsewhere(const struct rewriting *rewriting)
+/* All bytes were written if RESULT is 0; the file takes after the one that has STATUS. */
+static void elsewhere_end(struct elsewhere *out, int result, const struct stat *status)
 {
-	struct object_list list = object_table_select(rewriting->table, object_is_listed);
+	out->file.like = status;
+	if (result == 0)
+		outfile_commit(&out->file);
+	else
+		outfile_abandon(&out->file);
+	root_release(&out->root);
+}
+
+static bool is_standard_output(const struct options *options)
+{
+	return strcmp(options->undo_output, "-") == 0;
+}
+
+/* The original of OBJECT to where -o says. */
+static void undo_object_elsewhere(const struct rewriting *rewriting, const struct object *object)
+{
+	const struct options *options = rewriting->options;
 	struct elf_image present, original;
-	struct root everywhere;
+	struct elsewhere out;
+	struct output output;
 	int fd;
 
-	if (list.count && list.member[0]->remains > REMAINS_UNUSED)
-		diag_error(list.member[0]->shown, "undoing: " LOST "; " CURE);
-	else if (list.count && root_open_tree(&everywhere, NULL) == 0) {
-		char *path = root_inside(&everywhere, rewriting->options->undo_output);
-
-		if ((fd = object_open(rewriting->root, list.member[0], READ_MAX, &present)) >= 0) {
-			if (original_init(&original, &present, fd) == 0) {
-				if (!rewriting->options->dry_run)
-					write_original(&everywhere, path, &original, list.member[0]);
-				elf_image_release(&original);
-			}
-			object_close(&present, fd);
-		}
-		free(path);
-		root_release(&everywhere);
+	if (object->remains > REMAINS_UNUSED) {
+		diag_error(object->shown, "undoing: " LOST "; " CURE);
+		return;
 	}
+	if ((fd = object_open(rewriting->root, object, READ_MAX, &present)) < 0)
+		return;
+	if (original_init(&original, &present, fd) == 0) {
+		if (is_standard_output(options)) {
+			output_begin(&output, DIGEST_NONE);
+			output_add(&output, original.data, original.size);
+			output_end(&output, object->shown);
+		} else if (!options->dry_run && elsewhere_begin(&out, options) == 0) {
+			elsewhere_end(&out, outfile_write(&out.file, original.data, original.size),
+				      &object->st);
+		}
+		elf_image_release(&original);
+	}
+	object_close(&present, fd);
+}
+
+/* The file at PATH, which is its own original, likewise. */
+static void copy_elsewhere(const struct rewriting *rewriting, const char *path)
+{
+	const struct options *options = rewriting->options;
+	char *shown = root_outside(rewriting->root, path);
+	struct elsewhere out;
+	struct stat st;
+	int fd = -1;
+
+	if (is_standard_output(options))
+		output_file(rewriting->root, path, DIGEST_NONE, shown);
+	else if ((fd = root_open(rewriting->root, path, O_RDONLY)) < 0 || fstat(fd, &st))
+		diag_errno(shown, "opening it to copy it");
+	else if (!options->dry_run && elsewhere_begin(&out, options) == 0)
+		elsewhere_end(&out, outfile_copy(&out.file, fd, (uint64_t)st.st_size), &st);
+	if (fd >= 0)
+		close(fd);
+	free(shown);
+}
+
+void back_undo_elsewhere(const struct rewriting *rewriting, const struct path_list *plain)
+{
+	struct object_list list = object_table_select(rewriting->table, object_is_listed);
+
+	if (list.count)
+		undo_object_elsewhere(rewriting, list.member[0]);
+	else if (plain->count)
+		copy_elsewhere(rewriting, plain->path[0]);
 	free(list.member);
 }

@@ -2,15 +2,15 @@
 /* Verifying prelinked files; see verify.h. */
 #include "rewrite/verify.h"
 
-#include <nettle/nettle-meta.h>
-#include <nettle/sha2.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "diag.h"
 #include "elf_copy.h"
 #include "elf/stamp.h"
 #include "rewrite/image.h"
 #include "rewrite/original.h"
+#include "rewrite/output.h"
 #include "rewrite/program.h"
 
 /* Rewrites ORIGINAL at the address where PRESENT is, and compares. */
@@ -45,44 +45,11 @@ static int redo_and_compare(struct rewriting *rewriting, struct object *object,
 	return 0;
 }
 
-static const struct nettle_hash *hash_of(enum digest digest)
-{
-	switch (digest) {
-	case DIGEST_MD5: return &nettle_md5;
-	case DIGEST_SHA1: return &nettle_sha1;
-	case DIGEST_SHA256: return &nettle_sha256;
-	case DIGEST_NONE: break;
-	}
-	return NULL;
-}
-
-static int print_original(const struct elf_image *original, enum digest digest, FILE *out)
-{
-	const struct nettle_hash *hash = hash_of(digest);
-
-	if (!hash) {
-		fwrite(original->data, 1, original->size, out);
-	} else {
-		unsigned char value[SHA256_DIGEST_SIZE];
-		void *context = xmalloc(hash->context_size);
-
-		hash->init(context);
-		hash->update(context, original->size, original->data);
-		hash->digest(context, hash->digest_size, value);
-		free(context);
-		for (unsigned i = 0; i < hash->digest_size; i++)
-			fprintf(out, "%02x", value[i]);
-		fprintf(out, "  %s\n", original->path);
-	}
-	if (fflush(out) || ferror(out))
-		return diag_errno(original->path, "verifying: writing the output");
-	return 0;
-}
-
 /* Undoes OBJECT's file in memory, rewrites the result in memory at the same address, and compares; prints the
- * original or its digest. */
-static int verify_object(struct rewriting *rewriting, struct object *object)
+ * original or its digest, with NAME. */
+static int verify_object(struct rewriting *rewriting, struct object *object, const char *name)
 {
+	struct output output;
 	struct elf_image present, original;
 	int result = -1, fd = object_open(rewriting->root, object, READ_MAX, &present);
 
@@ -96,25 +63,69 @@ static int verify_object(struct rewriting *rewriting, struct object *object)
 		result = undo_present(&present) ?
 				 redo_and_compare(rewriting, object, &present, &original, fd) :
 				 0;
-		if (result == 0)
-			result = print_original(&original, rewriting->options->digest, stdout);
+		if (result == 0) {
+			output_begin(&output, rewriting->options->digest);
+			output_add(&output, original.data, original.size);
+			result = output_end(&output, name);
+		}
 		elf_image_release(&original);
 	}
 	object_close(&present, fd);
 	return result;
 }
 
-void verify(struct rewriting *rewriting)
+/* All that was met in the directory REAL, which was given as NAME. */
+static void verify_directory(struct rewriting *rewriting, const char *real, const char *name)
 {
 	struct object_list list = object_table_select(rewriting->table, object_is_listed);
+	size_t length = strcmp(real, "/") == 0 ? 0 : strlen(real), given = strlen(name);
+
+	while (given && name[given - 1] == '/')
+		given--;
+	for (size_t i = 0; i < list.count; i++) {
+		const char *path = list.member[i]->path;
+
+		if (strncmp(path, real, length) != 0 || path[length] != '/')
+			continue;
+		char *shown = xasprintf("%.*s%s", (int)given, name, path + length);
+
+		verify_object(rewriting, list.member[i], shown);
+		free(shown);
+	}
+	free(list.member);
+}
+
+/* What was named on the command line; what is not there, or damaged, was said when it was gathered. */
+static void verify_named(struct rewriting *rewriting, const struct path_list *plain, const char *name)
+{
+	const struct root *root = rewriting->root;
+	char *inside = root_inside(root, name), *real = root_real(root, inside);
+	struct stat st;
+
+	if (real && root_stat(root, real, &st) == 0) {
+		struct object *object = object_table_find(rewriting->table, st.st_dev, st.st_ino);
+
+		if (S_ISDIR(st.st_mode))
+			verify_directory(rewriting, real, name);
+		else if (object)
+			verify_object(rewriting, object, name);
+		else if (path_list_has(plain, real))
+			output_file(root, real, rewriting->options->digest, name);
+	}
+	free(real);
+	free(inside);
+}
+
+void verify(struct rewriting *rewriting, const struct path_list *plain)
+{
+	const struct options *options = rewriting->options;
 	struct planner planner;
 
 	plan_init(&planner, rewriting->root, rewriting->bind);
 	rewriting->planner = &planner;
 	rewriting->program = program_replay;
-	for (size_t i = 0; i < list.count; i++)
-		verify_object(rewriting, list.member[i]);
+	for (size_t i = 0; i < options->file_count; i++)
+		verify_named(rewriting, plain, options->file[i]);
 	rewriting->planner = NULL;
 	plan_release(&planner);
-	free(list.member);
 }

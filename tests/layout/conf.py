@@ -3,6 +3,7 @@
 """prelink.conf: what is walked, what is left alone, and what a mistake in it does."""
 import json
 import os
+import shutil
 
 import graph
 from harness import expect, expect_equal, prelink, scratch, write
@@ -20,6 +21,10 @@ for name in ("/opt/with space/libs.so", "/opt/v1/lib/libv1.so", "/opt/v2/lib/lib
     os.link(root.path + root.library(os.path.basename(name)[3:-3], directory="/usr/lib/plugins"), root.path + name)
     os.unlink(root.path + "/usr/lib/plugins/" + os.path.basename(name))
 os.symlink("/usr/lib/plugins", root.path + "/opt/link")
+V1, V2, SPACE = "/opt/v1/lib/libv1.so", "/opt/v2/lib/libv2.so", "/opt/with space/libs.so"
+BRACES = "/srv/{1,2}/libs.so"
+os.makedirs(root.path + "/srv/{1,2}")
+shutil.copy(root.path + V1, root.path + BRACES)
 
 
 def found(conf, *options, status=0):
@@ -31,7 +36,6 @@ def found(conf, *options, status=0):
     return sorted(o["path"] for o in json.loads(done.stdout)["objects"] if "blacklist" not in str(o["skip"]))
 
 
-V1, V2, SPACE = "/opt/v1/lib/libv1.so", "/opt/v2/lib/libv2.so", "/opt/with space/libs.so"
 cases = [
     ("a file", f"{a}\n", [a]),
     ("a directory and all below it", "/usr/lib\n", [a, b, py]),
@@ -54,11 +58,18 @@ cases = [
     ("-b with a pattern", "/usr/lib\n-b /usr/lib/plug*\n", [a, py]),
     ("-b for what is found as a dependency", "/usr/bin\n-b /usr/lib/t\n", [prog]),
     ("-b with a name", "/usr/lib\n-b *.py.so\n", [a, b]),
+    ("braces", "/opt/v{1,2}/lib\n", [V1, V2]),
+    ("braces with an empty part, and not all of it there", "/opt/{,v1/,v3/}lib\n", [V1]),
+    ("braces around a pattern", "/opt/{v*/lib,with\\ space}\n", [V1, V2, SPACE]),
+    ("braces in braces", "/opt/{v{1,2}/lib,nothing}\n", [V1, V2]),
+    ("a brace after a backslash", "/srv/\\{1,2\\}\n", [BRACES]),
+    ("-b with braces", "/opt\n/srv\n-b /opt/v{1,2}\n-b /srv/*\\{*\n", [SPACE]),
     ("-b comes before what it is about", "-b *.py.so\n/usr/lib\n", [a, b]),
 ]
 for what, conf, wanted in cases:
     expect_equal(found(conf), sorted(wanted), what)
 expect_equal(found("/usr/lib\n", "-b", "/usr/lib/plugins", "-b", "*.py*"), [a], "-b on the command line")
+expect_equal(found("/opt\n", "-b", "/opt/{v1,with space}"), [V2], "-b with braces on the command line")
 expect_equal(found("/opt\n", "-h"), sorted([V1, V2, SPACE, b]), "-h on the command line")
 
 os.makedirs(root.path + "/etc/prelink.conf.d")
@@ -75,6 +86,9 @@ mistakes = [
     ('"/usr/lib\n', "line 1"),
     ("/usr/lib /usr/bin\n", "line 1"),
     ("/usr/lib/[a\n", "line 1"),
+    ("/usr/lib{,64\n", "line 1"),
+    (f"{a}\n-b /usr/lib{{,64\n", "line 2"),
+    ("/" + "{a,b}" * 17 + "\n", "line 1"),
     ("-c /etc/prelink.conf\n", "circle"),
     ("-c /etc/none.conf\n", "none.conf"),
     ("\0\n", "line 1"),

@@ -4,6 +4,7 @@
 ended; who only reads is not held up."""
 import fcntl
 import os
+import shutil
 
 import graph
 from harness import expect, prelink, read, scratch
@@ -32,4 +33,18 @@ expect(not os.path.exists(root + "/run/prelink"), "the lock stayed")
 os.mkdir(root + "/run/prelink", mode=0o700)
 fcntl.flock(os.open(root + "/run/prelink/lock", os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
 prelink("--root", root, "-p")
+
+# A tree without /run gets none, and its top directory keeps its times: a quick run finds that nothing has changed.
+shutil.rmtree(root + "/run")
+os.unlink(root + "/etc/prelink.cache")
+times = os.stat(root)
+prelink("--root", root, "-a")
+prelink("--root", root, "-aq")
+now = os.stat(root)
+expect((now.st_mtime_ns, now.st_ctime_ns) == (times.st_mtime_ns, times.st_ctime_ns), "the lock changed the top directory")
+expect(not os.path.exists(root + "/etc/prelink.lock"), "the lock stayed in /etc")
+os.mkdir(root + "/etc/prelink.lock", mode=0o700)
+fcntl.flock(os.open(root + "/etc/prelink.lock/lock", os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
+done = prelink("--root", root, "-a", status=1)
+expect(root + "/etc/prelink.lock/lock" in done.stderr and "another run" in done.stderr, f"no /run: {done.stderr!r}")
 print(f"refused twice, then {changed} files prelinked")

@@ -6,7 +6,8 @@ TESTS += \
 	tests/rebase/readers.py \
 	tests/rebase/page_end.py \
 	tests/rebase/hostile.py \
-	tests/rebase/verify.py
+	tests/rebase/verify.py \
+	tests/rebase/originals.py
 
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter
