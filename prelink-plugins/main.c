@@ -246,11 +246,23 @@ static int show_status(struct run *run)
 /* --advise: exit status 1 where something is wrong. */
 static int give_advice(struct run *run)
 {
-	if (!advise_knows(run->options.advise))
+	const struct options *options = &run->options;
+
+	if (!advise_knows(options->advise))
 		return 1;
 	gather_all(&run->gather);
+	for (size_t i = 0; options->all && i < options->file_count; i++) {
+		char *path = root_inside(&run->root, options->file[i]);
+		struct object *object = gather_find(&run->gather, path);
+
+		if (object)
+			object->listed = true;
+		else
+			diag_errno(path, "reading it");
+		free(path);
+	}
 	scope_all(&run->table, &run->search);
-	return advise(&run->root, &run->table, &run->search, &run->options);
+	return advise(&run->root, &run->table, &run->search, options);
 }
 
 /* --report: what the cache says, and how each program starts. */

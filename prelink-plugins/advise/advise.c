@@ -24,6 +24,22 @@ static void find_all(struct advice *advice)
 	findings_sort(&advice->findings);
 }
 
+/* What is listed; or with -a and FILEs, these. */
+static void choose_objects(struct advice *advice, const struct object_table *table,
+			   const struct options *options)
+{
+	advice->few = options->all && options->file_count;
+	for (size_t i = 0; !advice->few && i < table->count; i++)
+		advice->about[i] = table->object[i]->listed;
+	for (size_t i = 0; advice->few && i < options->file_count; i++) {
+		char *path = root_inside(advice->root, options->file[i]);
+		const struct object *object = gather_find(advice->search->gather, path);
+		if (object && object->index < table->count)
+			advice->about[object->index] = true;
+		free(path);
+	}
+}
+
 int advise(const struct root *root, struct object_table *table, struct search *search,
 	   const struct options *options)
 {
@@ -36,11 +52,14 @@ int advise(const struct root *root, struct object_table *table, struct search *s
 
 	findings_choose(&advice.findings, options->advise, &unknown);
 	free(unknown);
+	advice.about = xcalloc(table->count + 1, sizeof *advice.about);
+	choose_objects(&advice, table, options);
 	evidence_init(&evidence, root, table, search);
 	evidence_collect(&evidence, options->jobs);
 	find_all(&advice);
 	result = findings_print(&advice.findings, evidence.programs, options->verbose, options->json);
 	findings_release(&advice.findings);
+	free(advice.about);
 	evidence_release(&evidence);
 	return result;
 }

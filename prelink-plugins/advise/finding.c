@@ -14,6 +14,8 @@ static const struct finding_kind kinds[FINDINGS] = {
 				"when the program was linked, and ld.so copies as much as both have. Where the library's has grown, "
 				"its end is cut off, and the library writes over what lies behind the copy; where it has shrunk, "
 				"the end of the copy is never filled in." },
+	[FINDING_MISSING] = { "missing", "install the library, or link with -rpath to where it is",
+			      "ld.so does not find a dependency of the program, or of a library of it: it does not start." },
 	[FINDING_UNDEFINED] = { "undefined",
 				"link it with what defines them; -Wl,-z,defs finds this when it is linked",
 				"In every process that has the object nobody defines the symbol: the program does not start "

@@ -18,6 +18,7 @@
 enum finding_id {
 	/* Wrong: it may misbehave. */
 	FINDING_COPY_SIZE,
+	FINDING_MISSING,
 	FINDING_UNDEFINED,
 	FINDING_VERSION,
 	FINDING_INTERPOSED,

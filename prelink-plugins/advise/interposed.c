@@ -51,7 +51,7 @@ void advise_interposed(struct advice *advice)
 	for (size_t i = 0; i < evidence->incident_count; i++) {
 		const struct incident *incident = &evidence->incident[i];
 		if ((incident->kind != INCIDENT_INTERPOSED && incident->kind != INCIDENT_CLASH) ||
-		    !matters(advice, incident))
+		    !advice_near(advice, incident->object->object->index) || !matters(advice, incident))
 			continue;
 		if (!first || first->kind != incident->kind || first->object != incident->object) {
 			first = incident;

@@ -11,7 +11,9 @@ struct advice {
 	const struct root *root;
 	struct search *search;
 	const struct evidence *evidence;
-	bool whole; /* every user of a library that the system has was looked at */
+	bool whole;  /* every user of a library that the system has was looked at */
+	bool *about; /* by object->index: what was asked about; owned */
+	bool few;    /* that is not all that is listed, but FILEs of it */
 	struct findings findings;
 };
 
@@ -19,7 +21,7 @@ void advise_copies(struct advice *advice);     /* copy-size, copies */
 void advise_undefined(struct advice *advice);  /* undefined, underlinked */
 void advise_versions(struct advice *advice);   /* version, two-versions */
 void advise_interposed(struct advice *advice); /* interposed, clash */
-void advise_places(struct advice *advice);     /* filter, rpath, writable */
+void advise_places(struct advice *advice);     /* missing, filter, rpath, writable */
 void advise_textrel(struct advice *advice);    /* textrel */
 void advise_unused(struct advice *advice);     /* unused */
 void advise_exports(struct advice *advice);    /* exports, self-references */
@@ -27,12 +29,18 @@ void advise_linked(struct advice *advice);     /* relr, relacount, hash, align, 
 void advise_tables(struct advice *advice);     /* tables, scattered */
 void advise_startup(struct advice *advice);    /* unplanned, startup */
 
-/* The witness of object INDEX, if that is one that findings are asked about, and could be read; else NULL. */
+/* The witness of object INDEX, if that is one that was asked about, and could be read; else NULL. */
 static inline const struct witness *advice_about(const struct advice *advice, size_t index)
 {
-	const struct object *object = advice->evidence->table->object[index];
+	return advice->about[index] ? evidence_of(advice->evidence, advice->evidence->table->object[index]) :
+				      NULL;
+}
 
-	return object->listed ? evidence_of(advice->evidence, object) : NULL;
+/* The same, also for what is only in a process of one that was asked about. */
+static inline const struct witness *advice_near(const struct advice *advice, size_t index)
+{
+	return advice->few ? advice_about(advice, index) :
+			     evidence_of(advice->evidence, advice->evidence->table->object[index]);
 }
 
 #endif

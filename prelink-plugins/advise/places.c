@@ -111,6 +111,12 @@ static void look(struct advice *advice, const struct witness *witness)
 
 	places.place = search_place(advice->search, places.ldso, (struct object *)(uintptr_t)object, NULL,
 				    NULL);
+	if (object->missing && object_is_program(object)) {
+		struct finding *finding = finding_add(&advice->findings, FINDING_MISSING, object,
+						      "does not find %s", object->missing);
+		finding->price.programs = 1;
+		finding_detail(finding, object->missing, "the first that is not found");
+	}
 	look_at_path(&places, object->rpath, "RPATH");
 	look_at_path(&places, object->runpath, "RUNPATH");
 	for (size_t i = 0; i < object->needed_count; i++)

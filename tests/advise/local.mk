@@ -1,4 +1,8 @@
 # Tests of this area; one line each.
 TESTS += \
+	tests/advise/code.py \
+	tests/advise/costly.py \
+	tests/advise/loader.py \
+	tests/advise/places.py \
 	tests/advise/symbols.py
 EXTRA_DIST += tests/advise/fixtures.py
