@@ -74,12 +74,12 @@ static int read_manifests(struct add *add)
 	int result = 0;
 
 	if (add->manifest_count + add->directory_count == 0)
-		return manifest_read_directory(&add->manifests, PKGDATADIR "/manifests");
+		return manifest_read_directory(&add->manifests, NULL, PKGDATADIR "/manifests");
 	for (size_t i = 0; i < add->directory_count; i++)
-		if (manifest_read_directory(&add->manifests, add->directory[i]))
+		if (manifest_read_directory(&add->manifests, NULL, add->directory[i]))
 			result = -1;
 	for (size_t i = 0; i < add->manifest_count; i++)
-		if (manifest_read(&add->manifests, add->manifest[i]))
+		if (manifest_read(&add->manifests, NULL, add->manifest[i]))
 			result = -1;
 	return result;
 }

@@ -65,7 +65,7 @@ static int run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &check);
 	if (root_open_tree(&root, check.root_path) == 0) {
 		for (size_t i = 0; i < check.manifest_count; i++)
-			manifest_read(&manifests, check.manifest[i]);
+			manifest_read(&manifests, NULL, check.manifest[i]);
 		for (size_t i = 0; i < manifests.count; i++)
 			check_manifest(&root, &manifests.manifest[i],
 				       check.strict ? UNMATCHED_ERROR : UNMATCHED_WARNING);

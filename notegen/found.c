@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "manifest_print.h"
 
 char *found_quote(const char *path)
 {

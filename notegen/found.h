@@ -9,6 +9,8 @@
 #ifndef FOUND_H
 #define FOUND_H
 
+#include <stdio.h>
+
 #include "manifest.h"
 
 /* One object and what it loads, as a manifest of its own. */

@@ -11,7 +11,9 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/elf_memory.c notegen/lib/elf_memory.h \
 	notegen/lib/exchange.c notegen/lib/exchange.h \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
+	notegen/lib/hosts.c notegen/lib/hosts.h \
 	notegen/lib/json.c notegen/lib/json.h \
+	notegen/lib/manifest.c notegen/lib/manifest.h \
 	notegen/lib/mapfault.c notegen/lib/mapfault.h \
 	notegen/lib/note.c notegen/lib/note.h \
 	notegen/lib/outfile.c notegen/lib/outfile.h \
@@ -33,8 +35,7 @@ notegen_notegen_SOURCES = \
 	notegen/edit.c notegen/edit.h \
 	notegen/elf_append.c notegen/elf_append.h \
 	notegen/found.c notegen/found.h \
-	notegen/hosts.c notegen/hosts.h \
-	notegen/manifest.c notegen/manifest.h notegen/manifest_print.c \
+	notegen/manifest_print.c notegen/manifest_print.h \
 	notegen/record.c \
 	notegen/remove.c \
 	notegen/show.c \

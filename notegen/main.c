@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "COMMAND [ARGUMENT...]",
-		.doc = "Writes into ELF files which plugins they can load, for prelink --with-plugins.\v",
+		.doc = "Writes into ELF files which plugins they can load, for prelink.\v",
 		.help_filter = help,
 	};
 	struct call call = { 0 };

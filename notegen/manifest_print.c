@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Printing manifests; see manifest.h. */
+/* Printing manifests; see manifest_print.h. */
+#include "manifest_print.h"
+
 #include <stdlib.h>
 
 #include "json.h"
-#include "manifest.h"
 
 /* TEXT as a JSON string, which is a YAML string too. */
 static void print_text(FILE *out, const char *text)

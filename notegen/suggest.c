@@ -253,7 +253,7 @@ static int run(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &suggest);
 	if (access(PKGDATADIR "/manifests", R_OK) == 0)
-		manifest_read_directory(&installed, PKGDATADIR "/manifests");
+		manifest_read_directory(&installed, NULL, PKGDATADIR "/manifests");
 	if (root_open_tree(&root, NULL) == 0) {
 		for (size_t i = 0; i < suggest.elf_count; i++)
 			suggest_file(&found, &installed, &root, suggest.elf[i]);

@@ -38,6 +38,7 @@ struct run {
 	struct cache old; /* what the last run left */
 	char *cache_path; /* inside the root */
 	struct object_table table;
+	struct installed installed;
 	struct gather gather;
 	struct search search;
 	struct cache_inputs inputs;
@@ -100,16 +101,11 @@ static void prelink(struct run *run)
 {
 	const struct options *options = &run->options;
 
-	if (options->all && options->quick && cache_is_current(&run->old, &run->root, options)) {
-		print_current(&run->old, options);
-		return;
-	}
-
 	/* gather: every object that is named, each file read once; and those that an earlier run has placed. */
 	gather_all(&run->gather);
 	gather_cached(run, false);
 
-	/* search, scope: what each needs and, with --with-plugins, may load; in ld.so's order. */
+	/* search, scope: what each needs and, and may load; in ld.so's order. */
 	scope_all(&run->table, &run->search);
 
 	/* Beyond this point no object is added to the table, and what is to be rewritten is known. */
@@ -292,6 +288,15 @@ static bool writes(const struct options *options)
 		options->mode == MODE_RELOC_ONLY);
 }
 
+/* -q: true where nothing has changed since the last run, files and manifests included. */
+static bool is_done_already(const struct run *run)
+{
+	const struct options *options = &run->options;
+
+	return options->mode == MODE_PRELINK && !options->store && options->all && options->quick &&
+	       cache_is_current(&run->old, &run->root, options);
+}
+
 /* 1 where the answer to what was asked is no. */
 static int run_mode(struct run *run)
 {
@@ -307,8 +312,15 @@ static int run_mode(struct run *run)
 		return print_tables(&run->old, NULL, options) ? 1 : 0;
 	if (conf_read(&run->conf, &run->root, options))
 		return 1;
+	if (is_done_already(run)) {
+		print_current(&run->old, options);
+		return 0;
+	}
+	/* What prelink-run has seen needs no manifest. */
+	if (options->with_plugins && options->mode != MODE_LEARN)
+		installed_read(&run->installed, &run->root);
 	object_table_init(&run->table);
-	gather_init(&run->gather, &run->table, &run->root, &run->conf, options);
+	gather_init(&run->gather, &run->table, &run->root, &run->conf, options, &run->installed);
 	run->rewriting = (struct rewriting){ .root = &run->root, .table = &run->table, .options = options };
 	if (search_init(&run->search, &run->gather) == 0) {
 		switch (options->mode) {
@@ -329,6 +341,7 @@ static int run_mode(struct run *run)
 	cache_inputs_release(&run->inputs);
 	gather_release(&run->gather);
 	object_table_release(&run->table);
+	installed_release(&run->installed);
 	return result;
 }
 

@@ -99,7 +99,7 @@ struct object {
 	bool prelinked;             /* carries our undo record */
 	enum remains remains;       /* does not, but was prelinked */
 	GElf_Addr original_start;   /* `start` of the original, where prelinked */
-	struct plugin_list plugins; /* what its notes say; only with --with-plugins */
+	struct plugin_list plugins; /* what notes in it and manifests say */
 	char *library_path; /* LD_LIBRARY_PATH that it is started with.  Set by learned.h; else NULL: what the
 			       options say */
 	/* Also set by search (an ld.so, by its use), scope, the cache (what was refused before), layout, loader.h (an

@@ -27,6 +27,7 @@ enum {
 	OPT_LIBS_ONLY,
 	OPT_LAYOUT_PAGE_SIZE,
 	OPT_WITH_PLUGINS,
+	OPT_WITHOUT_PLUGINS,
 	OPT_WITH_UNSAFE,
 	OPT_ROOT,
 	OPT_SEED,
@@ -55,7 +56,8 @@ static const struct argp_option option_table[] = {
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
 
 	{ 0, 0, 0, 0, "How:", 2 },
-	{ "with-plugins", OPT_WITH_PLUGINS, 0, 0, "Honour plugin notes", 0 },
+	{ "without-plugins", OPT_WITHOUT_PLUGINS, 0, 0, "As if there were no plugins", 0 },
+	{ "with-plugins", OPT_WITH_PLUGINS, 0, OPTION_HIDDEN, 0, 0 }, /* the default */
 	{ "with-unsafe", OPT_WITH_UNSAFE, 0, 0, "Also files left alone for safety", 0 },
 	{ "conserve-memory", 'm', 0, 0, "Share addresses that never meet", 0 },
 	{ "random", 'R', 0, 0, "Start at a random address", 0 },
@@ -126,6 +128,10 @@ static void check(const struct options *o, struct argp_state *state)
 
 	if ((o->mode == MODE_STATUS && !o->file_count) || o->mode == MODE_REPORT)
 		((struct options *)state->input)->all = true;
+	/* What these do depends on no plugin; and a note that cannot be read is no reason not to do it. */
+	if (o->mode == MODE_UNDO || o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY ||
+	    o->mode == MODE_BINDINGS)
+		((struct options *)state->input)->with_plugins = false;
 	if (o->mode == MODE_VERIFY) /* what was done with it is there to be checked without it */
 		((struct options *)state->input)->with_unsafe = true;
 	if (o->store && o->mode != MODE_PRELINK)
@@ -160,35 +166,30 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'y': set_mode(o, MODE_VERIFY, state); break;
 	case 'p': set_mode(o, MODE_PRINT, state); break;
 	case OPT_BINDINGS: set_mode(o, MODE_BINDINGS, state); break;
-	case OPT_STATUS:
-		set_mode(o, MODE_STATUS, state);
-		o->with_plugins = true;
-		break;
+	case OPT_STATUS: set_mode(o, MODE_STATUS, state); break;
 	case 'r':
 		set_mode(o, MODE_RELOC_ONLY, state);
 		o->reloc_address = number(argument, UINT64_MAX, "-r", state);
 		break;
 	case OPT_REPORT:
 		set_mode(o, MODE_REPORT, state);
-		o->with_plugins = true;
 		o->report = argument;
 		break;
 	case OPT_ADVISE:
 		set_mode(o, MODE_ADVISE, state);
-		o->with_plugins = true;
 		o->advise = argument;
 		break;
 	case OPT_STORE:
-		o->store = o->with_plugins = true;
+		o->store = true;
 		o->store_file = argument;
 		break;
 	case OPT_LEARN:
 		set_mode(o, MODE_LEARN, state);
-		o->with_plugins = true;
 		o->learn = argument;
 		break;
 	case 'n': o->dry_run = true; break;
 	case OPT_WITH_PLUGINS: o->with_plugins = true; break;
+	case OPT_WITHOUT_PLUGINS: o->with_plugins = false; break;
 	case OPT_WITH_UNSAFE: o->with_unsafe = true; break;
 	case 'm': o->conserve_memory = true; break;
 	case 'R': o->random = true; break;
@@ -267,6 +268,7 @@ void options_parse(struct options *options, int argc, char **argv)
 
 	memset(options, 0, sizeof *options);
 	options->jobs = processors();
+	options->with_plugins = true;
 	options->conf = "/etc/prelink.conf";
 	options->cache = "/etc/prelink.cache";
 	argp_err_exit_status = 2;

@@ -44,12 +44,13 @@ struct options {
 	bool libs_only;         /* --libs-only: programs stay as they are */
 	bool one_file_system;   /* -l: of every directory walk */
 	bool dereference;       /* -h: of every directory walk */
-	bool with_plugins;      /* --with-plugins: honour the notes */
-	bool store;             /* --store: plans beside the system, no file rewritten */
-	bool with_unsafe;       /* --with-unsafe: also SKIP_SETID, SKIP_SIGNED and SKIP_WRITABLE_DIR */
-	bool json;              /* --json */
-	unsigned verbose;       /* -v, counted */
-	unsigned jobs;          /* -j: threads, at least 1 */
+	bool with_plugins; /* what notes and manifests say counts: unless --without-plugins, or the mode asks for
+				   nothing that depends on it */
+	bool store;        /* --store: plans beside the system, no file rewritten */
+	bool with_unsafe; /* --with-unsafe: also SKIP_SETID, SKIP_SIGNED and SKIP_WRITABLE_DIR */
+	bool json;        /* --json */
+	unsigned verbose; /* -v, counted */
+	unsigned jobs;    /* -j: threads, at least 1 */
 	enum digest digest;
 	uint64_t layout_page_size;  /* bytes, a power of two; 0: the machine's own */
 	const char *root;           /* --root: as given, NULL for the system's own */

@@ -60,6 +60,7 @@ bool plugin_list_add(struct plugin_list *list, const struct plugin_entry *entry)
 		.soname = entry->soname_count ? xcalloc(entry->soname_count, sizeof *copy->soname) : NULL,
 		.soname_count = entry->soname_count,
 		.priority = entry->priority,
+		.from = entry->from,
 	};
 	for (size_t i = 0; i < entry->soname_count; i++)
 		copy->soname[i] = xstrdup(entry->soname[i]);

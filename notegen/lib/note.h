@@ -32,6 +32,8 @@ struct plugin_entry {
 	char **soname;   /* alternatives, best first, each found through the library search path */
 	size_t soname_count;
 	enum plugin_priority priority;
+	const char
+		*from; /* the manifest's file, NULL for a note's; its reader's, and no part of what it says */
 };
 
 struct plugin_list {

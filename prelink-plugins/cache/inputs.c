@@ -20,11 +20,25 @@ static void add_directory(struct path_list *list, const char *path)
 	free(directory);
 }
 
-static void stamp(struct cache_inputs *inputs, const struct root *root)
+/* What could not be read is to be told again: until then nothing is current (no file is so large). */
+static void stamp(struct cache_inputs *inputs, const struct root *root, bool failed)
 {
 	inputs->stamp = xcalloc(inputs->path.count, sizeof *inputs->stamp);
 	for (size_t i = 0; i < inputs->path.count; i++)
-		inputs->stamp[i] = cache_stamp_now(root, inputs->path.path[i]);
+		if (failed && strcmp(inputs->path.path[i], INSTALLED_MANIFESTS) == 0)
+			inputs->stamp[i].size = UINT64_MAX;
+		else
+			inputs->stamp[i] = cache_stamp_now(root, inputs->path.path[i]);
+}
+
+/* The manifests, where another one would be, and where there may be one more host. */
+static void add_manifests(struct path_list *list, const struct installed *installed)
+{
+	for (size_t i = 0; i < installed->inputs.count; i++)
+		path_list_add(list, installed->inputs.path[i]);
+	for (size_t i = 0; i < installed->manifests.count; i++)
+		for (size_t k = 0; k < installed->manifests.manifest[i].host_count; k++)
+			add_directory(list, installed->manifests.manifest[i].host[k]);
 }
 
 static void keep(struct cache_inputs *inputs, const struct cache *old)
@@ -59,10 +73,12 @@ void cache_inputs_collect(struct cache_inputs *inputs, const struct cache *old, 
 		path_list_add(path, gather->directories.path[i]);
 	for (size_t i = 0; i < gather->conf->file_count; i++)
 		path_list_add(path, gather->conf->file[i]);
+	if (gather->installed)
+		add_manifests(path, gather->installed);
 	path_list_add(path, "/etc/ld.so.cache");
 	path_list_add(path, "/etc/ld.so.conf");
 	path_list_sort(path);
-	stamp(inputs, gather->root);
+	stamp(inputs, gather->root, gather->installed && gather->installed->failed);
 }
 
 void cache_inputs_release(struct cache_inputs *inputs)

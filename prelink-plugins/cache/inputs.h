@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Everything besides the objects that the result depends on, for -q: directories that were walked, that have
- * something in them which was found or may match a note, and files that say where to look. */
+ * something in them which was found or may match a note or a manifest, manifests, and files that say where to look. */
 #ifndef CACHE_INPUTS_H
 #define CACHE_INPUTS_H
 

@@ -21,9 +21,11 @@
 #include "temporary.h"
 
 void gather_init(struct gather *gather, struct object_table *table, const struct root *root,
-		 const struct conf *conf, const struct options *options)
+		 const struct conf *conf, const struct options *options, const struct installed *installed)
 {
-	*gather = (struct gather){ .table = table, .root = root, .conf = conf, .options = options };
+	*gather = (struct gather){
+		.table = table, .root = root, .conf = conf, .options = options, .installed = installed
+	};
 }
 
 void gather_release(struct gather *gather)
@@ -42,6 +44,8 @@ static struct object *add_file(const struct gather *gather, const struct file *f
 	if (!object)
 		return NULL;
 	object->listed = listed;
+	if (gather->installed)
+		installed_add(gather->installed, object);
 	path_list_add(&object->names, file->path);
 	if (name && strcmp(name, file->path) != 0)
 		path_list_add(&object->names, name);

@@ -12,13 +12,14 @@
  * In the directories that it walks, gather removes what a killed run left (temporary_sweep()), unless
  * this run is to write nothing.
  *
- *     gather_init(&gather, &table, &root, &conf, &options);
+ *     gather_init(&gather, &table, &root, &conf, &options, &installed);
  *     gather_all(&gather);              // the table is complete and sorted
  *     ... search: gather_find() adds dependencies that lie elsewhere */
 #ifndef GATHER_H
 #define GATHER_H
 
 #include "gather/conf.h"
+#include "gather/installed.h"
 #include "object.h"
 #include "options.h"
 #include "root.h"
@@ -28,13 +29,14 @@ struct gather {
 	const struct root *root;
 	const struct conf *conf;
 	const struct options *options;
+	const struct installed *installed; /* what manifests say; NULL: nothing */
 	/* Both sorted when gather_all() returns: */
 	struct path_list directories; /* that were read */
 	struct path_list plain;       /* files that were named, and could never be prelinked: real paths */
 };
 
 void gather_init(struct gather *gather, struct object_table *table, const struct root *root,
-		 const struct conf *conf, const struct options *options);
+		 const struct conf *conf, const struct options *options, const struct installed *installed);
 
 void gather_release(struct gather *gather);
 

@@ -232,7 +232,7 @@ int main(int count, char **word)
 		conf.entry[conf.count++] = (struct conf_entry){ .path = word[i] };
 	}
 	object_table_init(&table);
-	gather_init(&gather, &table, &root, &conf, &options);
+	gather_init(&gather, &table, &root, &conf, &options, NULL);
 	if (search_init(&search, &gather))
 		return 1;
 	gather_all(&gather);

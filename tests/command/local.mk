@@ -2,6 +2,7 @@
 TESTS += \
 	tests/command/cache_twice.py \
 	tests/command/devices.py \
+	tests/command/manifests.py \
 	tests/command/paths.py \
 	tests/command/stripped.py \
 	tests/command/undo_all.py

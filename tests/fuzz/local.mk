@@ -5,7 +5,7 @@ EXTRA_DIST += tests/fuzz/seeds.py
 # The harnesses in the ordinary build, with a main() of their own.
 fuzz_common = tests/fuzz/fuzz.h tests/fuzz/replay.c tests/fuzz/silent.c
 check_PROGRAMS += tests/fuzz/manifest tests/fuzz/note tests/fuzz/elf
-tests_fuzz_manifest_SOURCES = tests/fuzz/fuzz_manifest.c notegen/manifest.c $(fuzz_common)
+tests_fuzz_manifest_SOURCES = tests/fuzz/fuzz_manifest.c $(fuzz_common)
 tests_fuzz_manifest_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/notegen
 tests_fuzz_manifest_LDADD = $(notegen_notegen_LDADD)
 tests_fuzz_manifest_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
@@ -22,7 +22,7 @@ tests_fuzz_elf_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 FUZZ_SECONDS = 60
 FUZZ_CC = clang
 fuzz_flags = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wl,--wrap=write
-fuzz_sources = $(notegen_lib_libcommon_a_SOURCES:%.h=) notegen/manifest.c notegen/elf_append.c \
+fuzz_sources = $(notegen_lib_libcommon_a_SOURCES:%.h=) notegen/elf_append.c \
 	prelink-plugins/elf/dynamic.c prelink-plugins/elf/symbols.c \
 	tests/fuzz/silent.c
 fuzz:

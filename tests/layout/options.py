@@ -29,7 +29,7 @@ accepted = [
     ["-an", "--one-file-system"], ["-anh"], ["-an", "--dereference"], ["-an", "-b", "/x"],
     ["-an", "--black-list=/x"], ["-an", "--dynamic-linker=/lib/ld.so"], ["-an", "--ld-library-path=/a:/b"],
     ["-an", "--libs-only"], ["-an", "--layout-page-size=0x10000"], ["-un", lib], ["--undo", "-n", lib],
-    ["-an", "--with-plugins"], ["-an", "--with-unsafe"],
+    ["-an", "--with-plugins"], ["-an", "--without-plugins"], ["-an", "--with-unsafe"],
     ["-an", "--seed", "7"], ["-an", "-j", "1"], ["-an", "--jobs=3"],
     ["-an", "--json"], ["-n", lib], ["--bindings", lib], ["--bindings", "--json", lib],
     ["--advise=undefined,relr", lib], ["--advise", "-a", "--json"], ["--advise=hash", "-a", lib],

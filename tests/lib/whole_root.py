@@ -33,11 +33,24 @@ LEFT_OUT = {"chroot", "init", "telinit", "reboot", "halt", "poweroff", "shutdown
             "unix_chkpwd", "unix_update"}  # wait ten seconds before they refuse
 
 
-def module():
-    """Where programs look for the run-time module, by the configuration of this build."""
+def _configured(name):
+    """A directory by the configuration of this build."""
     with open(os.path.join(harness.BUILD, "Makefile"), encoding="utf-8") as file:
-        prefix = re.search(r"^prefix = (.*)$", file.read(), re.MULTILINE)[1]
-    return os.path.join(prefix, "lib/prelink-plugins/prelink-rtld.so")
+        values = dict(re.findall(r"^(\w+) = (.*)$", file.read(), re.MULTILINE))
+    path = values[name]
+    while "${" in path:
+        path = re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], path)
+    return path
+
+
+def module():
+    """Where programs look for the run-time module."""
+    return os.path.join(_configured("prefix"), "lib/prelink-plugins/prelink-rtld.so")
+
+
+def manifests(own=False):
+    """Where prelink looks for installed manifests, those of packages or the administrator's OWN."""
+    return _configured("sysconfdir" if own else "datadir") + "/prelink-plugins/manifests"
 
 
 def root_of(*names, **keywords):

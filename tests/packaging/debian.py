@@ -155,7 +155,7 @@ def check_installed(machine):
                        "complete -p prelink; _completion_loader notegen; complete -p notegen'").split("\n")
     expect_equal(said[1:4], ["124", "complete -F _prelink prelink", "complete -F _notegen notegen"], "bash's completions")
     said = machine.run("zsh -c 'autoload -U compinit; compinit -u; whence -v $_comps[prelink]; "
-                       "autoload +X _prelink && functions _prelink | grep -c with-plugins'")
+                       "autoload +X _prelink && functions _prelink | grep -c without-plugins'")
     expect(int(said.split()[-1]) > 0, f"zsh's completion of prelink: {said}")
     said = machine.run("cat /usr/share/doc/prelink-plugins/README.Debian; zcat -f /usr/share/doc/prelink-plugins/README*")
     expect("randomisation" in said and "PRELINKING=yes" in said, "the package explains nothing")

@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	if (root_open_tree(&root, a.options.root))
 		return 1;
 	object_table_init(&table);
-	gather_init(&gather, &table, &root, &a.conf, &a.options);
+	gather_init(&gather, &table, &root, &a.conf, &a.options, NULL);
 	gather_all(&gather);
 	if (search_init(&search, &gather) == 0) {
 		if (a.cpu) {

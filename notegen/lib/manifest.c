@@ -2,15 +2,15 @@
 /* Reading manifests; see manifest.h. */
 #include "manifest.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "diag.h"
-#include "root.h"
+#include "path_list.h"
 #include "plugin_yaml.h"
 
 enum { FORMAT, APPLICATION, DESCRIPTION, HOSTS, PLUGINS, KEYS };
@@ -96,17 +96,17 @@ static int read_document(const struct yaml_text *yaml, struct manifest *manifest
 	return read_hosts(yaml, value[HOSTS], manifest) ? -1 : read_plugins(yaml, value[PLUGINS], manifest);
 }
 
-/* The whole of FILE, allocated, and its LENGTH in bytes; NULL after a message.  One byte more than a
- * YAML text may have is enough to see that it is too large. */
-static char *read_file(const char *file, size_t *length)
+/* The whole of FILE, allocated, and its LENGTH in bytes, for messages called SHOWN; NULL after one.  One byte
+ * more than a YAML text may have is enough to see that it is too large. */
+static char *read_file(const struct root *root, const char *file, const char *shown, size_t *length)
 {
-	int fd = root_open_file(file, O_RDONLY);
+	int fd = root ? root_open(root, file, O_RDONLY) : root_open_file(file, O_RDONLY);
 	char *text;
 	ssize_t got = 1;
 
 	*length = 0;
 	if (fd < 0) {
-		diag_errno(file, "reading the manifest");
+		diag_errno(shown, "reading the manifest");
 		return NULL;
 	}
 	text = xmalloc(YAML_TEXT_MAX + 1);
@@ -115,7 +115,7 @@ static char *read_file(const char *file, size_t *length)
 		*length += got > 0 ? (size_t)got : 0;
 	}
 	if (got < 0) {
-		diag_errno(file, "reading the manifest");
+		diag_errno(shown, "reading the manifest");
 		free(text);
 		text = NULL;
 	}
@@ -141,6 +141,8 @@ static int parse_document(struct manifest_list *list, const struct yaml_text *ya
 		manifest_release(&manifest);
 		return -1;
 	}
+	for (size_t i = 0; i < manifest.plugins.count; i++)
+		manifest.plugins.entry[i].from = manifest.file;
 	ALLOC_NEXT(list->manifest, list->count);
 	list->manifest[list->count++] = manifest;
 	return 0;
@@ -168,52 +170,65 @@ int manifest_parse(struct manifest_list *list, const char *file, const char *tex
 	return result;
 }
 
-int manifest_read(struct manifest_list *list, const char *file)
+int manifest_read(struct manifest_list *list, const struct root *root, const char *file)
 {
+	char *shown = root ? root_outside(root, file) : xstrdup(file);
 	size_t length;
-	char *text = read_file(file, &length);
-	int result = text ? manifest_parse(list, file, text, length) : -1;
+	char *text = read_file(root, file, shown, &length);
+	int result = text ? manifest_parse(list, shown, text, length) : -1;
 
 	free(text);
+	free(shown);
 	return result;
 }
 
-/* DIRECTORY as a glob(3) pattern that matches nothing else. */
-static char *quote(const char *directory)
+/* The names that end in .yaml in DIRECTORY, sorted, each behind it and a slash.  0, or -1 with errno set. */
+static int list_directory(const struct root *root, const char *directory, struct path_list *files)
 {
-	char *quoted = xmalloc(2 * strlen(directory) + 1), *to = quoted;
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int fd = root ? root_open(root, directory, flags) : open(directory, flags);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
 
-	for (; *directory; directory++) {
-		if (strchr("*?[]\\", *directory))
-			*to++ = '\\';
-		*to++ = *directory;
+	if (!stream)
+		return -1;
+	while ((errno = 0, entry = readdir(stream))) {
+		const char *end = strrchr(entry->d_name, '.');
+
+		if (!end || end == entry->d_name || entry->d_name[0] == '.' || strcmp(end, ".yaml") != 0)
+			continue;
+		char *file = xasprintf("%s/%s", directory, entry->d_name);
+
+		path_list_add(files, file);
+		free(file);
 	}
-	*to = '\0';
-	return quoted;
+	int saved = errno;
+	closedir(stream);
+	path_list_sort(files);
+	errno = saved;
+	return saved ? -1 : 0;
 }
 
-int manifest_read_directory(struct manifest_list *list, const char *directory)
+int manifest_read_directory(struct manifest_list *list, const struct root *root, const char *directory)
 {
-	char *quoted = quote(directory), *pattern = xasprintf("%s/*.yaml", quoted);
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;
-	glob_t found = { 0 };
+	struct path_list files = { 0 };
+	int result = 0;
 
-	free(quoted);
-	if (fd < 0)
-		result = diag_errno(directory, "opening the directory of manifests");
-	else
-		close(fd);
-	if (result == 0 && glob(pattern, 0, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++) {
-			size_t before = list->count;
+	if (list_directory(root, directory, &files)) {
+		char *shown = root ? root_outside(root, directory) : xstrdup(directory);
 
-			if (manifest_read(list, found.gl_pathv[i]))
-				result = -1;
-			for (; before < list->count; before++)
-				list->manifest[before].collected = true;
-		}
-	globfree(&found);
-	free(pattern);
+		result = diag_errno(shown, "reading the directory of manifests");
+		free(shown);
+	}
+	for (size_t i = 0; i < files.count; i++) {
+		size_t before = list->count;
+
+		if (manifest_read(list, root, files.path[i]))
+			result = -1;
+		for (; before < list->count; before++)
+			list->manifest[before].collected = true;
+	}
+	path_list_release(&files);
 	return result;
 }
 

@@ -6,9 +6,8 @@
 #ifndef MANIFEST_H
 #define MANIFEST_H
 
-#include <stdio.h>
-
 #include "note.h"
+#include "root.h"
 
 #define MANIFEST_VERSION 1
 
@@ -16,7 +15,7 @@
 #define MANIFEST_DOCUMENTS_MAX 64
 
 struct manifest {
-	char *file;        /* its name, as given; owned */
+	char *file;        /* its name, as given, or as the rest of the system sees it; owned */
 	bool collected;    /* from a directory of manifests: of applications that need not be installed */
 	char *application; /* owned */
 	char **host;       /* patterns of the objects that get the note; owned */
@@ -29,19 +28,17 @@ struct manifest_list {
 	size_t count;
 };
 
-/* Reads the manifests in FILE, one or several YAML documents (at most YAML_DOCUMENTS_MAX), and adds them to
- * LIST: all or none.  0, or -1 after a message with file, line and column. */
-int manifest_read(struct manifest_list *list, const char *file);
+/* Reads the manifests in FILE, one or several YAML documents (at most MANIFEST_DOCUMENTS_MAX), and adds them to
+ * LIST: all or none.  FILE is a path inside ROOT, or, where that is NULL, outside of any tree.  0, or -1 after
+ * a message with file, line and column. */
+int manifest_read(struct manifest_list *list, const struct root *root, const char *file);
 
 /* The same for LENGTH bytes at TEXT, which came from FILE. */
 int manifest_parse(struct manifest_list *list, const char *file, const char *text, size_t length);
 
-/* Reads every *.yaml file in DIRECTORY, sorted by name.  All of them are tried.  0, or -1 after a message
- * for each that cannot be read. */
-int manifest_read_directory(struct manifest_list *list, const char *directory);
-
-/* Prints MANIFEST as a YAML document, with DESCRIPTION. */
-void manifest_print(FILE *out, const struct manifest *manifest, const char *description);
+/* Reads every *.yaml file in DIRECTORY, inside ROOT as above, sorted by name.  All of them are tried.  0, or -1
+ * after a message for each that cannot be read. */
+int manifest_read_directory(struct manifest_list *list, const struct root *root, const char *directory);
 
 void manifest_list_release(struct manifest_list *list);
 
