@@ -1,6 +1,7 @@
 # Tests of this area; one line each.
 TESTS += \
 	tests/advise/code.py \
+	tests/advise/command.py \
 	tests/advise/costly.py \
 	tests/advise/loader.py \
 	tests/advise/places.py \
