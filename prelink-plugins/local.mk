@@ -109,6 +109,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/plan.c prelink-plugins/plan/plan.h \
 	prelink-plugins/plan/planner.c prelink-plugins/plan/planner.h \
 	prelink-plugins/plan/record.c prelink-plugins/plan/record.h \
+	prelink-plugins/plan/seal.c prelink-plugins/plan/seal.h \
 	prelink-plugins/plan/shadowed.c prelink-plugins/plan/shadowed.h \
 	prelink-plugins/plan/stored.c prelink-plugins/plan/stored.h \
 	prelink-plugins/rewrite/attach_list.c prelink-plugins/rewrite/attach_list.h \

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "plan/seal.h"
+
 static uint64_t padded(uint64_t size)
 {
 	return (size + 7) & ~7ull;
@@ -219,4 +221,5 @@ void plan_encode(const struct plan *plan, uint64_t front, void *out)
 	header.resolver = put_resolvers(&output);
 	heads.at = 0;
 	record_next(&heads, RECORD_HEADER, &header);
+	plan_seal(&heads, 0);
 }

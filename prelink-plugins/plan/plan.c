@@ -123,10 +123,9 @@ static size_t count_relative(const struct bind_object *by)
 static bool is_movable(const struct draft *draft)
 {
 	const struct dynamic *dynamic = &draft->by->dynamic;
-	bool textrel = dynamic->has[DT_TEXTREL] || (dynamic->value[DT_FLAGS] & DF_TEXTREL);
 	const struct table *other = draft->object->arch->rela ? &dynamic->rel : &dynamic->rela;
 
-	return draft->placed->has_identity && !textrel && !other->size &&
+	return draft->placed->has_identity && !dynamic_has_textrel(dynamic) && !other->size &&
 	       dynamic->relacount == count_relative(draft->by);
 }
 

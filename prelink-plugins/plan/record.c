@@ -85,6 +85,7 @@ static void header_fields(struct record_io *io, struct plan_header *header)
 	table_fields(io, &header->name);
 	table_fields(io, &header->resolver);
 	table_fields(io, &header->member);
+	number32(io, &header->digest);
 }
 
 static void object_fields(struct record_io *io, struct planned *planned)
@@ -103,7 +104,7 @@ static void object_fields(struct record_io *io, struct planned *planned)
 	number32(io, &planned->guessed);
 	number32(io, &planned->certain);
 	number32(io, &planned->block);
-	reserved32(io);
+	number32(io, &planned->digest);
 }
 
 static void word_fields(struct record_io *io, struct planned_word *word, bool fixup)
@@ -154,7 +155,7 @@ uint64_t record_size(const struct record_io *io, enum record_kind kind)
 	size_t word = elf_word_size(&io->plan);
 
 	switch (kind) {
-	case RECORD_HEADER: return 52;
+	case RECORD_HEADER: return 56;
 	case RECORD_OBJECT: return word + 72;
 	case RECORD_INDEX: return 4;
 	case RECORD_VALUE: return 2 * word;

@@ -28,7 +28,7 @@ struct planned {
 	uint16_t way, flags;
 	uint32_t identity;
 	struct plan_table closure, value, fixup, residual, ifunc;
-	uint32_t guessed, certain, block;
+	uint32_t guessed, certain, block, digest;
 };
 
 /* struct plan_value and struct plan_fixup: the word at `address` becomes `value` + the load bias of the object

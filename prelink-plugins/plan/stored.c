@@ -2,6 +2,8 @@
 /* Reading the plan in a file; see stored.h. */
 #include "plan/stored.h"
 
+#include "plan/seal.h"
+
 /* The bytes of the section; NULL where there are none in the file. */
 static unsigned char *find(const struct placed *program, uint64_t *size)
 {
@@ -34,7 +36,8 @@ bool stored_read(struct stored *stored, const struct placed *program, bool rela)
 
 	return header->magic == PLAN_MAGIC && header->size <= size &&
 	       record_table_fits(&stored->io, header->object, RECORD_OBJECT) &&
-	       header->startup <= header->object.count && header->startup >= PLAN_FIRST_LIBRARY;
+	       header->startup <= header->object.count && header->startup >= PLAN_FIRST_LIBRARY &&
+	       plan_header_intact(&stored->io, header);
 }
 
 struct planned stored_object(const struct stored *stored, size_t index)
@@ -43,6 +46,19 @@ struct planned stored_object(const struct stored *stored, size_t index)
 
 	record_get(&stored->io, stored->header.object, RECORD_OBJECT, index, &planned);
 	return planned;
+}
+
+bool stored_object_intact(const struct stored *stored, size_t index)
+{
+	return plan_object_intact(&stored->io, &stored->header, index);
+}
+
+bool stored_intact(const struct stored *stored)
+{
+	for (size_t i = 0; i < stored->header.object.count; i++)
+		if (!stored_object_intact(stored, i))
+			return false;
+	return true;
 }
 
 bool stored_identity(const struct stored *stored, const struct planned *planned, struct identity *identity)

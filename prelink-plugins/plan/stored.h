@@ -15,12 +15,16 @@ struct stored {
 const void *stored_bytes(const struct placed *program, uint64_t *size);
 
 /* Reads the plan in the file of PROGRAM, of a machine whose relocations carry addends if RELA.  False where there is
- * none, or one that we do not know.  What is true then: the table of objects is inside of it, and there are as many as
- * the header says are loaded at start. */
+ * none, or one that we do not know.  What is true then: the table of objects is inside of it, there are as many as
+ * the header says are loaded at start, and the header is as it was written. */
 bool stored_read(struct stored *stored, const struct placed *program, bool rela);
 
 /* Object INDEX, below header.object.count.  Its tables are as somebody wrote them: see record_table_fits(). */
 struct planned stored_object(const struct stored *stored, size_t index);
+/* True if all that is object INDEX's alone is as it was written. */
+bool stored_object_intact(const struct stored *stored, size_t index);
+/* True if all of the plan is. */
+bool stored_intact(const struct stored *stored);
 
 /* What PLANNED is known by; false where it is known by its stamp, or damaged. */
 bool stored_identity(const struct stored *stored, const struct planned *planned, struct identity *identity);

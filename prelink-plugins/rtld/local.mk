@@ -1,6 +1,7 @@
 # The run-time module: freestanding, so the flags that make it so come after the user's.
 rtld_sources = \
 	prelink-plugins/rtld/prelink-rtld.c \
+	prelink-plugins/rtld/bounds.c \
 	prelink-plugins/rtld/environment.c \
 	prelink-plugins/rtld/ldso.c \
 	prelink-plugins/rtld/learn.c \
@@ -10,6 +11,8 @@ rtld_sources = \
 	prelink-plugins/rtld/store.c \
 	prelink-plugins/rtld/text.c
 rtld_files = $(rtld_sources) \
+	prelink-plugins/rtld/bounds.h \
+	prelink-plugins/rtld/digest.h \
 	prelink-plugins/rtld/environment.h \
 	prelink-plugins/rtld/identity.h \
 	prelink-plugins/rtld/ldso.h \

@@ -6,9 +6,7 @@
 
 #include "ldso.h"
 
-/* ld.so has added the load bias to some of the addresses (glibc, elf/get-dynamic-info.h; which ones depends on
- * its release); no other value is as large. */
-static uint64_t as_in_file(const struct link_map *map, ElfW(Xword) value)
+uint64_t as_in_file(const struct link_map *map, ElfW(Xword) value)
 {
 	return map->l_addr && value >= map->l_addr ? value - map->l_addr : value;
 }
@@ -41,11 +39,11 @@ static uint64_t digest_symbols(uint64_t digest, const ElfW(Sym) *symbol, size_t 
 	return digest;
 }
 
-/* The SIZE bytes at ADDRESS (as in the file) of the object that has the COUNT headers PHDR; NULL where they are
- * not mapped from its file. */
-static const void *mapped(const struct link_map *map, const ElfW(Phdr) *phdr, size_t count, uint64_t address,
-			  uint64_t size)
+const void *mapped_from_file(const struct link_map *map, uint64_t address, uint64_t size)
 {
+	size_t count = 0;
+	const ElfW(Phdr) *phdr = ldso_phdr(map, &count);
+
 	for (size_t i = 0; i < count; i++)
 		if (phdr[i].p_type == PT_LOAD && (phdr[i].p_flags & PF_R) && address >= phdr[i].p_vaddr &&
 		    address - phdr[i].p_vaddr <= phdr[i].p_filesz &&
@@ -58,8 +56,7 @@ bool is_identical(const struct link_map *map, const struct identity *identity)
 {
 	size_t count = 0;
 	const ElfW(Phdr) *phdr = ldso_phdr(map, &count);
-	const void *content = phdr ? mapped(map, phdr, count, identity->content, identity->content_size) :
-				     NULL;
+	const void *content = mapped_from_file(map, identity->content, identity->content_size);
 
 	if (!content)
 		return false;

@@ -22,6 +22,10 @@
  * bias.  Addresses of such objects, and of the program, are as in the file.  ld.so relocates it, but where it is
  * PLAN_ANYWHERE: then the module does that as well, wherever it lies.
  *
+ * A plan that was damaged is not used: the header and each object carry a digest of themselves and of all that
+ * they name (digest.h).  The module looks at that of an object where it is about to use what is in it, so
+ * nothing is read for it that would not be read anyhow.
+ *
  * A plan in a store (store_format.h) is the same, but for this: what its tables' offsets are counted from is the
  * first byte of the store; no object in it has a slot; and what is the same in several plans is there once. */
 #ifndef PLAN_FORMAT_H
@@ -32,7 +36,7 @@
 
 #define DT_PRELINK_PLAN DT_CONFIG /* an address tag that glibc passes over and eu-elflint knows */
 #define PLAN_SECTION ".prelink.plan"
-#define PLAN_MAGIC 0x344e4c50u /* "PLN4": changes with every change of layout */
+#define PLAN_MAGIC 0x354e4c50u /* "PLN5": changes with every change of layout */
 #define PLAN_OBJECTS_MAX 4096  /* what the module has room to remember */
 #define PLAN_RESOLVERS_MAX 256 /* likewise */
 
@@ -57,6 +61,7 @@ struct plan_header {
 				      of ours */
 	struct plan_table resolver; /* struct plan_resolver, at most PLAN_RESOLVERS_MAX */
 	struct plan_table member;   /* struct store_member, in a store; else empty */
+	uint32_t digest;            /* of the fields before it, of the names, the resolvers and the members */
 };
 
 /* Where ld.so is sent for what it must still process itself. */
@@ -97,11 +102,11 @@ struct plan_object {
 				       first `certain` are only left to do where RTLD_GLOBAL has added
 				       something to the start-up scope: else the word is right without */
 	struct plan_table
-		ifunc;     /* struct plan_ifunc; first those whose word in the file is the guess already */
-	uint32_t guessed;  /* how many that are */
-	uint32_t certain;  /* residual records that are always left to do */
-	uint32_t block;    /* in a store: offset of its struct store_block, 0 where it has none; else 0 */
-	uint32_t reserved; /* 0 */
+		ifunc;    /* struct plan_ifunc; first those whose word in the file is the guess already */
+	uint32_t guessed; /* how many that are */
+	uint32_t certain; /* residual records that are always left to do */
+	uint32_t block;   /* in a store: offset of its struct store_block, 0 where it has none; else 0 */
+	uint32_t digest;  /* of the fields before it, of the five tables, the identity and the block */
 };
 
 /* The word at ADDRESS becomes VALUE. */

@@ -2,161 +2,218 @@
 /* Reading the plan; see planned.h. */
 #include "planned.h"
 
+#include "digest.h"
 #include "memory_identity.h"
 #include "store_format.h"
 
 const struct plan_header *plan;
 const struct plan_object *objects;
 const char *plan_base;
+bool plan_damaged;
 
 static uint64_t plan_size; /* bytes at plan_base */
 
+static uint64_t padded(uint64_t size)
+{
+	return (size + 7) & ~7ull;
+}
+
+/* True if TABLE, with what pads it, lies in the plan. */
 static bool table_fits(struct plan_table table, size_t record)
 {
-	return table.offset % 4 == 0 && table.offset <= plan_size &&
-	       table.count <= (plan_size - table.offset) / record;
+	return table.offset % 8 == 0 && table.offset <= plan_size &&
+	       padded((uint64_t)table.count * record) <= plan_size - table.offset;
 }
 
-/* Bounds of every table, once.  Not of what is in them: who can write a program's plan can write the
- * program, and looking at all of it would cost what it saves. */
-static bool object_sound(const struct plan_object *object)
+/* --- digests --- */
+
+static void add_words(struct plan_digest *digest, const void *from, uint64_t size)
 {
-	return table_fits(object->closure, sizeof(uint32_t)) &&
-	       table_fits(object->value, sizeof(struct plan_value)) &&
-	       table_fits(object->fixup, sizeof(struct plan_fixup)) &&
-	       table_fits(object->residual, sizeof(ElfW(Rela))) &&
-	       table_fits(object->ifunc, sizeof(struct plan_ifunc)) &&
-	       table_fits((struct plan_table){ object->identity, 1 }, sizeof(struct identity)) &&
-	       table_fits((struct plan_table){ object->block, 1 }, sizeof(struct store_block)) &&
-	       object->certain <= object->residual.count;
+	const ElfW(Addr) *word = from;
+	struct plan_digest lanes = *digest;
+	size_t count = padded(size) / sizeof *word, i = 0;
+
+	for (; i + DIGEST_LANES <= count; i += DIGEST_LANES)
+		for (size_t k = 0; k < DIGEST_LANES; k++)
+			digest_add(&lanes, k, word[i + k]);
+	for (; i < count; i++)
+		digest_add(&lanes, i, word[i]);
+	*digest = lanes;
 }
 
-static bool plan_sound(void)
+/* Adds TABLE; false if it does not lie in the plan. */
+static bool add_table(struct plan_digest *digest, struct plan_table table, size_t record)
 {
-	if (plan->magic != PLAN_MAGIC || plan->size < sizeof *plan || plan->size > plan_size ||
-	    !table_fits(plan->object, sizeof(struct plan_object)) ||
-	    !table_fits(plan->name, sizeof(uint32_t)) || plan->object.count > PLAN_OBJECTS_MAX ||
-	    plan->startup <= PLAN_FIRST_LIBRARY || plan->startup > plan->unplaced ||
-	    plan->unplaced > plan->object.count || plan->resolver.count > PLAN_RESOLVERS_MAX ||
-	    !table_fits(plan->resolver, sizeof(struct plan_resolver)) ||
-	    !table_fits(plan->member, sizeof(struct store_member)))
+	if (!table_fits(table, record))
 		return false;
-	objects = plan_at(plan->object);
-	for (uint32_t i = 0; i < plan->object.count; i++)
-		if (!object_sound(&objects[i]))
-			return false;
+	add_words(digest, plan_at(table), (uint64_t)table.count * record);
 	return true;
 }
+
+static bool add_block(struct plan_digest *digest, uint32_t offset)
+{
+	const struct store_block *block = (const void *)(plan_base + offset);
+
+	if (!table_fits((struct plan_table){ offset, 1 }, sizeof *block))
+		return false;
+	uint64_t size = sizeof *block + (uint64_t)block->group_count * sizeof(struct store_group) +
+			(uint64_t)block->word_count * sizeof(struct store_word);
+
+	if (size > plan_size - offset)
+		return false;
+	add_words(digest, block, size);
+	return true;
+}
+
+/* True if the header, and the tables that are the whole plan's, lie in the plan and are as they were written. */
+static bool is_header_intact(void)
+{
+	struct plan_digest digest = DIGEST_START;
+
+	add_words(&digest, plan, offsetof(struct plan_header, member.count));
+	digest_add(&digest, 0, plan->member.count);
+	return plan->magic == PLAN_MAGIC && plan->size >= sizeof *plan && plan->size <= plan_size &&
+	       table_fits(plan->object, sizeof(struct plan_object)) &&
+	       plan->object.count <= PLAN_OBJECTS_MAX && plan->startup > PLAN_FIRST_LIBRARY &&
+	       plan->startup <= plan->unplaced && plan->unplaced <= plan->object.count &&
+	       plan->resolver.count <= PLAN_RESOLVERS_MAX &&
+	       add_table(&digest, plan->name, sizeof(uint32_t)) &&
+	       add_table(&digest, plan->resolver, sizeof(struct plan_resolver)) &&
+	       add_table(&digest, plan->member, sizeof(struct store_member)) &&
+	       digest_end(&digest) == plan->digest;
+}
+
+/* The same of what is OBJECT's alone.  What it says of addresses in other objects is not looked at here. */
+static bool is_intact(const struct plan_object *object)
+{
+	struct plan_digest digest = DIGEST_START;
+
+	add_words(&digest, object, offsetof(struct plan_object, block));
+	digest_add(&digest, 0, object->block);
+	bool intact = add_table(&digest, object->closure, sizeof(uint32_t)) &&
+		      add_table(&digest, object->value, sizeof(struct plan_value)) &&
+		      add_table(&digest, object->fixup, sizeof(struct plan_fixup)) &&
+		      add_table(&digest, object->residual, sizeof(ElfW(Rela))) &&
+		      add_table(&digest, object->ifunc, sizeof(struct plan_ifunc)) &&
+		      (!object->identity || add_table(&digest, (struct plan_table){ object->identity, 1 },
+						      sizeof(struct identity))) &&
+		      (!object->block || add_block(&digest, object->block)) &&
+		      object->certain <= object->residual.count && digest_end(&digest) == object->digest;
+
+	plan_damaged |= !intact;
+	return intact;
+}
+
+/* --- finding it --- */
 
 void plan_take(const void *base, uint64_t size, uint32_t offset)
 {
 	plan_base = base;
 	plan_size = size;
-	if (offset % 8 || !table_fits((struct plan_table){ offset, 1 }, sizeof *plan))
+	if (!table_fits((struct plan_table){ offset, 1 }, sizeof *plan))
 		return;
 	plan = (const void *)(plan_base + offset);
-	if (!plan_sound())
+	plan_damaged = !is_header_intact();
+	if (plan_damaged)
+		plan = NULL;
+	objects = plan ? plan_at(plan->object) : NULL;
+	if (plan && !is_intact(&objects[PLAN_PROGRAM]))
 		plan = NULL;
 }
 
 void plan_find(const struct link_map *program)
 {
-	const struct plan_header *found = NULL;
+	for (const ElfW(Dyn) *dyn = program->l_ld; dyn->d_tag != DT_NULL; dyn++) {
+		if (dyn->d_tag != DT_PRELINK_PLAN)
+			continue;
+		const struct plan_header *found = mapped_from_file(program, dyn->d_un.d_ptr, sizeof *found);
 
-	for (const ElfW(Dyn) *dyn = program->l_ld; dyn->d_tag != DT_NULL; dyn++)
-		if (dyn->d_tag == DT_PRELINK_PLAN)
-			found = (const void *)(program->l_addr + dyn->d_un.d_ptr);
-	if (found && found->magic == PLAN_MAGIC)
-		plan_take(found, found->size, 0);
+		if (found && found->magic == PLAN_MAGIC &&
+		    mapped_from_file(program, dyn->d_un.d_ptr, found->size))
+			plan_take(found, found->size, 0);
+	}
 }
 
-static uint64_t digest_of(const struct plan_object *planned)
+/* --- finding an object --- */
+
+uint32_t first_from(const void *table, uint32_t low, uint32_t high, plan_key *key, uint64_t wanted)
 {
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (key(table, middle) < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static uint64_t address_of(const void *table, uint32_t index)
+{
+	return ((const struct plan_object *)table)[index].dynamic;
+}
+
+static uint64_t digest_of(const void *table, uint32_t index)
+{
+	const struct plan_object *planned = (const struct plan_object *)table + index;
+
 	return (uint64_t)planned->stamp[1] << 32 | planned->stamp[0];
+}
+
+static uint64_t member_number(const void *table, uint32_t index)
+{
+	return ((const struct store_member *)table)[index].number;
+}
+
+static uint64_t entry_of(const void *table, uint32_t index)
+{
+	return ((const uint32_t *)table)[index];
 }
 
 bool is_planned(const struct link_map *map, const struct plan_object *planned, const struct tags *tags,
 		uint64_t dynamic)
 {
-	if ((ElfW(Addr))map->l_ld != map->l_addr + planned->dynamic)
+	if ((ElfW(Addr))map->l_ld != map->l_addr + planned->dynamic || !is_intact(planned))
 		return false;
 	if (planned->identity)
-		return digest_of(planned) == dynamic &&
+		return digest_of(planned, 0) == dynamic &&
 		       is_identical(map, (const void *)(plan_base + planned->identity));
 	return ((planned->flags & PLAN_UNPLACED) || map->l_addr == 0) &&
 	       planned->stamp[0] == tags->stamp[0] && planned->stamp[1] == tags->stamp[1];
 }
 
-/* What has a slot is known by it, what has none by its identity, and is in the order of that. */
+/* What has a slot is known by it, what has none by its identity, and is in the order of that.  Of a group of which
+ * only one is loaded at a time, several may share a slot. */
 uint32_t find_planned(const struct link_map *map, const struct tags *tags, uint64_t dynamic)
 {
 	ElfW(Addr) address = (ElfW(Addr))map->l_ld;
-	uint32_t low = plan->startup, high = plan->unplaced;
+	uint32_t at = first_from(objects, plan->startup, plan->unplaced, address_of, address);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (objects[middle].dynamic < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* Of a group of which only one is loaded at a time, several may share a slot. */
-	for (; low < plan->unplaced && objects[low].dynamic == address; low++)
-		if (is_planned(map, &objects[low], tags, dynamic))
-			return low;
-	low = plan->unplaced;
-	high = plan->object.count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (digest_of(&objects[middle]) < dynamic)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < plan->object.count && digest_of(&objects[low]) == dynamic; low++)
-		if (is_planned(map, &objects[low], tags, dynamic))
-			return low;
+	for (; at < plan->unplaced && objects[at].dynamic == address; at++)
+		if (is_planned(map, &objects[at], tags, dynamic))
+			return at;
+	at = first_from(objects, plan->unplaced, plan->object.count, digest_of, dynamic);
+	for (; at < plan->object.count && digest_of(objects, at) == dynamic; at++)
+		if (is_planned(map, &objects[at], tags, dynamic))
+			return at;
 	return NO_INDEX;
-}
-
-bool block_sound(const struct store_block *block)
-{
-	uint64_t at = (uint64_t)((const char *)(block + 1) - plan_base);
-
-	return at <= plan_size && (uint64_t)block->group_count * sizeof(struct store_group) +
-						  (uint64_t)block->word_count * sizeof(struct store_word) <=
-					  plan_size - at;
 }
 
 uint32_t find_member(uint32_t number)
 {
 	const struct store_member *member = plan_at(plan->member);
-	uint32_t low = 0, high = plan->member.count;
+	uint32_t at = first_from(member, 0, plan->member.count, member_number, number);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (member[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < plan->member.count && member[low].number == number &&
-			       member[low].index < plan->object.count ?
-		       member[low].index :
+	return at < plan->member.count && member[at].number == number &&
+			       member[at].index < plan->object.count ?
+		       member[at].index :
 		       NO_INDEX;
 }
 
 bool table_has(struct plan_table table, uint32_t wanted)
 {
 	const uint32_t *entry = plan_at(table);
-	uint32_t low = 0, high = table.count;
+	uint32_t at = first_from(entry, 0, table.count, entry_of, wanted);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (entry[middle] < wanted)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < table.count && entry[low] == wanted;
+	return at < table.count && entry[at] == wanted;
 }

@@ -12,6 +12,7 @@ extern const struct plan_header *plan; /* NULL: there is none, or it cannot be u
 extern const struct plan_object *objects;
 
 extern const char *plan_base; /* what the plan's offsets count from */
+extern bool plan_damaged;     /* some of it was not as it had been written, and is not used */
 
 /* Takes the plan that PROGRAM's dynamic section names, if there is one that can be used. */
 void plan_find(const struct link_map *program);
@@ -32,13 +33,13 @@ bool is_planned(const struct link_map *map, const struct plan_object *planned, c
 /* Index of the plugin-side object that MAP is, or NO_INDEX. */
 uint32_t find_planned(const struct link_map *map, const struct tags *tags, uint64_t dynamic);
 
-struct store_block;
-
-/* True if BLOCK lies in the store with all of its groups and words. */
-bool block_sound(const struct store_block *block);
-
 /* Index of the object that has NUMBER in the store, or NO_INDEX. */
 uint32_t find_member(uint32_t number);
+
+/* The number by which a table is in order, of the record INDEX. */
+typedef uint64_t plan_key(const void *table, uint32_t index);
+/* The first record from LOW on of TABLE whose number is not below WANTED; HIGH where there is none before that. */
+uint32_t first_from(const void *table, uint32_t low, uint32_t high, plan_key *key, uint64_t wanted);
 
 /* True if the ascending numbers of TABLE have WANTED among them. */
 bool table_has(struct plan_table table, uint32_t wanted);

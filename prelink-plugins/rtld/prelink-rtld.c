@@ -40,6 +40,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bounds.h"
 #include "environment.h"
 #include "ldso.h"
 #include "learn.h"
@@ -161,33 +162,6 @@ static void apply_relative(ElfW(Dyn) *const *info, ElfW(Addr) bias)
 		*(ElfW(Addr) *)(bias + rela[i].r_offset) = bias + rela[i].r_addend;
 }
 
-/* Where an object's words may lie: its writable segments. */
-struct writable {
-	ElfW(Addr) start, size; /* addresses as in the file */
-};
-
-static struct writable writable_of(const struct link_map *map)
-{
-	size_t count = 0;
-	const ElfW(Phdr) *phdr = ldso_phdr(map, &count);
-	ElfW(Addr) start = 0, end = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (phdr[i].p_type != PT_LOAD || !(phdr[i].p_flags & PF_W))
-			continue;
-		if (end == 0)
-			start = phdr[i].p_vaddr;
-		end = phdr[i].p_vaddr + phdr[i].p_memsz;
-	}
-	return (struct writable){ start, end - start };
-}
-
-static bool may_write(struct writable writable, ElfW(Addr) address)
-{
-	return address - writable.start < writable.size &&
-	       writable.size - (address - writable.start) >= sizeof(ElfW(Addr));
-}
-
 /* Whether lazy JUMP_SLOTs are bound with the rest, not left to ld.so. */
 static bool writes_plt(const struct plan_object *planned)
 {
@@ -205,8 +179,6 @@ static void write_block(const struct object *object, const struct plan_object *p
 	ElfW(Addr) bias = object->map->l_addr;
 	uint32_t left = block->word_count;
 
-	if (!block_sound(block))
-		return;
 	for (uint32_t i = 0; i < block->group_count; i++) {
 		uint32_t count = group[i].count & ~STORE_PLT, index = find_member(group[i].number);
 
@@ -254,9 +226,16 @@ static void write_words(const struct object *object, const struct plan_object *p
 static void make_full(struct object *object)
 {
 	const struct plan_object *planned = &objects[object->index];
+	const ElfW(Rela) *residual = plan_at(planned->residual);
+	uint32_t count = global_scope_grown() ? planned->residual.count : planned->certain;
 	ElfW(Dyn) **info = ldso_info(object->map);
 	ElfW(Addr) bias = object->map->l_addr;
 
+	if (!left_to_ldso(planned) &&
+	    !residual_sound(object->map, writable_of(object->map), residual, count)) {
+		object->reason = "the plan leaves ld.so what it cannot do";
+		return;
+	}
 	object->level = LEVEL_FULL;
 	object->reason = NULL;
 	if (left_to_ldso(planned)) {
@@ -270,9 +249,7 @@ static void make_full(struct object *object)
 	}
 	write_words(object, planned);
 
-	ElfW(Addr) residual = (ElfW(Addr))plan_at(planned->residual);
-	ElfW(Xword) bytes = (global_scope_grown() ? planned->residual.count : planned->certain) *
-			    sizeof(ElfW(Rela));
+	ElfW(Xword) bytes = count * sizeof *residual;
 	if (planned->way == PLAN_JMPREL) {
 		/* Not lazy, so nothing ever asks for an entry of the real DT_JMPREL by its number. */
 		if (info[DT_RELASZ]) {
@@ -282,14 +259,14 @@ static void make_full(struct object *object)
 							    0;
 			info[DT_RELASZ] = &program_relasz;
 		}
-		object->table = (ElfW(Dyn)){ DT_JMPREL, { residual } };
+		object->table = (ElfW(Dyn)){ DT_JMPREL, { (ElfW(Addr))residual } };
 		object->size = (ElfW(Dyn)){ DT_PLTRELSZ, { bytes } };
 		info[DT_JMPREL] = &object->table;
 		info[DT_PLTRELSZ] = &object->size;
 		info[DT_PLTREL] = &type_rela;
 		return;
 	}
-	object->table = (ElfW(Dyn)){ DT_RELA, { residual } };
+	object->table = (ElfW(Dyn)){ DT_RELA, { (ElfW(Addr))residual } };
 	object->size = (ElfW(Dyn)){ DT_RELASZ, { bytes } };
 	info[DT_RELA] = &object->table;
 	info[DT_RELASZ] = &object->size;
@@ -321,7 +298,7 @@ static void write_ifuncs(const struct object *object)
 	const struct plan_object *planned = &objects[object->index];
 	const struct plan_ifunc *ifunc = plan_at(planned->ifunc);
 
-	if (left_to_ldso(planned))
+	if (object->level != LEVEL_FULL || left_to_ldso(planned))
 		return;
 	struct writable writable = writable_of(object->map);
 	for (uint32_t i = guessed_right ? planned->guessed : 0; i < planned->ifunc.count; i++)
@@ -377,6 +354,12 @@ static void batch_clear(void)
 	batch_why = NULL;
 }
 
+/* WHY something is not as planned; unless it is that the plan was not read. */
+static const char *unless_damaged(const char *why)
+{
+	return plan_damaged ? "the plan is damaged" : why;
+}
+
 /* Verbose only. */
 static void batch_report(void)
 {
@@ -388,7 +371,8 @@ static void batch_report(void)
 		if (!reason && object->level != LEVEL_FULL)
 			reason = !started ? startup_why : batch_why;
 		if (!reason && object->level != LEVEL_FULL)
-			reason = plan ? "not everything it needs is in the plan" : "the program has no plan";
+			reason = plan ? "not everything it needs is in the plan" :
+					unless_damaged("the program has no plan");
 		say(object->map->l_name, level[object->level], reason);
 	}
 }
@@ -414,7 +398,7 @@ static void open_at_startup(struct object *object, const struct tags *tags, uint
 	if (startup_next == plan->startup || !is_planned(object->map, expected, tags, digest) ||
 	    !is_ready(object, expected)) {
 		startup_full = false;
-		startup_why = "the start-up scope is not the planned one";
+		startup_why = unless_damaged("the start-up scope is not the planned one");
 		static_tls_settle();
 		if (environment.verbose)
 			say(object->map->l_name, "here the start-up scope first differs from the plan", NULL);
@@ -461,7 +445,7 @@ static bool global_scope_known(void)
  * the plan does know, which it does by name. */
 static void open_unknown(struct object *object, const struct tags *tags)
 {
-	batch_why = "it comes with an object that is not in the plan";
+	batch_why = unless_damaged("it comes with an object that is not in the plan");
 	if (table_has(plan->name, plan_hash(last_component(object->map->l_name))) ||
 	    (tags->soname && tags->strtab &&
 	     table_has(plan->name,
@@ -565,7 +549,7 @@ static void open_loader(struct link_map *map)
 		plan_find(program);
 	if (!plan && (!environment.off || environment.only_map))
 		known = store_find(&environment, program);
-	if (known && !plan)
+	if (known && !plan && !plan_damaged)
 		environment.learn = NULL; /* there is nothing to be learnt */
 	if (environment.off)
 		plan = NULL;

@@ -7,6 +7,7 @@
 
 #include "machine.h"
 #include "memory_identity.h"
+#include "planned.h"
 #include "store_format.h"
 
 /* True if the open file FD may tell this process what to write where; *SIZE is then its size in bytes. */
@@ -40,27 +41,26 @@ static const struct store_header *map_store(const char *path, const struct envir
 	return store;
 }
 
+static uint64_t program_digest(const void *table, uint32_t index)
+{
+	return ((const struct store_program *)table)[index].dynamic;
+}
+
 /* The entry of the program with that digest and identity; NULL where it has none. */
 static const struct store_program *find_program(const struct store_header *store,
 						const struct link_map *program, uint64_t digest)
 {
 	const struct store_program *entry = (const void *)((const char *)store + store->program.offset);
-	uint32_t low = 0, high = store->program.count;
+	uint32_t count = store->program.count;
 
 	if (store->program.offset > store->size ||
-	    high > (store->size - store->program.offset) / sizeof *entry)
+	    count > (store->size - store->program.offset) / sizeof *entry)
 		return NULL;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (entry[middle].dynamic < digest)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < store->program.count && entry[low].dynamic == digest; low++)
-		if (entry[low].identity <= store->size - sizeof(struct identity) &&
-		    is_identical(program, (const void *)((const char *)store + entry[low].identity)))
-			return &entry[low];
+	uint32_t at = first_from(entry, 0, count, program_digest, digest);
+	for (; at < count && entry[at].dynamic == digest; at++)
+		if (entry[at].identity <= store->size - sizeof(struct identity) &&
+		    is_identical(program, (const void *)((const char *)store + entry[at].identity)))
+			return &entry[at];
 	return NULL;
 }
 
@@ -73,5 +73,7 @@ bool store_find(const struct environment *environment, const struct link_map *pr
 
 	if (entry && entry->plan)
 		plan_take(store, store->size, entry->plan);
+	if (plan && objects[PLAN_PROGRAM].identity != entry->identity)
+		plan = NULL; /* it is another program's */
 	return entry;
 }

@@ -10,14 +10,17 @@
 #include "plan/liblist.h"
 #include "plan/stored.h"
 
-/* True if the file of OBJECT is what PLANNED means. */
-static bool is_planned(const struct stored *stored, const struct placed *placed,
-		       const struct planned *planned)
+static const char damaged[] = "its plan is damaged, or of another version: prelink it again, or reinstall it";
+
+/* True if PLACED is the file that object INDEX of the plan means; PLANNED is then what is said of it. */
+static bool is_planned(const struct stored *stored, const struct placed *placed, size_t index,
+		       struct planned *planned)
 {
 	struct identity identity;
 
+	*planned = stored_object(stored, index);
 	if (!placed || placed->slot != !(planned->flags & PLAN_UNPLACED) ||
-	    placed->dynamic.address != planned->dynamic)
+	    placed->dynamic.address != planned->dynamic || !stored_object_intact(stored, index))
 		return false;
 	if (!planned->identity)
 		return placed->stamped && placed->stamp[0] == planned->stamp[0] &&
@@ -29,8 +32,8 @@ static bool is_planned(const struct stored *stored, const struct placed *placed,
 static bool plugin_is_planned(const struct stored *stored, const struct placed *placed)
 {
 	for (size_t i = stored->header.startup; i < stored->header.object.count; i++) {
-		struct planned planned = stored_object(stored, i);
-		if (is_planned(stored, placed, &planned))
+		struct planned planned;
+		if (is_planned(stored, placed, i, &planned))
 			return true;
 	}
 	return false;
@@ -61,16 +64,18 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 {
 	size_t index = PLAN_FIRST_LIBRARY;
 
+	if (!stored_object_intact(stored, PLAN_PROGRAM)) {
+		status->why = damaged;
+		return;
+	}
 	for (size_t i = 0; i < program->scope.count; i++) {
 		struct object *object = program->scope.member[i];
 		if (object == program)
 			continue;
 		size_t at = object->kind == OBJECT_LOADER ? PLAN_LOADER : index++;
-		struct planned planned = { 0 };
-		if (at < stored->header.startup)
-			planned = stored_object(stored, at);
+		struct planned planned;
 		struct placed *file = placed_open(placed, object);
-		if (at >= stored->header.startup || !is_planned(stored, file, &planned)) {
+		if (at >= stored->header.startup || !is_planned(stored, file, at, &planned)) {
 			status->why = "is not the file that the plan was made for";
 			status->cause = object;
 			return;
@@ -116,6 +121,7 @@ struct program_status program_status(struct placed_table *placed, struct object 
 	struct placed *file = placed_open(placed, program);
 	struct stored stored;
 	struct stat st;
+	uint64_t size;
 
 	if (!file) {
 		status.why = "its file cannot be read";
@@ -124,8 +130,10 @@ struct program_status program_status(struct placed_table *placed, struct object 
 			     program->no_plan ? program->no_plan :
 						"it is not prelinked";
 	} else if (!stored_read(&stored, file, program->arch && program->arch->rela)) {
-		status.why = liblist_in(file) ? "ld.so looks at its list of libraries by itself" :
-						"its file holds none";
+		status.why = stored_bytes(file, &size) ? damaged :
+			     liblist_in(file)          ? "ld.so looks at its list of libraries by itself" :
+							 "its file holds none";
+		status.state = status.why == damaged ? "slow" : status.state;
 	} else if (!object_module(program) || root_stat(placed->root, object_module(program), &st)) {
 		status.state = "slow";
 		status.why = "the run-time module is not installed";
@@ -135,6 +143,11 @@ struct program_status program_status(struct placed_table *placed, struct object 
 		if (!status.why) {
 			check_plugins(&status, placed, &stored, program);
 			status.state = status.cause ? "partly" : "fast";
+		}
+		if (!stored_intact(&stored)) {
+			status.state = status.state[0] == 's' ? "slow" : "partly";
+			status.why = damaged;
+			status.cause = NULL;
 		}
 	}
 	return status;

@@ -16,6 +16,7 @@
 #include "outfile.h"
 #include "plan/draft.h"
 #include "plan/record.h"
+#include "plan/seal.h"
 #include "rtld/store_format.h"
 
 /* A block may stand in for one that differs in a word of so many; and an object has so many blocks at most. */
@@ -455,6 +456,7 @@ bool store_add(struct store *store, const struct plan *plan)
 			record_next(&io, RECORD_OBJECT, &planned[i]);
 		io = io_at(store, at);
 		record_next(&io, RECORD_HEADER, &header);
+		plan_seal(&io, at);
 		add_program(store, &plan->draft[PLAN_PROGRAM].placed->identity, at);
 	}
 	free(planned);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align.h"
 #include "diag.h"
 #include "plan/draft.h"
 #include "plan/encode.h"
@@ -171,7 +172,8 @@ static void print_object(const struct stored *stored, size_t index)
 	       p.way, p.flags, p.guessed, p.certain);
 	expect(stored, stored->header.object, index,
 	       RECORD(plan_object, p.dynamic, { p.stamp[0], p.stamp[1] }, p.way, p.flags, p.identity,
-		      p.closure, p.value, p.fixup, p.residual, p.ifunc, p.guessed, p.certain, p.block, 0));
+		      p.closure, p.value, p.fixup, p.residual, p.ifunc, p.guessed, p.certain, p.block,
+		      p.digest));
 	if (stored_identity(stored, &p, &identity)) {
 		printf("identity %llx %llx %llx %x %x\n", (unsigned long long)identity.dynamic,
 		       (unsigned long long)identity.headers, (unsigned long long)identity.content,
@@ -225,12 +227,29 @@ static void read_back(bool is64, bool big_endian, unsigned char *bytes, uint64_t
 		exit(1);
 	}
 	print_plan(&stored);
-	/* What is cut short is no plan. */
+	if (!stored_intact(&stored)) {
+		printf("damaged\n");
+		exit(1);
+	}
+	/* What is cut short is no plan, and no bit of it can change. */
 	for (shdr[1].sh_size = 0; shdr[1].sh_size < size; shdr[1].sh_size++)
 		if (stored_read(&stored, &file, arch.rela)) {
 			printf("read, with %llu bytes of it\n", (unsigned long long)shdr[1].sh_size);
 			exit(1);
 		}
+	uint64_t pad = stored.header.object.offset + OBJECTS * record_size(&stored.io, RECORD_OBJECT);
+
+	for (uint64_t bit = 0; bit < 8 * size; bit++) {
+		if (bit / 8 >= pad && bit / 8 < align_up(pad, 8))
+			continue; /* of 32 bits, these four bytes are nobody's */
+		bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+		if (stored_read(&stored, &file, arch.rela) && stored_intact(&stored)) {
+			printf("bit %llu of byte %#llx flipped, and intact\n", (unsigned long long)bit % 8,
+			       (unsigned long long)bit / 8);
+			exit(1);
+		}
+		bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+	}
 }
 
 int main(int argc, char **argv)

@@ -41,6 +41,39 @@ def mix(digest, word):
     return digest ^ digest >> 32
 
 
+def digest_of(record, *tables):
+    """digest.h: of a record but for its last number, which is the digest, and of tables."""
+    lanes = [0x9e3779b97f4a7c15] * 4
+
+    def add(words):
+        for i, word in enumerate(words):
+            lanes[i % 4] = mix(lanes[i % 4], word)
+
+    add(struct.unpack(f"<{len(record) // 8 - 1}Q", record[:-8]))
+    add(struct.unpack("<I", record[-8:-4]))
+    for table in tables:
+        add(struct.unpack(f"<{(len(table) + 7) // 8}Q", bytes(table) + bytes(-len(table) % 8)))
+    all_of_them = 0x9e3779b97f4a7c15
+    for lane in lanes:
+        all_of_them = mix(all_of_them, lane)
+    return all_of_them & 0xffffffff
+
+
+def seal(blob):
+    """Puts the digests into a plan."""
+    def table(at, size):
+        offset, count = struct.unpack_from("<II", blob, at)
+        return blob[offset:offset + count * size]
+
+    struct.pack_into("<I", blob, HEADER - 4, digest_of(blob[:HEADER], table(28, 4), table(36, 24), table(44, 8)))
+    objects, count = struct.unpack_from("<II", blob, 8)
+    for at in range(objects, objects + RECORD * count, RECORD):
+        identity, = struct.unpack_from("<I", blob, at + 20)
+        tables = [table(at + 24 + 8 * k, size) for k, size in enumerate((4, 16, 24, 24, 16))]
+        tables += [blob[identity:identity + 32]] if identity else []
+        struct.pack_into("<I", blob, at + RECORD - 4, digest_of(blob[at:at + RECORD], *tables))
+
+
 def is_dynamic(path):
     """True for a program that names an ld.so."""
     data = read(path)
@@ -196,10 +229,10 @@ class Writer:
         return at, len(records)
 
 
-def plan(program_path, startup, plugins=(), closures=None, tamper=None):
+def plan(program_path, startup, plugins=(), closures=None, forge=None, tamper=None):
     """Writes the plan into the program.  STARTUP: libraries in ld.so's order, libc and so on included, without
     the program and ld.so.  PLUGINS: everything else, CLOSURES: by path, which of PLUGINS a closure has, in
-    the order of lookup.  TAMPER(bytearray) may spoil the plan."""
+    the order of lookup.  FORGE(bytearray) may change the plan before it gets its digests, TAMPER(bytearray) after."""
     closures = closures or {}
     main, loader = Elf(program_path), Elf(LOADER)
     placed = sorted((Elf(p) for p in plugins), key=lambda e: (PRELINKED not in e.entry, e.dynamic if PRELINKED in e.entry else e.stamp()[::-1]))
@@ -275,9 +308,13 @@ def plan(program_path, startup, plugins=(), closures=None, tamper=None):
             *writer.add(tables_at, *(struct.pack("<QQq", *r) for r in residual)), len(residual)))
     names = sorted({plan_hash(n) for o in objects[FIRST:] for n in o.names()})
     name_table = writer.add(tables_at, *(struct.pack("<I", n) for n in names))
-    header = struct.pack("<13I4x", 0x344e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
+    writer.blob += bytes(-len(writer.blob) % 8)
+    header = struct.pack("<13I4x", 0x354e4c50, tables_at + len(writer.blob), HEADER, len(objects), first,
                          first + unplaced, 2 + len(startup), *name_table, 0, 0, 0, 0)
     blob = bytearray(header + b"".join(records) + writer.blob)
+    if forge:
+        forge(blob)
+    seal(blob)
     if tamper:
         tamper(blob)
     room = main.data.index(b"\1" + bytes(4095))

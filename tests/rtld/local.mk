@@ -1,6 +1,7 @@
 # Tests of this area; one line each.
 TESTS += tests/rtld/module.py
 TESTS += tests/rtld/levels.py
+TESTS += tests/rtld/bounds.py
 TESTS += tests/rtld/cases.py
 TESTS += tests/rtld/ldso.py
 TESTS += tests/rtld/matrix.py
@@ -9,6 +10,7 @@ TESTS += tests/rtld/secure.py
 TESTS += tests/rtld/programs.py
 TESTS += tests/rtld/thread_variables.py
 TESTS += tests/rtld/shadowed.py
+TESTS += tests/rtld/flips.py
 TESTS += tests/rtld/ifunc.py
 TESTS += tests/rtld/images.py
 TESTS += tests/rtld/liblist.py

@@ -5,6 +5,7 @@
 #define RTLD_MACHINE_H
 
 #include <elf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,22 @@
 #define SYS_READLINK 89
 #define MACHINE_R_TPOFF R_X86_64_TPOFF64
 #define MACHINE_R_JUMP_SLOT R_X86_64_JUMP_SLOT
+#define MACHINE_R_TYPE(info) ELF64_R_TYPE(info)
+#define MACHINE_R_SYM(info) ELF64_R_SYM(info)
+
+/* True of the relocation types that ld.so takes in an object (glibc, sysdeps/x86_64/dl-machine.h). */
+static inline bool machine_ldso_takes(uint32_t type)
+{
+	const uint64_t taken = 1ull << R_X86_64_NONE | 1ull << R_X86_64_64 | 1ull << R_X86_64_PC32 |
+			       1ull << R_X86_64_COPY | 1ull << R_X86_64_GLOB_DAT |
+			       1ull << R_X86_64_JUMP_SLOT | 1ull << R_X86_64_RELATIVE | 1ull << R_X86_64_32 |
+			       1ull << R_X86_64_DTPMOD64 | 1ull << R_X86_64_DTPOFF64 |
+			       1ull << R_X86_64_TPOFF64 | 1ull << R_X86_64_SIZE32 | 1ull << R_X86_64_SIZE64 |
+			       1ull << R_X86_64_TLSDESC | 1ull << R_X86_64_IRELATIVE |
+			       1ull << R_X86_64_RELATIVE64;
+
+	return type < 64 && taken >> type & 1;
+}
 
 static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {
