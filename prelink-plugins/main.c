@@ -266,9 +266,10 @@ static void report(struct run *run)
 {
 	gather_all(&run->gather);
 	scope_all(&run->table, &run->search);
+	json_t *advice = advise_texts(&run->root, &run->table, &run->search, &run->options);
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
-	report_write(&run->old, &run->table, &run->root, run->options.report);
+	report_write(&run->old, &run->table, &run->root, advice, run->options.report);
 }
 
 /* -r: one library to one address. */

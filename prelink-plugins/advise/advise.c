@@ -40,28 +40,58 @@ static void choose_objects(struct advice *advice, const struct object_table *tab
 	}
 }
 
+/* What was found, and how. */
+struct inquiry {
+	struct evidence evidence;
+	struct advice advice;
+};
+
+static void begin(struct inquiry *inquiry, const struct root *root, struct object_table *table,
+		  struct search *search, const struct options *options)
+{
+	struct advice *advice = &inquiry->advice;
+	char *unknown = NULL;
+
+	*advice = (struct advice){
+		.root = root, .search = search, .evidence = &inquiry->evidence, .whole = options->all
+	};
+	findings_choose(&advice->findings, options->advise, &unknown);
+	free(unknown);
+	advice->about = xcalloc(table->count + 1, sizeof *advice->about);
+	choose_objects(advice, table, options);
+	evidence_init(&inquiry->evidence, root, table, search);
+	evidence_collect(&inquiry->evidence, options->jobs);
+	find_all(advice);
+}
+
+static void end(struct inquiry *inquiry)
+{
+	findings_release(&inquiry->advice.findings);
+	free(inquiry->advice.about);
+	evidence_release(&inquiry->evidence);
+}
+
 int advise(const struct root *root, struct object_table *table, struct search *search,
 	   const struct options *options)
 {
-	struct evidence evidence;
-	struct advice advice = {
-		.root = root, .search = search, .evidence = &evidence, .whole = options->all
-	};
-	char *unknown = NULL;
-	int result;
+	struct inquiry inquiry;
 
-	findings_choose(&advice.findings, options->advise, &unknown);
-	free(unknown);
-	advice.about = xcalloc(table->count + 1, sizeof *advice.about);
-	choose_objects(&advice, table, options);
-	evidence_init(&evidence, root, table, search);
-	evidence_collect(&evidence, options->jobs);
-	find_all(&advice);
-	result = findings_print(&advice.findings, evidence.programs, options->verbose, options->json);
-	findings_release(&advice.findings);
-	free(advice.about);
-	evidence_release(&evidence);
+	begin(&inquiry, root, table, search, options);
+	int result = findings_print(&inquiry.advice.findings, inquiry.evidence.programs, options->verbose,
+				    options->json);
+	end(&inquiry);
 	return result;
+}
+
+json_t *advise_texts(const struct root *root, struct object_table *table, struct search *search,
+		     const struct options *options)
+{
+	struct inquiry inquiry;
+
+	begin(&inquiry, root, table, search, options);
+	json_t *texts = findings_texts(&inquiry.advice.findings);
+	end(&inquiry);
+	return texts;
 }
 
 bool advise_knows(const char *names)

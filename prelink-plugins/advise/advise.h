@@ -14,6 +14,7 @@
 #ifndef ADVISE_H
 #define ADVISE_H
 
+#include "json.h"
 #include "options.h"
 #include "root.h"
 #include "search/libsearch.h"
@@ -23,6 +24,10 @@
  * wrong, or where a finding was asked for by name and there is one; else 0. */
 int advise(const struct root *root, struct object_table *table, struct search *search,
 	   const struct options *options);
+
+/* The same as { PATH: [ "LEVEL: NAME: WHAT; ADVICE" ... ] ... }, for all findings.  A new reference. */
+json_t *advise_texts(const struct root *root, struct object_table *table, struct search *search,
+		     const struct options *options);
 
 /* True where NAMES (or NULL) names findings only; else false, after a message. */
 bool advise_knows(const char *names);

@@ -94,3 +94,24 @@ int findings_print(const struct findings *findings, size_t programs, unsigned ve
 		result = 1;
 	return result;
 }
+
+json_t *findings_texts(const struct findings *findings)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = findings->item[i];
+		const struct finding_kind *kind = finding_kind(finding->id);
+		char *text = xasprintf("%s: %s: %s; %s", level(finding), kind->name, finding->what,
+				       kind->advice);
+		json_t *path = json_text(finding->object->path);
+		json_t *texts = json_object_get(all, json_string_value(path));
+
+		if (!texts)
+			json_object_set_new(all, json_string_value(path), texts = json_array());
+		json_array_append_new(texts, json_text(text));
+		json_decref(path);
+		free(text);
+	}
+	return all;
+}

@@ -77,7 +77,8 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 }
 
 /* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
-static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root)
+static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root,
+		       json_t *advice)
 {
 	bool *seen = xcalloc(cache->object_count, sizeof *seen);
 	struct placed_table placed = { .root = root };
@@ -95,7 +96,8 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 	}
 	placed_release(&placed);
 
-	json_t *document = json_pack("{so so}", "root", json_text(root->path), "objects", objects);
+	json_t *document = json_pack("{so so so}", "root", json_text(root->path), "objects", objects,
+				     "advice", advice);
 	char *text = json_dumps(document, JSON_COMPACT | JSON_ESCAPE_SLASH);
 
 	json_decref(document);
@@ -103,10 +105,10 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 }
 
 int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
-		 const char *path)
+		 json_t *advice, const char *path)
 {
 	const char *middle = strstr(report_page, mark);
-	char *data = page_data(cache, table, root), *inside;
+	char *data = page_data(cache, table, root, advice), *inside;
 	struct root everywhere;
 	struct outfile out;
 	int result = -1;

@@ -9,7 +9,8 @@
  *                      "scope": [ index ... ],
  *                      "plugins": [ { "object": index, "host": index, "feature", "exclusive",
  *                                     "adds": [ index ... ] } ... ],
- *                      "next": what the next start does, "why": text or null, "spared": relocations } ... ] }
+ *                      "next": what the next start does, "why": text or null, "spared": relocations } ... ],
+ *       "advice": { path: [ text ... ] ... } }
  *
  * "next", "why" and "spared" are there for programs only.
  *
@@ -18,12 +19,13 @@
 #define REPORT_H
 
 #include "cache/cache.h"
+#include "json.h"
 #include "say/status.h"
 
 /* Writes the page about CACHE, of the tree ROOT, to the file at PATH, a path outside of any root, in place
- * of what is there.  TABLE has the programs as they are now, scopes found (see status.h).  0, or -1 after a
+ * of what is there.  ADVICE says of objects by path what --advise does (a reference that is given up).  TABLE has the programs as they are now, scopes found (see status.h).  0, or -1 after a
  * message. */
 int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
-		 const char *path);
+		 json_t *advice, const char *path);
 
 #endif

@@ -39,6 +39,10 @@ def check_undefined():
     # In a process of its own kind: nobody has it in any, then in one of two.
     seen = only("undefined", advise(f.path("placks")), libalone__so="needs gone")
     expect("1 of 1 programs" in seen["libalone.so"]["details"][0]["text"], f"{seen}")
+    # Looked at alone as well: told once.
+    found = advise(f.path("placks"), f.path("libalone.so"))
+    only("undefined", found, libalone__so="needs gone, which")
+    only("underlinked", found)
     only("undefined", advise(f.path("pgives")))
     found = advise(*map(f.path, ("placks", "pgives")))
     only("undefined", found)
@@ -70,6 +74,13 @@ def check_interposed():
                   f"-luser{name}", f"-l{name}", "-no-pie", "-fno-pie")
     found = advise(*map(f.path, ("pplain", "psymbolic")))
     only("interposed", found, libsymbolic__so="its own state (DT_SYMBOLIC)")
+    # Protected: the linker refuses such a copy, unless it is so since.
+    shown = "__attribute__((visibility(\"{}\"))) int state = 5;"
+    f.library("libshown.so", shown.format("default"))
+    f.program("pshown", "extern int state; int main(void) { return state; }", "-lshown", "-no-pie", "-fno-pie")
+    only("interposed", advise(f.path("pshown")))
+    f.library("libshown.so", shown.format("protected"))
+    only("interposed", advise(f.path("pshown")), libshown__so="its own state (protected)")
     # Without a copy: an earlier library has the same symbol.
     f.library("libearly.so", source)
     f.program("pearly", "int user(void); int main(void) { return user(); }", "-learly", "-lusersymbolic")
@@ -85,6 +96,8 @@ def check_clash():
     f.program("pagree", call % (("first", "third") * 2), "-lcfirst", "-lcthird")
     only("clash", advise(f.path("pagree")))
     only("clash", advise(f.path("pclash")), libcsecond__so="shared has 24 bytes here and 8 in libcfirst.so")
+    f.program("pturned", call % (("first", "second") * 2), "-lcsecond", "-lcfirst")
+    only("clash", advise(f.path("pturned")), libcfirst__so="shared has 8 bytes here and 24 in libcsecond.so")
     # C++: one for the process, however the plugins are loaded.
     for name, size in (("ua", 4), ("ub", 40)):
         f.library(f"lib{name}.so", f"template <class T> struct S {{ static char v[{size}]; }};\n"

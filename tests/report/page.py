@@ -21,7 +21,8 @@ def make_tree():
         skip(str(reason))
     os.makedirs(f"{root}/usr/lib/app")
     for name in ("first", "second"):
-        compile_c(f"int {name}(void) {{ return 1; }}", f"{root}/usr/lib/app/{name}.so", "-shared", "-fPIC")
+        compile_c(f"int {name}(void) {{ return 1; }}", f"{root}/usr/lib/app/{name}.so", "-shared", "-fPIC",
+                  *(["-Wl,--no-as-needed", "-lm"] if name == "first" else []))
     write(f"{root}/app.yaml", "manifest: 1\napplication: app\nhosts: [{path: /usr/bin/bash}]\n"
                               "plugins: [{feature: crayons, path: /usr/lib/app/*.so}]\n")
     write(f"{root}/etc/prelink.conf", "-l /usr/bin\n-l /usr/lib\n")
@@ -85,6 +86,9 @@ programs = sorted(o["path"] for o in cache if o["kind"] in ("pie", "exec") and o
 status = sorted([row["program"], row["state"]] for row in
                 json.loads(prelink("--root", root, "--status", "--json", status=None).stdout))
 status = [row for row in status if row[0] in programs]
+advice = {}
+for item in json.loads(prelink("--root", root, "--advise", "-a", "--json", status=None).stdout)["findings"]:
+    advice[item["object"]] = advice.get(item["object"], 0) + 1
 bash = next(o for o in cache if o["path"] == "/usr/bin/bash")
 
 with Browser() as browser:
@@ -106,11 +110,23 @@ with Browser() as browser:
     lit = "return [...new Set([...document.querySelectorAll('rect.%s title')]" \
           ".map(t => t.textContent.split('\\n')[0]))].sort()"
     browser.script("[...document.querySelectorAll('tr.program')].find(r => !r.hidden).click()")
-    expect_equal(browser.script(lit % "plugin"), sorted(p["path"] for p in bash["plugins"]), "plugins lit up")
+    expect_equal(browser.script(lit % "plugin"), sorted({path for p in bash["plugins"] for path in (p["path"], *p["adds"])}),
+                 "plugins lit up")
     expect_equal(browser.script(lit % "start"), sorted(p for p in bash["scope"] if p in slots),
                  "start-up scope lit up")
     expect("crayons" in browser.script("return document.querySelector('tr.detail').textContent"),
            "the details do not name the feature")
+
+    # What --advise says, of programs and of libraries: found, and shown.
+    browser.script("const s = document.getElementById('search'); s.value = 'needs libm.so.6';"
+                   "s.dispatchEvent(new Event('input'))")
+    expect_equal(browser.script(VISIBLE % "objects"), ["/usr/lib/app/first.so"], "libraries with that advice")
+    browser.script("[...document.querySelectorAll('#objects tr')].find(r => !r.hidden).click()")
+    expect("costly: unused: needs libm.so.6" in
+           browser.script("return document.querySelector('#objects tr.detail').textContent"), "the advice is not shown")
+    shown = browser.script("return Object.fromEntries(objects.map(o => [o.path, advised(o).length]).filter(p => p[1]))")
+    expect_equal(shown, {path: count for path, count in advice.items() if path in shown}, "advice on the page")
+    expect({"/usr/bin/bash", "/usr/lib/app/first.so"} <= shown.keys(), f"advice for {shown.keys()}")
 
     log = browser("/se/log", {"type": "browser"})
     expect_equal(log, [], "what the browser complained of")
