@@ -14,9 +14,6 @@
 #define CONTENT_ALIGN 4
 #define TABLE_ALIGN 8
 
-/* Zero bytes after the end of the ELF file that are taken for padding.  More is somebody's data. */
-#define PADDING_MAX 65536
-
 /* How the file ended before a section was added: lies right before the section header table that we
  * wrote, described by no header.  32 bytes, in the byte order of the file. */
 static const char record_magic[] = { 'e', 'l', 'f', 'e', 'n', 'd', 'e', 'd' };
@@ -100,12 +97,9 @@ static int check_overlap(const struct elf_image *image)
 /* 0 if nothing but a little padding follows what the headers describe. */
 static int check_trailing(const struct elf_image *image)
 {
-	uint64_t end = elf_image_extent(image), extra = image->size - end;
-	bool data = extra > PADDING_MAX;
+	uint64_t extra = elf_image_trailing(image);
 
-	for (uint64_t i = 0; i < extra && !data; i++)
-		data = image->data[end + i] != 0;
-	if (data)
+	if (extra)
 		return diag_error(image->path,
 				  "changing its sections: %lu bytes follow the end of the ELF file (an "
 				  "archive or a signature?) and could be lost; left alone",

@@ -553,3 +553,16 @@ uint64_t elf_image_extent(const struct elf_image *image)
 	}
 	return end;
 }
+
+/* Zero bytes after the end of the ELF file that are taken for padding.  More is somebody's data. */
+#define PADDING_MAX 65536
+
+uint64_t elf_image_trailing(const struct elf_image *image)
+{
+	uint64_t end = elf_image_extent(image), extra = image->size - end;
+	bool data = extra > PADDING_MAX;
+
+	for (uint64_t i = 0; i < extra && !data; i++)
+		data = image->data[end + i] != 0;
+	return data ? extra : 0;
+}

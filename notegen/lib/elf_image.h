@@ -127,6 +127,9 @@ static inline GElf_Addr elf_image_start(const struct elf_image *image)
  * for.  What follows (an archive, a signature) is not ELF's, and is lost if the file is rearranged. */
 uint64_t elf_image_extent(const struct elf_image *image);
 
+/* How much follows it: 0 also where that is a little padding of zeros, as patchelf leaves it. */
+uint64_t elf_image_trailing(const struct elf_image *image);
+
 /* Sizes in bytes of the records of this image's class. */
 static inline size_t elf_word_size(const struct elf_image *image)
 {

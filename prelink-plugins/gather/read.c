@@ -174,7 +174,7 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_IMMUTABLE;
 	if (image->shnum == 0 || image->shstrndx == 0)
 		return SKIP_NO_SECTIONS;
-	if (elf_image_extent(image) < image->size)
+	if (elf_image_trailing(image))
 		return SKIP_TRAILING_DATA;
 	if (elf_has_debug_info(image))
 		return SKIP_DEBUG_INFO;

@@ -117,7 +117,7 @@ static enum object_skip refuse(const struct elf_image *original, const struct ar
 {
 	if (!arch)
 		return SKIP_OTHER_MACHINE;
-	if (elf_image_extent(original) < original->size)
+	if (elf_image_trailing(original))
 		return SKIP_TRAILING_DATA;
 	if (!elf_image_find_section(original, UNDO_SECTION))
 		return SKIP_NOT;

@@ -7,7 +7,8 @@ TESTS += \
 	tests/rebase/page_end.py \
 	tests/rebase/hostile.py \
 	tests/rebase/verify.py \
-	tests/rebase/originals.py
+	tests/rebase/originals.py \
+	tests/rebase/padded.py
 
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter
