@@ -13,6 +13,7 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/hardlinks.c notegen/lib/hardlinks.h \
 	notegen/lib/hosts.c notegen/lib/hosts.h \
 	notegen/lib/json.c notegen/lib/json.h \
+	notegen/lib/limit.h \
 	notegen/lib/manifest.c notegen/lib/manifest.h \
 	notegen/lib/mapfault.c notegen/lib/mapfault.h \
 	notegen/lib/note.c notegen/lib/note.h \

@@ -56,8 +56,8 @@ static bool is_loader(const char *symbol)
 	       strncmp(symbol, "_ZN14QFactoryLoader", 19) == 0;
 }
 
-/* The first function of that kind that IMAGE imports, NULL if it imports none. */
-static const char *find_loader(const struct elf_image *image)
+/* True if IMAGE imports a function of that kind. */
+static bool loads_others(const struct elf_image *image)
 {
 	for (size_t i = 0; i < image->shnum; i++) {
 		const GElf_Shdr *table = &image->shdr[i], *names;
@@ -68,16 +68,19 @@ static const char *find_loader(const struct elf_image *image)
 		names = &image->shdr[table->sh_link];
 		for (uint64_t at = 0; at + elf_sym_size(image) <= table->sh_size; at += elf_sym_size(image)) {
 			elf_get_sym(image, table->sh_offset + at, &symbol);
-			const char *name = names->sh_type == SHT_STRTAB && symbol.st_shndx == SHN_UNDEF ?
-						   elf_image_string(image, names->sh_offset, names->sh_size,
-								    symbol.st_name) :
-						   NULL;
+			char *name = names->sh_type == SHT_STRTAB && symbol.st_shndx == SHN_UNDEF ?
+					     elf_image_string(image, names->sh_offset, names->sh_size,
+							      symbol.st_name) :
+					     NULL;
 
-			if (name && is_loader(name))
-				return name;
+			bool found = name && is_loader(name);
+
+			free(name);
+			if (found)
+				return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 /* True if DIRECTORY, an absolute path, holds plugins and not libraries. */
@@ -217,13 +220,11 @@ static void suggest_file(struct found_list *found, const struct manifest_list *i
 	int fd = real ? edit_open(root, real, argument, &image, &st) : diag_errno(argument, "opening it");
 
 	if (fd >= 0) {
-		const char *loader = find_loader(&image);
-
 		tell_known(installed, real);
 		if (note_read_dlopen(&image, &noted) == 0)
 			for (size_t i = 0; i < noted.count; i++)
 				plugin_list_add(found_host(found, real), &noted.entry[i]);
-		if (loader) {
+		if (loads_others(&image)) {
 			look_at_strings(found, real, &image);
 			look_beside(found, real);
 		} else if (noted.count == 0) {

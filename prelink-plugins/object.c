@@ -220,6 +220,8 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_LOADER] = "the dynamic linker itself",
 		[SKIP_MISSING] = "a dependency cannot be found",
 		[SKIP_NO_ROOM] = "its program headers cannot be given more room",
+		[SKIP_LIMIT] =
+			"needs more objects, or directories to look for them, than prelink goes through",
 		[SKIP_SIGNED] = "signed (security.ima, security.evm)",
 	};
 

@@ -45,6 +45,7 @@ enum object_skip {
 	SKIP_MISSING,       /* a dependency cannot be found */
 	SKIP_NO_ROOM,       /* an executable whose headers cannot grow */
 	SKIP_SIGNED,        /* security.ima or security.evm: the kernel may refuse what is changed */
+	SKIP_LIMIT,         /* what it takes to load it is more than limit.h says */
 	SKIP_COUNT,         /* how many there are */
 };
 
@@ -112,7 +113,9 @@ struct object {
 	struct plugin_scope *plugin; /* programs: every plugin it may load, transitively; for a plugin
 					that several notes name, once for each host entry */
 	size_t plugin_count;
-	bool wanted;           /* listed, or in a scope of what is: to be rewritten.  Set by
+	bool beyond; /* it needs more objects, or directories to look for them, than limit.h says, or an
+				  object that it needs does; `scope` then is itself alone.  Set by scope */
+	bool wanted; /* listed, or in a scope of what is: to be rewritten.  Set by
 				    object_table_want() */
 	struct object *loader; /* of its PT_INTERP, NULL where that is not there */
 	char *missing;         /* a dependency that ld.so would not find, NULL if there is none.  A program

@@ -21,6 +21,7 @@ EXTRA_DIST += $(TESTS) \
 	tests/lib/graph.py \
 	tests/lib/harness.py \
 	tests/lib/process.py \
+	tests/lib/shaped_elf.py \
 	tests/lib/scratch_root.py \
 	tests/lib/tree.py \
 	tests/lib/whole_root.py \

@@ -169,7 +169,7 @@ static int copy_dirty(struct elf_memory *memory, const struct elf_image *image, 
 	return 0;
 }
 
-/* Gives IMAGE, which is a plain copy of OTHER, header tables of its own. */
+/* Gives IMAGE, which is a plain copy of OTHER, header tables and section names of its own. */
 static void copy_headers(struct elf_image *image, const struct elf_image *other)
 {
 	image->phdr = xreallocarray(NULL, other->phnum + 1, sizeof *image->phdr);
@@ -178,6 +178,10 @@ static void copy_headers(struct elf_image *image, const struct elf_image *other)
 		memcpy(image->phdr, other->phdr, other->phnum * sizeof *image->phdr);
 	if (other->shnum)
 		memcpy(image->shdr, other->shdr, other->shnum * sizeof *image->shdr);
+	if (other->names) {
+		image->names = xmalloc(other->names_size);
+		memcpy(image->names, other->names, other->names_size);
+	}
 }
 
 /* True where IMAGE's bytes can be a mapping of the file they came from. */

@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "diag.h"
+#include "limit.h"
 #include "scratch.h"
 
 static unsigned int encoding(const struct elf_image *image)
@@ -275,6 +276,25 @@ static int check_sections(const struct elf_image *image)
 	return 0;
 }
 
+/* Copies the section names, which are asked for again and again: who can write to the file does not change what
+ * was looked at. */
+static int read_names(struct elf_image *image, const GElf_Shdr *names)
+{
+	if (names->sh_size > LIMIT_NAMES)
+		return diag_error(
+			image->path,
+			"section name table has more than the %lu bytes that are looked at; left alone",
+			(unsigned long)LIMIT_NAMES);
+	if (names->sh_type == SHT_STRTAB && names->sh_size) {
+		image->names_size = names->sh_size;
+		image->names = xmalloc(names->sh_size);
+		memcpy(image->names, image->data + names->sh_offset, names->sh_size);
+	}
+	if (!image->names || image->names[image->names_size - 1] != '\0')
+		return diag_error(image->path, "section name table is no string table; the file is damaged");
+	return 0;
+}
+
 static int read_sections(struct elf_image *image)
 {
 	const GElf_Ehdr *e = &image->ehdr;
@@ -296,6 +316,12 @@ static int read_sections(struct elf_image *image)
 				  "reading the section header table: %lu entries do not fit "
 				  "the file; it is truncated or damaged",
 				  (unsigned long)count);
+	if (count > LIMIT_SECTIONS)
+		return diag_error(
+			image->path,
+			"reading the section header table: %lu entries are more than the %d that are "
+			"looked at; left alone",
+			(unsigned long)count, LIMIT_SECTIONS);
 
 	image->shnum = count;
 	image->shdr = xcalloc(count, sizeof *image->shdr);
@@ -312,11 +338,7 @@ static int read_sections(struct elf_image *image)
 				  "section name table has index %zu of %zu sections; the file "
 				  "is damaged",
 				  image->shstrndx, image->shnum);
-	const GElf_Shdr *names = &image->shdr[image->shstrndx];
-	if (names->sh_type != SHT_STRTAB || names->sh_size == 0 ||
-	    image->data[names->sh_offset + names->sh_size - 1] != '\0')
-		return diag_error(image->path, "section name table is no string table; the file is damaged");
-	return 0;
+	return read_names(image, &image->shdr[image->shstrndx]);
 }
 
 static int read_segments(struct elf_image *image)
@@ -333,6 +355,12 @@ static int read_segments(struct elf_image *image)
 		return diag_error(image->path,
 				  "reading the program header table: it lies outside the file "
 				  "or has entries of a wrong size; the file is truncated or damaged");
+	if (count > LIMIT_SEGMENTS)
+		return diag_error(
+			image->path,
+			"reading the program header table: %lu entries are more than the %d that are "
+			"looked at; left alone",
+			(unsigned long)count, LIMIT_SEGMENTS);
 	image->phnum = count;
 	image->phdr = xcalloc(count, sizeof *image->phdr);
 	for (size_t i = 0; i < count; i++)
@@ -393,6 +421,11 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG)
 		return ELF_IMAGE_NOT_ELF;
+	if ((uint64_t)st.st_size > LIMIT_FILE) {
+		diag_error(path, "it is larger than the %lu GB that are looked at; left alone",
+			   (unsigned long)(LIMIT_FILE >> 30));
+		return ELF_IMAGE_BAD;
+	}
 	/* Private and writable: pages that are changed are copied, the others stay the page cache's. */
 	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd,
 			  0);
@@ -448,6 +481,7 @@ int elf_image_redecode(struct elf_image *image, size_t size)
 
 	free(image->phdr);
 	free(image->shdr);
+	free(image->names);
 	if (elf_image_init(image, old.data, size, old.path) != ELF_IMAGE_OK) {
 		elf_memory_give(&old.memory);
 		return -1;
@@ -461,6 +495,7 @@ void elf_image_release(struct elf_image *image)
 {
 	free(image->phdr);
 	free(image->shdr);
+	free(image->names);
 	elf_memory_give(&image->memory);
 	*image = (struct elf_image){ .path = image->path };
 }
@@ -497,22 +532,22 @@ bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t 
 	return false;
 }
 
-const char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index)
+char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index)
 {
 	if (!elf_image_has(image, table, size) || index >= size)
 		return NULL;
 	const char *text = (const char *)image->data + table + index;
-	return memchr(text, '\0', size - index) ? text : NULL;
+	uint64_t most = size - index < LIMIT_STRING ? size - index : LIMIT_STRING;
+	size_t length = strnlen(text, most);
+
+	return length < most ? xstrndup(text, length) : NULL;
 }
 
 const char *elf_image_section_name(const struct elf_image *image, size_t index)
 {
-	if (image->shstrndx == 0 || index >= image->shnum)
+	if (index >= image->shnum || image->shdr[index].sh_name >= image->names_size)
 		return "";
-	const GElf_Shdr *names = &image->shdr[image->shstrndx];
-	const char *name = elf_image_string(image, names->sh_offset, names->sh_size,
-					    image->shdr[index].sh_name);
-	return name ? name : "";
+	return image->names + image->shdr[index].sh_name;
 }
 
 size_t elf_image_find_section(const struct elf_image *image, const char *name)

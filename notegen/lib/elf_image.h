@@ -13,9 +13,13 @@
  *     PT_LOAD p_filesz <= p_memsz, and PT_LOADs are in ascending order and do not overlap in memory;
  *   - for every section header but SHT_NOBITS and SHT_NULL: [sh_offset, sh_offset + sh_size) is
  *     inside the file;
- *   - shstrndx is 0 or names an SHT_STRTAB section whose last byte is NUL.
+ *   - shstrndx is 0 or names an SHT_STRTAB section whose last byte is NUL;
+ *   - there are no more of these than limit.h says.
  * Nothing else is: symbol indices, string offsets, addresses in the dynamic section and so on are
  * hostile until checked.
+ *
+ * A mapping shows what somebody writes to the file meanwhile.  So what was checked is not read again: it was
+ * copied (the headers, section names), or it is checked each time that it is read.
  *
  * Addresses are virtual addresses as in the file (before any load bias); offsets are file offsets in
  * bytes.  Follows the System V gABI, chapters 4 and 5. */
@@ -35,16 +39,18 @@ struct elf_image {
 	unsigned char *data;      /* the file's bytes */
 	size_t size;              /* bytes */
 	struct elf_memory memory; /* that data is in; zero where it is the caller's */
-	int64_t file_at; /* file offset of data in the file that it came from; negative where something
+	int64_t file_at;   /* file offset of data in the file that it came from; negative where something
 				     was put before (elf_image_grow()) */
-	bool is64;       /* ELFCLASS64 */
-	bool big_endian; /* ELFDATA2MSB */
-	GElf_Ehdr ehdr;  /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
-	GElf_Phdr *phdr; /* decoded program header table */
-	size_t phnum;    /* real count, PN_XNUM resolved */
-	GElf_Shdr *shdr; /* decoded section header table, entry 0 included */
-	size_t shnum;    /* real count, 0 where the file has none; e_shnum 0 resolved */
-	size_t shstrndx; /* real index, SHN_XINDEX resolved; 0 where there is no name table */
+	bool is64;         /* ELFCLASS64 */
+	bool big_endian;   /* ELFDATA2MSB */
+	GElf_Ehdr ehdr;    /* decoded; e_phnum, e_shnum, e_shstrndx as stored (see below) */
+	GElf_Phdr *phdr;   /* decoded program header table */
+	size_t phnum;      /* real count, PN_XNUM resolved */
+	GElf_Shdr *shdr;   /* decoded section header table, entry 0 included */
+	size_t shnum;      /* real count, 0 where the file has none; e_shnum 0 resolved */
+	size_t shstrndx;   /* real index, SHN_XINDEX resolved; 0 where there is no name table */
+	char *names;       /* a copy of that table, NULL where there is none */
+	size_t names_size; /* bytes; the last is NUL */
 };
 
 /* What elf_image_open() found. */
@@ -91,9 +97,9 @@ bool elf_image_offset(const struct elf_image *image, GElf_Addr address, uint64_t
 /* The other way round, for SIZE bytes at file offset OFFSET. */
 bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t size, GElf_Addr *address);
 
-/* The NUL-terminated string at INDEX in the string table of SIZE bytes at file offset TABLE; NULL if
- * it does not end inside the table.  Points into the image. */
-const char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index);
+/* A copy, allocated, of the NUL-terminated string at INDEX in the string table of SIZE bytes at file offset TABLE;
+ * NULL if it does not end inside the table, or has LIMIT_STRING bytes. */
+char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index);
 
 /* Name of section INDEX; "" where it has none or the name table is unusable.  Never NULL. */
 const char *elf_image_section_name(const struct elf_image *image, size_t index);

@@ -2,6 +2,8 @@
 /* Walking ELF notes; see elf_notes.h. */
 #include "elf_notes.h"
 
+#include "limit.h"
+
 struct elf_notes elf_notes_at(const struct elf_image *image, uint64_t offset, uint64_t size)
 {
 	return (struct elf_notes){ .image = image, .start = offset, .end = offset + size, .at = offset };
@@ -47,7 +49,7 @@ const unsigned char *elf_notes_build_id(const struct elf_image *image, uint64_t 
 
 	for (size_t i = 0; i < image->phnum; i++) {
 		const GElf_Phdr *phdr = &image->phdr[i];
-		if (phdr->p_type != PT_NOTE)
+		if (phdr->p_type != PT_NOTE || phdr->p_filesz > LIMIT_NOTES)
 			continue;
 		struct elf_notes notes = elf_notes_at(image, phdr->p_offset, phdr->p_filesz);
 		while (elf_notes_next(&notes, &note))

@@ -8,6 +8,7 @@
 #include "diag.h"
 #include "elf_notes.h"
 #include "json.h"
+#include "limit.h"
 #include "pattern.h"
 #include "plugin_yaml.h"
 
@@ -244,6 +245,18 @@ int plugin_list_from_json(struct plugin_list *list, const char *text, size_t len
 	return result;
 }
 
+/* Adds what the descriptor of NOTE says, a copy of it: it is gone through twice, and somebody may write to the file. */
+static int read_descriptor(const struct elf_note *note, const char *file, const char *where,
+			   struct plugin_list *list)
+{
+	const char *in_file = (const char *)note->desc;
+	char *text = xstrndup(in_file, note->desc_size);
+	int result = plugin_list_from_json(list, text, strlen(text), file, where);
+
+	free(text);
+	return result;
+}
+
 /* Reads the notes of OWNER and TYPE in section INDEX. */
 static int read_section(const struct elf_image *image, size_t index, const char *owner, uint32_t type,
 			struct plugin_list *list)
@@ -254,13 +267,9 @@ static int read_section(const struct elf_image *image, size_t index, const char 
 	char where[64];
 
 	snprintf(where, sizeof where, "note in section %zu", index);
-	while (elf_notes_next(&notes, &note)) {
-		const char *text = (const char *)note.desc;
-
-		if (elf_note_is(&note, owner, type) &&
-		    plugin_list_from_json(list, text, strnlen(text, note.desc_size), image->path, where))
+	while (elf_notes_next(&notes, &note))
+		if (elf_note_is(&note, owner, type) && read_descriptor(&note, image->path, where, list))
 			return -1;
-	}
 	if (notes.at != notes.end)
 		return diag_error(image->path,
 				  "reading the %s: it says that it is larger than its section; the note "
@@ -273,11 +282,23 @@ static int read_section(const struct elf_image *image, size_t index, const char 
 static int read_sections(const struct elf_image *image, const char *name, const char *owner, uint32_t type,
 			 struct plugin_list *list)
 {
-	for (size_t i = 1; i < image->shnum; i++)
-		if (image->shdr[i].sh_type == SHT_NOTE &&
-		    strcmp(elf_image_section_name(image, i), name) == 0 &&
-		    read_section(image, i, owner, type, list))
+	uint64_t left = LIMIT_NOTES;
+
+	for (size_t i = 1; i < image->shnum; i++) {
+		const GElf_Shdr *shdr = &image->shdr[i];
+
+		if (shdr->sh_type != SHT_NOTE || strcmp(elf_image_section_name(image, i), name) != 0)
+			continue;
+		if (shdr->sh_size > left)
+			return diag_error(
+				image->path,
+				"reading its sections %s: they have more than the %d bytes that are "
+				"looked at; left alone",
+				name, LIMIT_NOTES);
+		left -= shdr->sh_size;
+		if (read_section(image, i, owner, type, list))
 			return -1;
+	}
 	return 0;
 }
 

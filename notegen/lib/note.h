@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "elf_image.h"
+#include "limit.h"
 
 #define NOTE_SECTION ".note.prelink.plugins"
 #define NOTE_OWNER "prelink"
@@ -42,7 +43,7 @@ struct plugin_list {
 };
 
 /* A list that is read holds no more entries than this: whoever has a reason for more has none. */
-#define PLUGIN_LIST_MAX 1024
+#define PLUGIN_LIST_MAX LIMIT_PATTERNS
 
 /* "required", "recommended" or "suggested". */
 const char *plugin_priority_name(enum plugin_priority priority);

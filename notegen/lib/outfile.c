@@ -251,11 +251,46 @@ static int write_at(struct outfile *out, uint64_t offset, const void *data, size
 	return 0;
 }
 
+/* Bytes at DATA, of SIZE that go to file offset AT, up to the first page that is, or (ZERO) is not, all zeros. */
+static size_t run_length(uint64_t at, const unsigned char *data, size_t size, bool zero)
+{
+	enum { PAGE = 4096 };
+	static const unsigned char zeros[PAGE];
+	size_t length = 0;
+
+	while (length < size) {
+		size_t part = PAGE - (at + length) % PAGE;
+
+		if (part > size - length)
+			part = size - length;
+		if ((memcmp(data + length, zeros, part) == 0) != zero)
+			break;
+		length += part;
+	}
+	return length;
+}
+
+/* Appends SIZE bytes at DATA; pages of zeros are left out, and become holes. */
+static int write_around_holes(struct outfile *out, const unsigned char *data, size_t size)
+{
+	bool hole = false;
+
+	for (size_t length; size; data += length, size -= length, out->size += length, hole = !hole) {
+		length = run_length(out->size, data, size, hole);
+		if (!hole && write_at(out, out->size, data, length))
+			return -1;
+	}
+	return 0;
+}
+
 int outfile_write(struct outfile *out, const void *data, size_t size)
 {
-	if (write_at(out, out->size, data, size))
+	bool has_holes = out->replaces && (uint64_t)out->old.st_blocks * 512 < (uint64_t)out->old.st_size;
+
+	if (has_holes ? write_around_holes(out, data, size) : write_at(out, out->size, data, size))
 		return -1;
-	out->size += size;
+	if (!has_holes)
+		out->size += size;
 	if (out->size - out->flushed >= FLUSH_BYTES)
 		flush(out);
 	return 0;

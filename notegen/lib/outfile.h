@@ -62,7 +62,8 @@ struct outfile {
  * the umask; fchmod(out->fd), or set out->like, where that is not right.  0, or -1 after a message. */
 int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old);
 
-/* Appends SIZE bytes.  0, or -1 after a message. */
+/* Appends SIZE bytes.  Where the file that is replaced has holes, pages of zeros become such.  0, or -1 after a
+ * message. */
 int outfile_write(struct outfile *out, const void *data, size_t size);
 
 /* Appends the first SIZE bytes of the file FROM, which stand at the same offsets here: nothing may have

@@ -41,6 +41,7 @@ void names_load(struct names *names, const struct bind_object *by)
 	struct symbols symbols = by->symbols;
 	const char *file = NULL;
 	GElf_Sym sym;
+	size_t most;
 
 	*names = (struct names){ 0 };
 	for (size_t i = 1; i < by->image.shnum; i++)
@@ -49,7 +50,7 @@ void names_load(struct names *names, const struct bind_object *by)
 	for (uint32_t i = 1; i < symbols.count; i++) {
 		symbols_get(&symbols, i, &sym);
 		unsigned type = GELF_ST_TYPE(sym.st_info);
-		const char *name = symbols_string(&symbols, sym.st_name);
+		const char *name = symbols_string(&symbols, sym.st_name, &most);
 		if (type == STT_FILE)
 			file = *name ? name : NULL;
 		if ((type != STT_FUNC && type != STT_OBJECT && type != STT_GNU_IFUNC) ||

@@ -43,19 +43,22 @@ static bool same_version(const struct symbol_version *a, const struct symbol_ver
 	return a && b && a->hash == b->hash && a->hidden == b->hidden && strcmp(a->name, b->name) == 0;
 }
 
-/* Both hashes of NAME in one go. */
-static struct asked make_asked(const struct asked_table *table, const char *name,
-			       const struct symbol_version *version)
+/* Both hashes of NAME, and its LENGTH, in one go. */
+static struct asked make_asked(const struct asked_table *table, const char *name, size_t most,
+			       const struct symbol_version *version, size_t *length)
 {
+	size_t i;
+
 	struct asked asked = { .name = name,
 			       .version = version,
 			       .gnu_hash = 5381,
 			       .hash = version ? version->hash + version->hidden : 0 };
 
-	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
-		asked.gnu_hash = asked.gnu_hash * 33 + *c; /* symbol_gnu_hash() */
-		asked.hash = asked.hash * table->multiplier + *c;
+	for (i = 0; i < most && name[i]; i++) {
+		asked.gnu_hash = asked.gnu_hash * 33 + (unsigned char)name[i]; /* symbol_gnu_hash() */
+		asked.hash = asked.hash * table->multiplier + (unsigned char)name[i];
 	}
+	*length = i;
 	asked.hash ^= asked.hash >> 15;
 	return asked;
 }
@@ -75,7 +78,7 @@ static void grow_buckets(struct asked_table *table)
 	}
 }
 
-static uint32_t add(struct asked_table *table, const struct asked *asked)
+static uint32_t add(struct asked_table *table, const struct asked *asked, size_t length)
 {
 	uint32_t start, number = table->count++;
 	unsigned array = asked_array(number, &start);
@@ -84,11 +87,11 @@ static uint32_t add(struct asked_table *table, const struct asked *asked)
 		table->array[array] = xreallocarray(NULL, start ? start : 1u << ASKED_BITS, sizeof *asked);
 	struct asked *new = &table->array[array][number - start];
 	*new = *asked;
-	new->name = obstack_copy0(&table->kept, asked->name, strlen(asked->name));
+	new->name = obstack_copy0(&table->kept, asked->name, length);
 	return number;
 }
 
-static uint32_t find(struct asked_table *table, const struct asked *asked)
+static uint32_t find(struct asked_table *table, const struct asked *asked, size_t length)
 {
 	if (table->count > table->bucket_mask / 2)
 		grow_buckets(table);
@@ -96,25 +99,25 @@ static uint32_t find(struct asked_table *table, const struct asked *asked)
 	for (; table->bucket[at]; at = (at + 1) & table->bucket_mask) {
 		const struct asked *old = asked_at(table, table->bucket[at]);
 		if (old->hash == asked->hash && old->gnu_hash == asked->gnu_hash &&
-		    same_version(old->version, asked->version) && strcmp(old->name, asked->name) == 0)
+		    same_version(old->version, asked->version) &&
+		    strncmp(old->name, asked->name, length) == 0 && old->name[length] == '\0')
 			return table->bucket[at];
 	}
-	return table->bucket[at] = add(table, asked);
+	return table->bucket[at] = add(table, asked, length);
 }
 
-uint32_t asked_number(struct asked_table *table, const char *name, const struct symbol_version *version)
+uint32_t asked_number(struct asked_table *table, const char *name, size_t most,
+		      const struct symbol_version *version, size_t *length)
 {
-	struct asked asked = make_asked(table, name, version);
+	size_t bytes;
+	struct asked asked = make_asked(table, name, most, version, &bytes);
 
 	pthread_mutex_lock(&table->lock);
-	uint32_t number = find(table, &asked);
+	uint32_t number = find(table, &asked, bytes);
 	pthread_mutex_unlock(&table->lock);
+	if (length)
+		*length = bytes;
 	return number;
-}
-
-const char *asked_name(struct asked_table *table, const char *name)
-{
-	return asked_at(table, asked_number(table, name, NULL))->name;
 }
 
 const struct answers *asked_keep(struct asked_table *table, struct asked *asked, unsigned which,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What references ask for, numbered: the same name and version has the same number, whoever asks.
  *
- *     uint32_t number = asked_number(table, "free", version);
+ *     uint32_t number = asked_number(table, "free", 5, version, NULL);
  *     asked_at(table, number)->gnu_hash ...
  *
  * Names are copied: comparing them does not bring back pages of whatever object asked first.  Any thread may
@@ -47,11 +47,10 @@ struct asked_table {
 struct asked_table *asked_new(void);
 void asked_free(struct asked_table *table);
 
-/* The number of NAME and VERSION (NULL for none), which stays where it is; never 0. */
-uint32_t asked_number(struct asked_table *table, const char *name, const struct symbol_version *version);
-
-/* NAME where the table keeps it. */
-const char *asked_name(struct asked_table *table, const char *name);
+/* The number of NAME, which has MOST bytes if no NUL ends it before, and VERSION (NULL for none), which stays where
+ * it is; never 0.  Bytes of the name in LENGTH, if that is not NULL. */
+uint32_t asked_number(struct asked_table *table, const char *name, size_t most,
+		      const struct symbol_version *version, size_t *length);
 
 /* Which of the arrays NUMBER is in, and where that starts. */
 static inline unsigned asked_array(uint32_t number, uint32_t *start)

@@ -47,7 +47,10 @@ int bind_in(struct bind *bind, struct object *object, const struct bind_scope *s
 	if (bind_relocs(bind->opened, object, list))
 		return -1;
 	struct bind_object *by = bind_open(bind, object);
+	uint64_t start = symbols_steps;
 	for (size_t i = 0; i < list->count; i++) {
+		if (!bind_within_limits(by, start))
+			return -1;
 		struct binding *binding = &list->item[i];
 		const struct binding *last = i ? binding - 1 : NULL;
 		if (binding->result != BINDING_OPEN)

@@ -77,7 +77,7 @@ static void lookup_unique(struct lookup *lookup, uint32_t reference)
 	struct unique_table *table = lookup->scope->unique;
 	bool copy = lookup->class & SYMBOL_COPY;
 	const char *name = asked_at(opened->asked, lookup->number)->name;
-	struct memo *unique = unique_place(table, asked_number(opened->asked, name, NULL));
+	struct memo *unique = unique_place(table, asked_number(opened->asked, name, SIZE_MAX, NULL, NULL));
 
 	if (unique->serial != table->serial) {
 		const struct bind_object *owner = copy ? lookup->by : lookup->found.object;

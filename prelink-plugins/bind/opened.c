@@ -9,6 +9,7 @@
 
 #include "bind/own_libc.h"
 #include "diag.h"
+#include "limit.h"
 #include "resident.h"
 #include "same_file.h"
 
@@ -125,14 +126,6 @@ static struct bind_object **object_place(struct opened *opened, size_t index)
 	return &opened->object[index];
 }
 
-/* Versions are compared again and again: their names go where the others are. */
-static void keep_version_names(struct opened *opened, struct symbols *symbols)
-{
-	for (size_t i = 0; i < symbols->version_count; i++)
-		if (symbols->version[i].name)
-			symbols->version[i].name = asked_name(opened->asked, symbols->version[i].name);
-}
-
 static struct bind_object *open_object(struct opened *opened, struct object *object)
 {
 	struct bind_object *new = xcalloc(1, sizeof *new);
@@ -148,7 +141,8 @@ static struct bind_object *open_object(struct opened *opened, struct object *obj
 	new->bind_now = new->dynamic.has[DT_BIND_NOW] || (flags & DF_BIND_NOW) ||
 			(new->dynamic.flags_1 &DF_1_NOW);
 	new->name = xcalloc(new->symbols.count + 1, sizeof *new->name);
-	keep_version_names(opened, &new->symbols);
+	new->asked = opened->asked;
+	new->name_bytes = 4 * new->symbols.strings_size + LIMIT_STRING;
 	definers_add(opened->definers, object->index, &new->symbols);
 	opened->mapped += new->image.size;
 	if (opened->mapped > ASK_AFTER) {

@@ -37,11 +37,14 @@ struct bind_object {
 	struct elf_image image; /* of object->path, as it is now */
 	struct dynamic dynamic;
 	struct symbols symbols;
-	bool own_libc;  /* its code is that of the C library which this process runs on */
-	bool symbolic;  /* DT_SYMBOLIC or DF_SYMBOLIC */
-	bool used;      /* since its pages were last given back; opened.c's */
-	bool bind_now;  /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */
-	uint32_t *name; /* number of what a reference to symbol i asks for; 0: not known yet */
+	bool own_libc;             /* its code is that of the C library which this process runs on */
+	bool symbolic;             /* DT_SYMBOLIC or DF_SYMBOLIC */
+	bool used;                 /* since its pages were last given back; opened.c's */
+	bool bind_now;             /* DT_BIND_NOW, DF_BIND_NOW or DF_1_NOW: its JUMP_SLOTs are never lazy */
+	uint32_t *name;            /* number of what a reference to symbol i asks for; 0: not known yet */
+	struct asked_table *asked; /* the numbers are its */
+	int64_t name_bytes;        /* of the names that it may still ask for; see bind_within_limits() */
+	bool beyond;               /* the limits, which was said.  Atomic */
 	/* Whether fill.c has set what follows. */
 	enum { NATURAL_NONE = 0, NATURAL_BUSY, NATURAL_DONE } natural;
 	struct bound_word *bound; /* by ascending place of their relocations; owned */

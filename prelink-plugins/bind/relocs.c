@@ -13,12 +13,29 @@ uint32_t binding_number(struct opened *opened, struct bind_object *by, const str
 
 	if (!number) {
 		GElf_Sym sym;
+		size_t most, length;
 		symbols_get(&by->symbols, binding->symbol, &sym);
-		number = asked_number(opened->asked, symbols_string(&by->symbols, sym.st_name),
-				      symbols_reference(&by->symbols, binding->symbol));
+		const char *name = symbols_string(&by->symbols, sym.st_name, &most);
+		if (__atomic_load_n(&by->name_bytes, __ATOMIC_RELAXED) < 0)
+			most = 0; /* whatever comes of it, it is not used */
+		number = asked_number(opened->asked, name, most,
+				      symbols_reference(&by->symbols, binding->symbol), &length);
+		__atomic_fetch_sub(&by->name_bytes, (int64_t)length, __ATOMIC_RELAXED);
 		__atomic_store_n(place, number, __ATOMIC_RELEASE);
 	}
 	return number;
+}
+
+bool bind_within_limits(struct bind_object *by, uint64_t start)
+{
+	if (symbols_steps - start <= LIMIT_LOOKUPS && __atomic_load_n(&by->name_bytes, __ATOMIC_RELAXED) >= 0)
+		return true;
+	if (!__atomic_exchange_n(&by->beyond, true, __ATOMIC_RELAXED))
+		diag_error(
+			by->object->shown,
+			"binding its symbols: their names, or the chains that they are in, are longer than any "
+			"linker makes them; left alone");
+	return false;
 }
 
 static enum symbol_class class_of(enum reloc_kind kind)
@@ -87,7 +104,7 @@ static int64_t addend_in_place(const struct elf_image *image, GElf_Addr address)
 	return image->is64 ? (int64_t)elf_get64(image, offset) : (int32_t)elf_get32(image, offset);
 }
 
-static void read_table(struct bind_object *by, enum reloc_table table, struct binding_list *list)
+static int read_table(struct bind_object *by, enum reloc_table table, struct binding_list *list)
 {
 	struct relocs relocs = dynamic_relocs(&by->dynamic, &by->image, table);
 	bool rela = relocs.rela, plt = table == RELOCS_PLT;
@@ -99,6 +116,15 @@ static void read_table(struct bind_object *by, enum reloc_table table, struct bi
 			list->relative++;
 		if (kind == RELOC_RELATIVE || kind == RELOC_NONE)
 			continue;
+		if (GELF_R_SYM(reloc.r_info) && GELF_R_SYM(reloc.r_info) >= by->symbols.count)
+			return diag_error(by->object->shown, "binding its symbols: somebody changes the file "
+							     "meanwhile; left alone, run again");
+		if (list->count == LIMIT_BINDINGS)
+			return diag_error(
+				by->object->shown,
+				"binding its symbols: it has more than the %d relocations with a symbol "
+				"that are looked at; left alone",
+				LIMIT_BINDINGS);
 		struct binding *binding = add_binding(list);
 		binding->address = reloc.r_offset;
 		binding->addend = reloc.r_addend;
@@ -112,6 +138,7 @@ static void read_table(struct bind_object *by, enum reloc_table table, struct bi
 		if (kind != RELOC_IRELATIVE)
 			read_reference(by, binding);
 	}
+	return 0;
 }
 
 int bind_relocs(struct opened *opened, struct object *object, struct binding_list *list)
@@ -119,13 +146,16 @@ int bind_relocs(struct opened *opened, struct object *object, struct binding_lis
 	struct bind_object *by = opened_open(opened, object);
 
 	list->count = list->relative = 0;
-	if (!by)
+	if (!by || __atomic_load_n(&by->beyond, __ATOMIC_RELAXED))
 		return -1;
 	if (!object->arch)
 		return diag_error(object->shown, "binding its symbols: no table for its machine; leave it "
 						 "out");
 	for (int table = 0; table < RELOC_TABLES; table++)
-		read_table(by, table, list);
+		if (read_table(by, table, list)) {
+			__atomic_store_n(&by->beyond, true, __ATOMIC_RELAXED);
+			return -1;
+		}
 	return 0;
 }
 
@@ -140,7 +170,10 @@ const char *binding_name(const struct bind_object *by, const struct binding *bin
 	GElf_Sym sym;
 	const struct symbol_version *asked = symbols_reference(&by->symbols, binding->symbol);
 
+	size_t most;
+
 	symbols_get(&by->symbols, binding->symbol, &sym);
 	*version = asked ? asked->name : NULL;
-	return symbols_string(&by->symbols, sym.st_name);
+	const char *name = symbols_string(&by->symbols, sym.st_name, &most);
+	return asked_at(by->asked, asked_number(by->asked, name, most, NULL, NULL))->name;
 }

@@ -11,6 +11,7 @@
 
 #include "cache/format.h"
 #include "diag.h"
+#include "limit.h"
 #include "outfile.h"
 
 const char *cache_find_tables(struct cache *cache)
@@ -88,20 +89,11 @@ static const char *check_tables(const struct cache *c)
 	return sound ? NULL : "it contradicts itself";
 }
 
-/* All of the regular file FD.  0, or -1 with errno set. */
-static int read_whole(struct cache *cache, int fd)
+/* Appends what FD has up to SIZE bytes in all to CACHE, which has room for them.  0, or -1 with errno set. */
+static int read_up_to(struct cache *cache, int fd, size_t size)
 {
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -1;
-	if (!S_ISREG(st.st_mode) || st.st_size > INT32_MAX) {
-		errno = EFBIG;
-		return -1;
-	}
-	cache->data = xmalloc((size_t)st.st_size);
-	while (cache->size < (size_t)st.st_size) {
-		ssize_t got = read(fd, cache->data + cache->size, (size_t)st.st_size - cache->size);
+	while (cache->size < size) {
+		ssize_t got = read(fd, cache->data + cache->size, size - cache->size);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -112,6 +104,31 @@ static int read_whole(struct cache *cache, int fd)
 		cache->size += (size_t)got;
 	}
 	return 0;
+}
+
+/* All of the regular file FD, if its header is a cache's of its size, or only that.  0, or -1 with errno set. */
+static int read_whole(struct cache *cache, int fd)
+{
+	struct cache_header h;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -1;
+	if (!S_ISREG(st.st_mode) || st.st_size > LIMIT_CACHE) {
+		errno = EFBIG;
+		return -1;
+	}
+	cache->data = xmalloc(sizeof h);
+	if (read_up_to(cache, fd, sizeof h))
+		return -1;
+	if (cache->size < sizeof h)
+		return 0;
+	memcpy(&h, cache->data, sizeof h);
+	if (memcmp(h.magic, CACHE_MAGIC, sizeof h.magic) != 0 || h.size < sizeof h ||
+	    h.size != (uint64_t)st.st_size)
+		return 0;
+	cache->data = xreallocarray(cache->data, h.size, 1);
+	return read_up_to(cache, fd, h.size);
 }
 
 int cache_read(struct cache *cache, const struct root *root, const char *path, bool must)
@@ -215,7 +232,7 @@ int cache_write(const struct cache *cache, const struct root *root, const char *
 	struct outfile out;
 
 	if (!wrong)
-		wrong = check_tables(&again);
+		wrong = cache->size > LIMIT_CACHE ? "it is too large" : check_tables(&again);
 	if (wrong) {
 		char *outside = root_outside(root, path);
 

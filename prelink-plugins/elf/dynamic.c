@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "diag.h"
+#include "limit.h"
 
 void dynamic_entry(const struct dynamic *dynamic, const struct elf_image *image, size_t index,
 		   GElf_Dyn *entry)
@@ -11,12 +12,12 @@ void dynamic_entry(const struct dynamic *dynamic, const struct elf_image *image,
 	elf_get_dyn(image, dynamic->offset + index * elf_dyn_size(image), entry);
 }
 
-const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index)
+char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index)
 {
 	return elf_image_string(image, dynamic->strtab.offset, dynamic->strtab.size, index);
 }
 
-const char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag)
+char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag)
 {
 	for (size_t i = 0; i < dynamic->count; i++) {
 		GElf_Dyn entry;
@@ -157,6 +158,14 @@ static int find_table(const struct dynamic *d, const struct elf_image *image, co
 	return 0;
 }
 
+static int too_many(const struct elf_image *image, const char *what, int limit)
+{
+	return diag_error(
+		image->path,
+		"reading the dynamic section: it has more than the %d %s that are looked at; left alone",
+		limit, what);
+}
+
 static int check_entry_size(const struct dynamic *d, const struct elf_image *image, int64_t tag, size_t size)
 {
 	if (d->has[tag] && d->value[tag] != size)
@@ -195,6 +204,21 @@ static size_t gnu_hash_symbols(const struct dynamic *d, const struct elf_image *
 	}
 }
 
+static int check_counts(const struct dynamic *d, const struct elf_image *image)
+{
+	size_t count = 0;
+
+	for (int table = 0; table < RELOC_TABLES; table++) {
+		struct relocs relocs = dynamic_relocs(d, image, table);
+		count += relocs_count(&relocs);
+	}
+	if (count > LIMIT_RELOCS)
+		return too_many(image, "relocations", LIMIT_RELOCS);
+	if (d->relr.size / elf_word_size(image) > LIMIT_RELR)
+		return too_many(image, "entries of DT_RELR", LIMIT_RELR);
+	return 0;
+}
+
 static size_t count_symbols(const struct dynamic *d, const struct elf_image *image)
 {
 	unsigned word = arch_hash_word(image);
@@ -231,6 +255,8 @@ static int find_symbols(struct dynamic *d, const struct elf_image *image)
 		count = symbols_in_relocs(dynamic_relocs(d, image, table), count);
 	if (count == 0)
 		return 0;
+	if (count > LIMIT_SYMBOLS)
+		return too_many(image, "symbols", LIMIT_SYMBOLS);
 	d->symtab.address = d->value[DT_SYMTAB];
 	if (count > image->size / elf_sym_size(image) ||
 	    !elf_image_offset(image, d->symtab.address, count * elf_sym_size(image), &d->symtab.offset))
@@ -260,6 +286,8 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 				  "segments; the file is damaged, or only has debugging information");
 	entries = segment->p_filesz / elf_dyn_size(image);
 	for (i = 0; i < entries; i++) {
+		if (i == LIMIT_DYNAMIC)
+			return too_many(image, "entries", LIMIT_DYNAMIC);
 		GElf_Dyn entry;
 		dynamic_entry(d, image, i, &entry);
 		d->null = entry.d_un.d_val;
@@ -272,7 +300,7 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 				  "reading the dynamic section: it has no end (DT_NULL); the file "
 				  "is damaged");
 	d->count = i;
-	for (i++; i < entries; i++) {
+	for (i++; i < entries && d->spare < SPARE_MAX; i++) {
 		GElf_Dyn entry;
 		dynamic_entry(d, image, i, &entry);
 		if (entry.d_tag != DT_NULL)
@@ -296,5 +324,5 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 	    find_table(d, image, "DT_FINI_ARRAY", DT_FINI_ARRAY, DT_FINI_ARRAYSZ, &d->fini_array) ||
 	    find_table(d, image, "DT_PREINIT_ARRAY", DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, &d->preinit_array))
 		return -1;
-	return find_symbols(d, image);
+	return check_counts(d, image) ? -1 : find_symbols(d, image);
 }

@@ -3,7 +3,7 @@
  *
  * Invariants after dynamic_init(): every table named here lies inside the file-backed part of one
  * PT_LOAD segment, has the class's entry size, and its file offset is known; a table that is absent
- * has size 0.  What the tables hold (indices, names, addresses) is hostile until checked.
+ * has size 0; none has more entries than limit.h says.  What the tables hold (indices, names, addresses) is hostile until checked.
  * Follows the gABI, chapter 5, and glibc's elf/get-dynamic-info.h. */
 #ifndef DYNAMIC_H
 #define DYNAMIC_H
@@ -21,13 +21,16 @@ struct table {
 /* Tags of the generic ABI; DT_NUM of an old <elf.h> ends before DT_RELR. */
 #define DYNAMIC_TAGS (DT_RELRENT + 1)
 
+/* Nobody fills in more of them. */
+enum { SPARE_MAX = 64 };
+
 /* The standard tags whose value or address we look at directly are indexed by tag, as in glibc's
  * l_info; the others have a field each. */
 struct dynamic {
-	uint64_t offset;                  /* of the dynamic section in the file */
-	GElf_Addr address;                /* its address */
-	size_t count;                     /* entries before the first DT_NULL */
-	size_t spare;                     /* DT_NULL entries after the terminating one, inside PT_DYNAMIC */
+	uint64_t offset;   /* of the dynamic section in the file */
+	GElf_Addr address; /* its address */
+	size_t count;      /* entries before the first DT_NULL */
+	size_t spare; /* DT_NULL entries after the terminating one, inside PT_DYNAMIC; at most SPARE_MAX */
 	uint64_t value[DYNAMIC_TAGS];     /* d_un of the last entry with that tag */
 	bool has[DYNAMIC_TAGS];           /* the tag is there */
 	uint64_t flags_1;                 /* DT_FLAGS_1 */
@@ -45,11 +48,12 @@ struct dynamic {
  * message. */
 int dynamic_init(struct dynamic *dynamic, const struct elf_image *image);
 
-/* The string at INDEX in DT_STRTAB, NULL (nothing printed) if it does not end inside the table. */
-const char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index);
+/* A copy, allocated, of the string at INDEX in DT_STRTAB, NULL (nothing printed) where there is none
+ * (elf_image_string()). */
+char *dynamic_string(const struct dynamic *dynamic, const struct elf_image *image, uint64_t index);
 
-/* The string of the first entry with TAG; NULL where there is none. */
-const char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag);
+/* The same of the first entry with TAG; NULL where there is none. */
+char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag);
 
 /* True if relocations write to read-only segments. */
 bool dynamic_has_textrel(const struct dynamic *dynamic);

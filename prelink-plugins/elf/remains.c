@@ -17,32 +17,35 @@ static const char *last_component(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* True if ENTRY names MODULE, wherever that was installed when the file was prelinked, or a plan. */
+/* True if ENTRY names MODULE, wherever that was installed when the file was prelinked, or a plan, if there is a
+ * PLAN in the file. */
 static bool is_ours(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
-		    const char *module)
+		    const char *module, bool plan)
 {
 	if (entry->d_tag == DT_PRELINK_PLAN)
-		return elf_image_find_section(image, PLAN_SECTION) != 0;
+		return plan;
 	if (entry->d_tag != DT_AUDIT || !module)
 		return false;
-	const char *name = dynamic_string(dynamic, image, entry->d_un.d_val);
+	char *name = dynamic_string(dynamic, image, entry->d_un.d_val);
+	bool ours = name && strcmp(last_component(name), last_component(module)) == 0;
 
-	return name && strcmp(last_component(name), last_component(module)) == 0;
+	free(name);
+	return ours;
 }
 
 enum remains remains_find(const struct elf_image *image, const struct dynamic *dynamic, const char *module)
 {
-	bool list = false;
+	bool list = false, plan = elf_image_find_section(image, PLAN_SECTION) != 0;
 
 	for (size_t i = 0; i < dynamic->count; i++) {
 		GElf_Dyn entry;
 
 		dynamic_entry(dynamic, image, i, &entry);
-		if (is_ours(image, dynamic, &entry, module))
+		if (is_ours(image, dynamic, &entry, module, plan))
 			return REMAINS_MODULE;
 		list |= entry.d_tag == DT_GNU_LIBLIST;
 	}
-	if (elf_image_find_section(image, PLAN_SECTION))
+	if (plan)
 		return REMAINS_UNUSED;
 	/* Beside a record of another program's these are that program's. */
 	if ((list || (dynamic->gnu_prelinked && dynamic->checksum)) &&
@@ -54,13 +57,14 @@ enum remains remains_find(const struct elf_image *image, const struct dynamic *d
 void remains_disarm(struct elf_image *image, const struct dynamic *dynamic, const char *module)
 {
 	size_t step = elf_dyn_size(image), kept = 0;
+	bool plan = elf_image_find_section(image, PLAN_SECTION) != 0;
 	const GElf_Dyn null = { .d_tag = DT_NULL };
 
 	for (size_t i = 0; i < dynamic->count; i++) {
 		GElf_Dyn entry;
 
 		dynamic_entry(dynamic, image, i, &entry);
-		if (!is_ours(image, dynamic, &entry, module))
+		if (!is_ours(image, dynamic, &entry, module, plan))
 			elf_put_dyn(image, dynamic->offset + kept++ * step, &entry);
 	}
 	for (; kept < dynamic->count; kept++)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "diag.h"
 
 static int damaged(const struct symbols *s, const char *what)
@@ -11,16 +12,24 @@ static int damaged(const struct symbols *s, const char *what)
 	return diag_error(s->image->path, "reading the dynamic symbols: %s; the file is damaged", what);
 }
 
+_Thread_local uint64_t symbols_steps;
+
+char *symbols_string_copy(const struct symbols *s, uint64_t index)
+{
+	size_t most;
+	const char *text = symbols_string(s, index, &most);
+
+	return xstrndup(text, most);
+}
+
 /* Linkers make chains of a handful of symbols.  One of thousands makes every lookup, ours and ld.so's, a
  * search through all of them. */
-enum { CHAIN_MAX = 4096 };
-
 static int degenerate(const struct symbols *s)
 {
 	return diag_error(s->image->path,
 			  "reading the dynamic symbols: a chain of the hash table has more "
 			  "than %d symbols; link it again",
-			  CHAIN_MAX);
+			  LIMIT_CHAIN);
 }
 
 /* The GNU hash table: every bucket is empty or names a hashed symbol, and the highest chain has an end
@@ -63,7 +72,7 @@ static int load_gnu_hash(struct symbols *s, GElf_Addr address)
 		if (++last >= s->count || !elf_image_has(s->image, s->chains + 4ull * (last - s->first), 4))
 			return damaged(s, "a chain of DT_GNU_HASH has no end");
 	for (uint32_t i = s->first, length = 1; i <= last; i++, length++) {
-		if (length > CHAIN_MAX)
+		if (length > LIMIT_CHAIN)
 			return degenerate(s);
 		if (elf_get32(s->image, s->chains + 4ull * (i - s->first)) & 1)
 			length = 0;
@@ -88,6 +97,7 @@ static int load_sysv_hash(struct symbols *s, GElf_Addr address)
 		return damaged(s, "DT_HASH runs over the end of its segment");
 	if (chain_count > s->count)
 		chain_count = s->count;
+	s->hashed = chain_count;
 	bool *seen = xcalloc(chain_count + 1ul, sizeof *seen);
 	for (uint32_t i = 0; i < s->bucket_count && !result; i++) {
 		uint32_t at = elf_get32(s->image, s->buckets + 4ull * i), length = 1;
@@ -97,7 +107,7 @@ static int load_sysv_hash(struct symbols *s, GElf_Addr address)
 				break;
 			}
 			seen[at] = true;
-			if (length > CHAIN_MAX)
+			if (length > LIMIT_CHAIN)
 				result = degenerate(s);
 		}
 	}
@@ -105,15 +115,14 @@ static int load_sysv_hash(struct symbols *s, GElf_Addr address)
 	return result;
 }
 
-/* Makes room for the version INDEX. */
-static struct symbol_version *version_slot(struct symbols *s, uint32_t index)
+/* Makes VERSION that of INDEX; its name is a copy. */
+static void set_version(struct symbols *s, uint32_t index, struct symbol_version version)
 {
-	if (index >= s->version_count) {
-		s->version = xreallocarray(s->version, index + 1ul, sizeof *s->version);
-		memset(s->version + s->version_count, 0, (index + 1 - s->version_count) * sizeof *s->version);
+	ALLOC_REACH(s->version, index, s->version_room);
+	if (index >= s->version_count)
 		s->version_count = index + 1;
-	}
-	return &s->version[index];
+	free((char *)(uintptr_t)s->version[index].name);
+	s->version[index] = version;
 }
 
 /* Versions are counted by the links between the records, as ld.so does, not by DT_VERNEEDNUM or vn_cnt. An
@@ -122,7 +131,7 @@ static struct symbol_version *version_slot(struct symbols *s, uint32_t index)
 struct version_walk {
 	struct symbols *symbols;
 	uint64_t at, end; /* file offsets: of the current outer record, and of the end of its segment */
-	uint64_t budget;  /* records that fit the file */
+	uint64_t budget;  /* records that fit the file, LIMIT_VERSIONS at most */
 };
 
 static bool has_record(struct version_walk *walk, uint64_t at, uint64_t size)
@@ -142,6 +151,8 @@ static int start_walk(struct version_walk *walk, GElf_Addr address)
 		walk->at = load->p_offset + (address - load->p_vaddr);
 		walk->end = load->p_offset + load->p_filesz;
 		walk->budget = image->size / sizeof(GElf_Verdaux);
+		if (walk->budget > LIMIT_VERSIONS)
+			walk->budget = LIMIT_VERSIONS;
 		return 0;
 	}
 	return damaged(walk->symbols, "a version table lies outside the segments");
@@ -160,9 +171,10 @@ static int load_needed_versions(struct version_walk *walk)
 			if (!has_record(walk, aux, sizeof(GElf_Vernaux)))
 				return damaged(s, "DT_VERNEED is malformed");
 			uint16_t other = elf_get16(s->image, aux + 6);
-			*version_slot(s, other & 0x7fff) =
-				(struct symbol_version){ symbols_string(s, elf_get32(s->image, aux + 8)),
-							 elf_get32(s->image, aux), other & 0x8000 };
+			set_version(s, other & 0x7fff,
+				    (struct symbol_version){
+					    symbols_string_copy(s, elf_get32(s->image, aux + 8)),
+					    elf_get32(s->image, aux), other & 0x8000 });
 			next = elf_get32(s->image, aux + 12);
 			aux += next;
 		} while (next);
@@ -181,14 +193,16 @@ static int load_defined_versions(struct version_walk *walk)
 		if (!has_record(walk, walk->at, sizeof(GElf_Verdef)))
 			return damaged(s, "DT_VERDEF is malformed");
 		uint64_t aux = walk->at + elf_get32(s->image, walk->at + 12);
-		struct symbol_version *version = version_slot(s, elf_get16(s->image, walk->at + 4) & 0x7fff);
+		uint32_t index = elf_get16(s->image, walk->at + 4) & 0x7fff;
+		struct symbol_version version = { 0 };
 		/* The base version is the object's own name: no reference matches it. */
 		if (!(elf_get16(s->image, walk->at + 2) & VER_FLG_BASE)) {
 			if (!has_record(walk, aux, sizeof(GElf_Verdaux)))
 				return damaged(s, "DT_VERDEF is malformed");
-			version->hash = elf_get32(s->image, walk->at + 8);
-			version->name = symbols_string(s, elf_get32(s->image, aux));
+			version.hash = elf_get32(s->image, walk->at + 8);
+			version.name = symbols_string_copy(s, elf_get32(s->image, aux));
 		}
+		set_version(s, index, version);
 		next = elf_get32(s->image, walk->at + 16);
 		walk->at += next;
 	} while (next);
@@ -243,6 +257,8 @@ int symbols_load(struct symbols *s, const struct elf_image *image, const struct 
 
 void symbols_release(struct symbols *s)
 {
+	for (size_t i = 0; i < s->version_room; i++)
+		free((char *)(uintptr_t)s->version[i].name);
 	free(s->version);
 	*s = (struct symbols){ .strings = "", .strings_size = 1 };
 }
@@ -288,6 +304,9 @@ static bool version_matches(const struct symbols *s, const struct symbol_query *
 	return false;
 }
 
+/* What comparing a name counts for. */
+enum { SYMBOL_STEPS = 32 };
+
 /* glibc's check_match. */
 static bool symbol_matches(const struct symbols *s, const struct symbol_query *query, uint32_t index,
 			   uint32_t *defaulted, unsigned *defaults)
@@ -301,8 +320,11 @@ static bool symbol_matches(const struct symbols *s, const struct symbol_query *q
 	if ((sym.st_value == 0 && sym.st_shndx != SHN_ABS && type != STT_TLS) ||
 	    ((query->class & SYMBOL_PLT) && sym.st_shndx == SHN_UNDEF) || !(types >> type & 1))
 		return false;
-	return strcmp(symbols_string(s, sym.st_name), query->name) == 0 &&
-	       version_matches(s, query, index, defaulted, defaults);
+	size_t most;
+	const char *name = symbols_string(s, sym.st_name, &most);
+
+	symbols_steps += SYMBOL_STEPS;
+	return strncmp(name, query->name, most) == 0 && version_matches(s, query, index, defaulted, defaults);
 }
 
 static bool bloom_admits(const struct symbols *s, uint32_t hash)
@@ -336,9 +358,8 @@ static uint32_t find_match(const struct symbols *s, const struct symbol_query *q
 		if (!bloom_admits(s, query->gnu_hash))
 			return 0;
 		at = elf_get32(s->image, s->buckets + 4ull * (query->gnu_hash % s->bucket_count));
-		if (at == 0)
-			return 0;
-		for (;; at++) {
+		/* Of a chain that somebody has changed since, as much as there was. */
+		for (; at && at >= s->first && at - s->first < s->hashed; at++, symbols_steps++) {
 			uint32_t hash = elf_get32(s->image, s->chains + 4ull * (at - s->first));
 			if ((hash ^ query->gnu_hash) >> 1 == 0 &&
 			    symbol_matches(s, query, at, &defaulted, &defaults))
@@ -348,9 +369,11 @@ static uint32_t find_match(const struct symbols *s, const struct symbol_query *q
 		}
 	} else {
 		at = elf_get32(s->image, s->buckets + 4ull * (sysv_hash(query->name) % s->bucket_count));
-		for (; at; at = elf_get32(s->image, s->chains + 4ull * at))
+		for (int left = LIMIT_CHAIN; at && at < s->hashed && left > 0; left--) {
 			if (symbol_matches(s, query, at, &defaulted, &defaults))
 				return at;
+			at = elf_get32(s->image, s->chains + 4ull * at);
+		}
 	}
 	/* One version only, and that is not hidden: there is no ambiguity, any reference may have it. */
 	return defaults == 1 ? defaulted : 0;

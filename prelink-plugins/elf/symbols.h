@@ -2,8 +2,8 @@
 /* The dynamic symbols of one object, made ready for lookups as ld.so does them.
  *
  * symbols_load() checks the hash, version and string tables once; after it every lookup ends, and reads
- * inside the file only, whatever the file holds.  The tables are read where they lie in the image, in its
- * own class and byte order: nothing is copied but the version names, which ld.so collects as well.
+ * inside the file only, whatever the file holds, and whoever writes to it meanwhile.  The tables are read where they lie in the image, in its
+ * own class and byte order: nothing is copied but the versions, which ld.so collects as well.
  *
  * Follows glibc's elf/dl-setup_hash.c, dl-version.c and dl-lookup.c (check_match, and the part of
  * do_lookup_x that looks into one object). */
@@ -11,10 +11,11 @@
 #define SYMBOLS_H
 
 #include "elf/dynamic.h"
+#include "limit.h"
 
 /* A version, by its index in DT_VERSYM: glibc's struct r_found_version. */
 struct symbol_version {
-	const char *name; /* into the image, or where bind.c keeps it; NULL where nothing has that index */
+	const char *name; /* a copy, owned; NULL where nothing has that index */
 	uint32_t hash;    /* of the name, as stored; 0 where nothing has that index */
 	bool hidden;      /* a reference that the default version does not satisfy */
 };
@@ -34,11 +35,13 @@ struct symbols {
 	uint64_t strings_size;          /* bytes; at least 1 */
 	struct symbol_version *version; /* by index; owned */
 	size_t version_count;           /* 0: the object does without versions */
-	uint64_t versym;                /* file offset of DT_VERSYM; meaningless without versions */
+	size_t version_room;
+	uint64_t versym; /* file offset of DT_VERSYM; meaningless without versions */
 	/* Hash table: the GNU one where there is one, as in ld.so. */
 	uint32_t bucket_count; /* 0: nothing is to be found here */
 	bool gnu;
-	uint32_t first, hashed; /* GNU: first symbol in the chains, and how many there are in them */
+	uint32_t first,
+		hashed; /* the chains: GNU, of symbol `first` and so many after it; else, of 0 and after it */
 	uint32_t bloom_mask, bloom_shift; /* GNU: words - 1, second hash */
 	uint64_t bloom, buckets, chains;  /* file offsets; the GNU chain's of symbol `first` */
 };
@@ -70,11 +73,18 @@ static inline void symbols_get(const struct symbols *symbols, uint32_t index, GE
 	}
 }
 
-/* The string at INDEX of the string table; "" where that lies outside. */
-static inline const char *symbols_string(const struct symbols *symbols, uint64_t index)
+/* The string at INDEX of the string table; "" where that lies outside.  It ends before MOST bytes, unless somebody has
+ * changed the file since, or it is longer than LIMIT_STRING. */
+static inline const char *symbols_string(const struct symbols *symbols, uint64_t index, size_t *most)
 {
-	return symbols->strings + (index < symbols->strings_size ? index : symbols->strings_size - 1);
+	uint64_t inside = index < symbols->strings_size ? index : symbols->strings_size - 1;
+	uint64_t left = symbols->strings_size - inside;
+
+	*most = left < LIMIT_STRING ? left : LIMIT_STRING;
+	return symbols->strings + inside;
 }
+/* A copy of it, allocated. */
+char *symbols_string_copy(const struct symbols *symbols, uint64_t index);
 
 /* The version that a relocation against symbol INDEX of this object asks for; NULL for none. */
 const struct symbol_version *symbols_reference(const struct symbols *symbols, uint32_t index);
@@ -90,6 +100,9 @@ struct symbol_query {
 /* Looks for QUERY in this object alone.  Returns the index of the symbol that ld.so would take (global,
  * weak or unique, and visible), with the symbol in SYM; 0 where it would go on to the next object. */
 uint32_t symbols_find(const struct symbols *symbols, const struct symbol_query *query, GElf_Sym *sym);
+
+/* Steps that lookups of this thread have taken so far: symbols passed in chains, and bytes of names. */
+extern _Thread_local uint64_t symbols_steps;
 
 /* Hash of DT_GNU_HASH (glibc's _dl_new_hash). */
 static inline uint32_t symbol_gnu_hash(const char *name)

@@ -36,12 +36,12 @@ const char *undo_record_read(const struct elf_image *image, struct undo_record *
 	r->front = elf_get64(image, r->at + REC_FRONT);
 	r->words = elf_get64(image, r->at + REC_WORDS);
 	r->stream_size = elf_get64(image, r->at + REC_STREAM_SIZE);
-	/* Everything of the original lies before the record; a patch takes at most 20
-	 * bytes for 4, and deflating gains at most a factor of 1032. */
+	/* Everything of the original lies before the record, and the headers are no more than e_phnum and e_shnum can count;
+	 * deflating gains at most a factor of 1032. */
 	if (!r->arch || r->original_size > r->at || r->front > r->at - r->original_size ||
 	    r->front % ELF_MEMORY_PAGE || r->words > r->original_size / elf_rela_size(image) ||
-	    r->stream_size / 6 > r->original_size + 64 || r->stream_size / 2048 > o->sh_size ||
-	    r->stream_size < bits_size(r->words))
+	    r->headers_size > UNDO_HEADERS_MAX || !undo_stream_fits(r->stream_size, r->original_size) ||
+	    r->stream_size / 2048 > o->sh_size || r->stream_size < bits_size(r->words))
 		return "its numbers do not fit";
 	return NULL;
 }

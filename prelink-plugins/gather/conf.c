@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "limit.h"
 #include "pattern.h"
 
 /* Files included by one another: deeper than this is a loop. */
@@ -176,6 +177,8 @@ static int include(const struct reader *r, const char *word)
 {
 	struct path_list match = { 0 };
 
+	if (r->conf->file_count >= LIMIT_CONF_FILES)
+		return line_error(r, "more files are included than are looked at; see", word);
 	if (r->depth == MAX_DEPTH)
 		return line_error(r, "files include one another in a circle; see", word);
 	int status = expand(r, word, false, &match);
@@ -265,8 +268,18 @@ static int read_file(struct conf *conf, const struct root *root, const char *pat
 	ssize_t length;
 	int status = 0;
 	int fd = root_open(root, path, O_RDONLY);
+	struct stat st;
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
+	if (file && fstat(fd, &st) == 0 && st.st_size > LIMIT_CONF) {
+		status = diag_error(
+			outside,
+			"reading the configuration: it is larger than the %d bytes that are looked at",
+			LIMIT_CONF);
+		fclose(file);
+		free(outside);
+		return status;
+	}
 	if (!file) {
 		status = diag_errno(outside, "reading the configuration");
 		if (fd >= 0)

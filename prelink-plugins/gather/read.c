@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -13,6 +14,7 @@
 #include "diag.h"
 #include "elf/facts.h"
 #include "elf/undo_record.h"
+#include "limit.h"
 
 int read_status(struct file *file)
 {
@@ -55,10 +57,10 @@ static char *tag_string(const struct dynamic *dynamic, const struct elf_image *i
 {
 	if (!dynamic->has[tag])
 		return NULL;
-	const char *text = dynamic_string(dynamic, image, dynamic->value[tag]);
-	if (!text)
-		*bad = true;
-	return text ? xstrdup(text) : NULL;
+	char *text = dynamic_string(dynamic, image, dynamic->value[tag]);
+
+	*bad |= !text;
+	return text;
 }
 
 static void read_needed(struct object *object, const struct dynamic *dynamic, const struct elf_image *image,
@@ -66,19 +68,18 @@ static void read_needed(struct object *object, const struct dynamic *dynamic, co
 {
 	for (size_t i = 0; i < dynamic->count; i++) {
 		GElf_Dyn entry;
-		const char *name;
 
 		dynamic_entry(dynamic, image, i, &entry);
 		if (entry.d_tag != DT_NEEDED && entry.d_tag != DT_FILTER && entry.d_tag != DT_AUXILIARY)
 			continue;
-		name = dynamic_string(dynamic, image, entry.d_un.d_val);
-		if (!name) {
+		char *name = dynamic_string(dynamic, image, entry.d_un.d_val);
+		if (!name || strlen(name) >= PATH_MAX) {
+			free(name);
 			*bad = true;
 			continue;
 		}
 		ALLOC_NEXT(object->needed, object->needed_count);
-		object->needed[object->needed_count++] = (struct needed){ .name = xstrdup(name),
-									  .tag = entry.d_tag };
+		object->needed[object->needed_count++] = (struct needed){ .name = name, .tag = entry.d_tag };
 	}
 }
 
@@ -88,11 +89,8 @@ static void read_interp(struct object *object, const struct elf_image *image, bo
 
 	if (!interp)
 		return;
-	const char *text = elf_image_string(image, interp->p_offset, interp->p_filesz, 0);
-	if (text)
-		object->interp = xstrdup(text);
-	else
-		*bad = true;
+	object->interp = elf_image_string(image, interp->p_offset, interp->p_filesz, 0);
+	*bad |= !object->interp;
 }
 
 static void read_extent(struct object *object, const struct elf_image *image)
@@ -222,13 +220,21 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	object->skip = skip_of(conf, options, object, file, image);
 	if (bad)
 		diag_error(object->shown,
-			   "reading the dynamic section: a name lies outside the string table; the "
-			   "file is damaged");
+			   "reading the dynamic section: a name lies outside the string table, or is longer "
+			   "than a path can be; the file is damaged");
 	if (bad || status < 0)
 		object->skip = SKIP_MALFORMED;
 	if (options->with_plugins && note_read(image, true, &object->plugins))
 		object->skip = SKIP_MALFORMED;
 	return object;
+}
+
+/* A file that says that it is large, and has next to nothing on disk. */
+static bool is_mostly_holes(const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size, on_disk = (uint64_t)st->st_blocks * 512;
+
+	return size > LIMIT_HOLES && size / LIMIT_SPARSE > on_disk;
 }
 
 struct object *read_object(const struct file *file, const struct root *root, const struct conf *conf,
@@ -237,8 +243,13 @@ struct object *read_object(const struct file *file, const struct root *root, con
 	struct elf_image image;
 	char *shown = root_outside(root, file->path);
 	struct object *object = NULL;
+	enum elf_image_status status = ELF_IMAGE_BAD;
 
-	enum elf_image_status status = elf_image_open(&image, file->fd, shown);
+	if (is_mostly_holes(&file->st))
+		diag_error(shown, "it has a size of %lu MB, and nearly all of it is holes; left alone",
+			   (unsigned long)file->st.st_size >> 20);
+	else
+		status = elf_image_open(&image, file->fd, shown);
 
 	if (status == ELF_IMAGE_OK) {
 		object = decode(conf, options, root, file, &image);

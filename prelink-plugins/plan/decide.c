@@ -386,7 +386,10 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 		       bind_relocs(u->bind->opened, object, &u->bindings)) ||
 	    bind_natural(u->bind, object))
 		return -1;
+	uint64_t start = symbols_steps;
 	for (size_t i = 0; i < u->bindings.count; i++) {
+		if (!bind_within_limits(by, start))
+			return -1;
 		struct binding *binding = &u->bindings.item[i];
 		struct decision *decision = add_decision(list, by, binding);
 		bool lazy = binding->plt && binding->kind == RELOC_JUMP_SLOT && !by->bind_now;

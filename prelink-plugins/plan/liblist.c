@@ -469,11 +469,9 @@ static int read_list(struct liblist *list, const struct placed *placed)
 		GElf_Lib *read = &list->lib[list->lib_count];
 
 		*read = read_lib(image, lib + list->lib_count * sizeof *read);
-		const char *name = dynamic_string(&placed->dynamic, image, read->l_name);
-
-		if (!name)
+		list->name[list->lib_count] = dynamic_string(&placed->dynamic, image, read->l_name);
+		if (!list->name[list->lib_count])
 			return -1;
-		list->name[list->lib_count] = xstrdup(name);
 	}
 	for (size_t i = 0; i < conflicts; i++)
 		elf_get_rel(image, conflict + i * step, true,

@@ -22,12 +22,13 @@ struct candidates {
 /* _ZTV is a virtual table, _ZTT one of virtual tables, _ZTI a type. */
 static bool is_table(const struct bind_object *by, const GElf_Sym *sym)
 {
-	const char *name = symbols_string(&by->symbols, sym->st_name);
+	size_t most;
+	const char *name = symbols_string(&by->symbols, sym->st_name, &most);
 
 	return GELF_ST_TYPE(sym->st_info) == STT_OBJECT && GELF_ST_BIND(sym->st_info) == STB_WEAK &&
 	       GELF_ST_VISIBILITY(sym->st_other) == STV_DEFAULT && sym->st_shndx != SHN_UNDEF &&
 	       sym->st_shndx < SHN_LORESERVE && sym->st_size &&
-	       sym->st_value + sym->st_size > sym->st_value && strncmp(name, "_ZT", 3) == 0 &&
+	       sym->st_value + sym->st_size > sym->st_value && most > 4 && strncmp(name, "_ZT", 3) == 0 &&
 	       (name[3] == 'V' || name[3] == 'T' || name[3] == 'I');
 }
 

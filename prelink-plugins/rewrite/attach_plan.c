@@ -75,15 +75,16 @@ enum object_skip plan_replay(struct planner *planner, struct object *program, st
 	const struct placed *present = plan_look_at(planner, program);
 	uint64_t size = 0;
 	const void *bytes = present ? stored_bytes(present, &size) : NULL;
-	const char *module = bytes ? dynamic_name(&present->dynamic, &present->image, DT_AUDIT) : NULL;
+	char *module = bytes ? dynamic_name(&present->dynamic, &present->image, DT_AUDIT) : NULL;
 	if (!module)
 		return SKIP_NOT;
 	*why = NULL;
 	const GElf_Phdr *tls = elf_image_find_phdr(&present->image, PT_TLS);
-	if (!tls || !static_tls_sound(tls))
-		return SKIP_MALFORMED;
-	enum object_skip skip = make_room(&room, image, undo, size, tls->p_align, module, guest, why);
-	if (skip || *why)
-		return skip;
-	return fill_room(&room, bytes, size, module, guest, why);
+	enum object_skip skip = SKIP_MALFORMED;
+	if (tls && static_tls_sound(tls))
+		skip = make_room(&room, image, undo, size, tls->p_align, module, guest, why);
+	if (!skip && !*why)
+		skip = fill_room(&room, bytes, size, module, guest, why);
+	free(module);
+	return skip;
 }

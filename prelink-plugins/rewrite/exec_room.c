@@ -24,26 +24,37 @@ static enum object_skip refuse(const char **why, enum object_skip skip, const ch
 
 /* ---- Symbols ---- */
 
-/* Adds BY to the values of the symbols that lie in section INDEX. */
-static void move_symbols_of(struct elf_image *image, size_t index, uint64_t by)
+/* Adds BY[i] to the values of the symbols that lie in section i, of the table in section INDEX. */
+static void move_table(struct elf_image *image, size_t index, const uint64_t *by)
 {
+	const GElf_Shdr *s = &image->shdr[index];
 	size_t step = elf_sym_size(image);
 
-	for (size_t i = 1; i < image->shnum; i++) {
-		const GElf_Shdr *s = &image->shdr[i];
+	for (uint64_t at = 0; at + step <= s->sh_size; at += step) {
+		GElf_Sym symbol;
 
-		if (s->sh_type != SHT_SYMTAB && s->sh_type != SHT_DYNSYM)
+		elf_get_sym(image, s->sh_offset + at, &symbol);
+		if (symbol.st_shndx >= image->shnum || !by[symbol.st_shndx])
 			continue;
-		for (uint64_t at = 0; at + step <= s->sh_size; at += step) {
-			GElf_Sym symbol;
-
-			elf_get_sym(image, s->sh_offset + at, &symbol);
-			if (symbol.st_shndx != index)
-				continue;
-			symbol.st_value += by;
-			elf_put_sym(image, s->sh_offset + at, &symbol);
-		}
+		symbol.st_value += by[symbol.st_shndx];
+		elf_put_sym(image, s->sh_offset + at, &symbol);
 	}
+}
+
+/* The same of all tables: a file has one of each kind (gABI).  Frees BY. */
+static void move_symbols(struct elf_image *image, uint64_t *by)
+{
+	bool symtab = false, dynsym = false;
+
+	for (size_t i = 1; i < image->shnum; i++) {
+		uint32_t type = image->shdr[i].sh_type;
+
+		if ((type == SHT_SYMTAB && !symtab) || (type == SHT_DYNSYM && !dynsym))
+			move_table(image, i, by);
+		symtab |= type == SHT_SYMTAB;
+		dynsym |= type == SHT_DYNSYM;
+	}
+	free(by);
 }
 
 /* ---- Static TLS ---- */
@@ -136,6 +147,7 @@ static void move_note_segment(struct exec_room *room, GElf_Phdr *notes)
 	uint64_t start = notes->p_offset, end = start + notes->p_filesz;
 	uint64_t at = align_up(room->next, notes->p_align > 4 ? notes->p_align : 4);
 	uint64_t by = at - start, by_address = room->base + at - notes->p_vaddr;
+	uint64_t *moved = xcalloc(image->shnum + 1, sizeof *moved);
 
 	memcpy(image->data + at, image->data + start, notes->p_filesz);
 	for (size_t i = 0; i < image->phnum; i++) {
@@ -156,8 +168,9 @@ static void move_note_segment(struct exec_room *room, GElf_Phdr *notes)
 			continue;
 		s->sh_offset += by;
 		s->sh_addr += by_address;
-		move_symbols_of(image, i, by_address);
+		moved[i] = by_address;
 	}
+	move_symbols(image, moved);
 	room->next = at + (end - start);
 }
 
@@ -310,6 +323,7 @@ static void set_tag(struct exec_room *room, int64_t tag, uint64_t value)
 static void point_at_dynamic(struct exec_room *room, GElf_Addr old, GElf_Addr address, uint64_t size)
 {
 	struct elf_image *image = room->image;
+	uint64_t *moved = xcalloc(image->shnum + 1, sizeof *moved);
 
 	for (size_t i = 0; i < image->phnum; i++) {
 		GElf_Phdr *p = &image->phdr[i];
@@ -325,11 +339,12 @@ static void point_at_dynamic(struct exec_room *room, GElf_Addr old, GElf_Addr ad
 
 		if (s->sh_type != SHT_DYNAMIC || s->sh_addr != old)
 			continue;
-		move_symbols_of(image, i, address - old); /* _DYNAMIC */
+		moved[i] = address - old; /* _DYNAMIC */
 		s->sh_addr = address;
 		s->sh_offset = room->dynamic_at;
 		s->sh_size = size;
 	}
+	move_symbols(image, moved);
 }
 
 /* Moves the dynamic section to a writable segment of its own, behind all others in the file (which has

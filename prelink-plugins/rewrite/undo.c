@@ -18,24 +18,21 @@ struct tables {
 	size_t phsize, shsize; /* bytes; section headers without the first */
 };
 
-/* Reads them from the ELF header at file offset OFFSET of IMAGE, which is of IMAGE's class. */
-static struct tables find_tables(const struct elf_image *image, uint64_t offset)
+/* By the ELF header E, of a file of IMAGE's class. */
+static struct tables find_tables(const struct elf_image *image, const GElf_Ehdr *e)
 {
-	GElf_Ehdr e;
-
-	elf_get_ehdr(image, offset, &e);
 	return (struct tables){
-		.phoff = e.e_phoff,
-		.shoff = e.e_shoff + elf_shdr_size(image),
-		.phsize = e.e_phnum * elf_phdr_size(image),
-		.shsize = (e.e_shnum ? e.e_shnum - 1u : 0) * elf_shdr_size(image),
+		.phoff = e->e_phoff,
+		.shoff = e->e_shoff + elf_shdr_size(image),
+		.phsize = e->e_phnum * elf_phdr_size(image),
+		.shsize = (e->e_shnum ? e->e_shnum - 1u : 0) * elf_shdr_size(image),
 	};
 }
 
 /* The contents of .gnu.prelink_undo, allocated. */
 static unsigned char *save_headers(const struct elf_image *original, size_t *size)
 {
-	struct tables t = find_tables(original, 0);
+	struct tables t = find_tables(original, &original->ehdr);
 	size_t ehsize = elf_ehdr_size(original);
 	unsigned char *saved = xmalloc(ehsize + t.phsize + t.shsize);
 
@@ -50,6 +47,7 @@ static unsigned char *save_headers(const struct elf_image *original, size_t *siz
 static int restore_headers(struct elf_image *image, const unsigned char *headers, size_t size, uint64_t limit)
 {
 	size_t ehsize = elf_ehdr_size(image);
+	GElf_Ehdr ehdr;
 
 	if (size < ehsize || limit < ehsize || !elf_magic(headers) ||
 	    headers[EI_CLASS] != (image->is64 ? ELFCLASS64 : ELFCLASS32) ||
@@ -57,7 +55,8 @@ static int restore_headers(struct elf_image *image, const unsigned char *headers
 		return -1;
 	memcpy(image->data, headers, ehsize);
 	elf_touch(image, 0, ehsize);
-	struct tables t = find_tables(image, 0);
+	elf_get_ehdr(image, 0, &ehdr);
+	struct tables t = find_tables(image, &ehdr);
 
 	if (size != ehsize + t.phsize + t.shsize || t.phoff > limit || t.phsize > limit - t.phoff ||
 	    t.shoff > limit || t.shsize > limit - t.shoff)
@@ -583,6 +582,11 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
 
 	unsigned char *headers = save_headers(original, &headers_size);
 	enum object_skip skip = find_stream(moved, original, undo, headers, headers_size, &stream);
+	if (!skip && !undo_stream_fits(stream.size, original->size)) {
+		diag_error(moved->path,
+			   "moving it changes more of it than can be undone; it is left as it was");
+		skip = SKIP_MALFORMED;
+	}
 	unsigned char *record = skip ? NULL : make_record(original, undo, &stream, &record_size);
 
 	if (record) {

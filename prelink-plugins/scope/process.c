@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "diag.h"
+#include "limit.h"
 
 /* Two filters of each other move each other to the front for ever: ld.so dies of it when its stack, a node
  * for each move, is full.  No other list comes near this. */
-#define NODES_MAX 200000
+#define NODES_MAX (4 * LIMIT_CLOSURE)
 
 /* An object of the list that is being built (struct list of dl-deps.c). */
 struct node {
@@ -20,8 +21,9 @@ struct node {
 
 struct list {
 	struct node *node;
-	size_t count; /* of all nodes that were made */
-	size_t tail;  /* index of the last in the list */
+	size_t count;   /* of all nodes that were made */
+	size_t tail;    /* index of the last in the list */
+	size_t members; /* objects in it */
 };
 
 loaded_t process_by_name(const struct process *p, const struct name *name)
@@ -105,11 +107,12 @@ static void process_clear(struct process *p)
 		p->by_object[p->loaded[i].place.object->index] = 0;
 	p->count = 0;
 	p->missing = NULL;
+	p->beyond = false;
 }
 
 struct process_mark process_mark(const struct process *p)
 {
-	struct process_mark mark = { p->count, p->claimed_count, p->missing,
+	struct process_mark mark = { p->count, p->claimed_count, p->missing, p->beyond,
 				     xcalloc(p->count, sizeof *p->order) };
 
 	memcpy(mark.order, p->order, p->count * sizeof *p->order);
@@ -123,6 +126,7 @@ void process_return(struct process *p, struct process_mark mark)
 	for (; p->count > mark.count; p->count--)
 		p->by_object[p->loaded[p->count - 1].place.object->index] = 0;
 	p->missing = mark.missing;
+	p->beyond = mark.beyond;
 	memcpy(p->order, mark.order, p->count * sizeof *p->order);
 	free(mark.order);
 	claim_again(p);
@@ -181,6 +185,7 @@ loaded_t process_find(struct process *p, loaded_t loader, const struct name *nam
 	}
 	const struct name *path = search_file(p->search, p->ldso, &p->loaded[loader - 1].place,
 					      &p->loaded[0].place, name);
+	p->beyond |= p->loaded[loader - 1].place.beyond;
 	if (!path) {
 		if (!p->missing)
 			p->missing = name->text;
@@ -216,6 +221,7 @@ static void append(struct process *p, struct list *walk, loaded_t map)
 	if (node)
 		walk->node[walk->tail].next = node;
 	walk->tail = node;
+	walk->members++;
 	p->loaded[map - 1].reserved = true;
 }
 
@@ -238,6 +244,7 @@ static size_t insert(struct process *p, struct list *walk, size_t orig, loaded_t
 	size_t node = add_node(walk, 0);
 	walk->node[node] = walk->node[orig];
 	walk->node[orig] = (struct node){ .map = map, .next = node };
+	walk->members += !p->loaded[map - 1].reserved;
 	p->loaded[map - 1].reserved = true;
 	if (walk->tail == orig)
 		walk->tail = node;
@@ -262,7 +269,8 @@ static void walk_needed(struct process *p, struct list *walk, size_t node)
 	struct object *object = p->loaded[map - 1].place.object;
 
 	walk->node[node].done = true;
-	for (size_t i = 0; i < object->needed_count; i++) {
+	p->beyond |= object->beyond || object->needed_count > LIMIT_CLOSURE || walk->members > LIMIT_CLOSURE;
+	for (size_t i = 0; i < object->needed_count && !p->beyond; i++) {
 		struct needed *needed = &object->needed[i];
 		const struct name *name = needed_name(p, map, needed);
 		const char *missing = p->missing;
@@ -279,9 +287,23 @@ static void walk_needed(struct process *p, struct list *walk, size_t node)
 	}
 }
 
-struct object_list process_walk(struct process *p, loaded_t map, const loaded_t *preload, size_t count)
+/* The objects of WALK, in its order; of a walk that was given up, MAP. */
+static struct object_list collect(const struct process *p, const struct list *walk, loaded_t map)
 {
 	struct object_list list = { 0 };
+
+	if (p->beyond)
+		object_list_add(&list, p->loaded[map - 1].place.object);
+	for (size_t node = 0; !p->beyond; node = walk->node[node].next) {
+		object_list_add(&list, p->loaded[walk->node[node].map - 1].place.object);
+		if (!walk->node[node].next)
+			break;
+	}
+	return list;
+}
+
+struct object_list process_walk(struct process *p, loaded_t map, const loaded_t *preload, size_t count)
+{
 	struct list walk = { 0 };
 
 	append(p, &walk, map);
@@ -293,17 +315,13 @@ struct object_list process_walk(struct process *p, loaded_t map, const loaded_t 
 		/* The node may hold a filtee now, which is not done; else go on to the next that is not. */
 		while (walk.node[node].done && walk.node[node].next)
 			node = walk.node[node].next;
-		if (walk.node[node].done)
+		if (walk.node[node].done || p->beyond)
 			break;
 	}
-	for (size_t node = 0;; node = walk.node[node].next) {
-		struct loaded *member = &p->loaded[walk.node[node].map - 1];
+	struct object_list list = collect(p, &walk, map);
 
-		object_list_add(&list, member->place.object);
-		member->reserved = false;
-		if (!walk.node[node].next)
-			break;
-	}
+	for (size_t node = 0; node < walk.count; node++)
+		p->loaded[walk.node[node].map - 1].reserved = false;
 	free(walk.node);
 	return list;
 }

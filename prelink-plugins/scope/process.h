@@ -54,6 +54,7 @@ struct process {
 	loaded_t *by_object; /* by object.index */
 	size_t object_room;
 	const char *missing;        /* the first name that was not found */
+	bool beyond;                /* there is more of it than limit.h says: what is here is not all */
 	struct meanings *recording; /* what is being collected; NULL: nothing */
 	uint32_t *recorded;         /* by name.id: number of the last collection that has it */
 	size_t recorded_room;
@@ -76,7 +77,8 @@ loaded_t process_load(struct process *p, const struct place *place);
 loaded_t process_find(struct process *p, loaded_t loader, const struct name *name);
 
 /* _dl_map_object_deps: the list of MAP, then the COUNT objects at PRELOAD, and what all of them need.
- * Allocated. */
+ * Allocated.  Where that is more than limit.h says, or holds an object that is `beyond`, the walk ends there: P is then
+ * `beyond`, and the list is MAP alone.  So a circle of thousands is walked through once, not once for each of them. */
 struct object_list process_walk(struct process *p, loaded_t map, const loaded_t *preload, size_t count);
 
 /* From now on NAME means the loaded object MAP, unless it means one that came before. */
@@ -93,6 +95,7 @@ bool process_agrees(const struct process *p, const struct meanings *meanings);
 struct process_mark {
 	size_t count, claimed_count;
 	const char *missing;
+	bool beyond;
 	loaded_t *order; /* owned, until the return */
 };
 struct process_mark process_mark(const struct process *p);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "limit.h"
 #include "scope/process.h"
 
 #define LD_SO_PRELOAD "/etc/ld.so.preload"
@@ -32,6 +33,7 @@ struct closure {
 	struct meanings meanings;
 	struct place *host; /* members with notes of their own; owned */
 	size_t host_count;
+	bool beyond; /* process.beyond */
 };
 
 struct scoping {
@@ -81,7 +83,11 @@ static void start_up(struct scoping *s, struct object *object)
 	}
 	object->scope = process_walk(p, 1, preload, count);
 	free(preload);
-	if (p->missing) {
+	object->beyond = p->beyond;
+	if (p->beyond) {
+		if (object->skip == SKIP_NOT)
+			object->skip = SKIP_LIMIT;
+	} else if (p->missing) {
 		object->missing = xstrdup(p->missing);
 		if (object->kind != OBJECT_LIBRARY && object->skip == SKIP_NOT)
 			object->skip = SKIP_MISSING;
@@ -134,6 +140,7 @@ static void load_plugin(struct scoping *s, struct process *p, struct closure *cl
 	process_record(p, &closure->meanings);
 	closure->scope = process_walk(p, process_load(p, &place), NULL, 0);
 	process_record(p, NULL);
+	closure->beyond = p->beyond;
 	object_table_keep(s->table, closure->scope.member);
 	keep_hosts(p, first, closure);
 }
@@ -210,7 +217,7 @@ static void add_plugin(struct scoping *s, struct object *program, const struct o
 
 	/* Of another machine, or nothing that dlopen takes; or there since start-up. */
 	if (search_open(s->search, p->ldso, path) || path->object->kind == OBJECT_LOADER ||
-	    process_by_object(p, path->object))
+	    path->object->beyond || process_by_object(p, path->object))
 		return;
 	closure = get_closure(s, &p->loaded[0].place, path);
 	if (!process_agrees(p, &closure->meanings)) { /* loading it here gives something else */
@@ -223,13 +230,15 @@ static void add_plugin(struct scoping *s, struct object *program, const struct o
 		process_return(p, mark);
 		closure = own;
 	}
-	add_plugin_scope(s, program,
-			 &(struct plugin_scope){ .plugin = path->object,
-						 .host = host,
-						 .entry = entry,
-						 .scope = closure->scope });
-	for (size_t i = 0; i < closure->host_count; i++)
-		add_host(s, &closure->host[i]);
+	if (!closure->beyond) {
+		add_plugin_scope(s, program,
+				 &(struct plugin_scope){ .plugin = path->object,
+							 .host = host,
+							 .entry = entry,
+							 .scope = closure->scope });
+		for (size_t i = 0; i < closure->host_count; i++)
+			add_host(s, &closure->host[i]);
+	}
 	if (own)
 		closure_release(own);
 }
@@ -286,11 +295,21 @@ static void read_preload(struct scoping *s)
 	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char *line = NULL, *rest, *word;
 	size_t size = 0;
+	struct stat st;
 
+	if (in && (fstat(fd, &st) || st.st_size > LIMIT_CONF)) {
+		char *shown = root_outside(s->search->gather->root, LD_SO_PRELOAD);
+
+		diag_error(shown, "it is larger than the %d bytes that are looked at; passed over",
+			   LIMIT_CONF);
+		free(shown);
+		fclose(in);
+		return;
+	}
 	while (in && getline(&line, &size, in) >= 0) {
 		line[strcspn(line, "#\n")] = '\0';
 		for (rest = line; (word = strsep(&rest, " \t:"));)
-			if (*word)
+			if (*word && s->preload.count < LIMIT_CLOSURE)
 				path_list_add(&s->preload, word);
 	}
 	free(line);
@@ -317,7 +336,7 @@ int scope_all(struct object_table *table, struct search *search)
 			continue;
 		search->library_path = object->library_path ? object->library_path : library_path;
 		start_up(&s, object);
-		if (object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE)
+		if ((object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE) && !object->beyond)
 			find_plugins(&s, object);
 	}
 	search->library_path = library_path;

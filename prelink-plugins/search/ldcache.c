@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "limit.h"
 
 #define LD_SO_CACHE "/etc/ld.so.cache"
 #define MAGIC_OLD "ld.so-1.7.0"
 #define MAGIC_NEW "glibc-ld.so.cache1.1"
 
-/* A cache of 10,000 libraries takes one megabyte; what is larger than this is none. */
-#define SIZE_MAX_READ (64 << 20)
+/* Entries of one name: for each kind of machine and processor.  What comes after so many is not looked at. */
+enum { SAME_MAX = 1024 };
 
 /* Sizes and field offsets in bytes. */
 enum {
@@ -160,7 +161,7 @@ int ldcache_open(struct ldcache *cache, const struct root *root)
 
 	if (!no_file && (fd < 0 || fstat(fd, &st))) {
 		status = diag_errno(path, "reading the cache of libraries");
-	} else if (no_file || st.st_size > SIZE_MAX_READ) {
+	} else if (no_file || st.st_size > LIMIT_LD_CACHE) {
 		diag_warn(path, "no cache of libraries: passed over, as ld.so does; run ldconfig");
 	} else if (read_all(cache, fd, (size_t)st.st_size)) {
 		status = diag_errno(path, "reading the cache of libraries");
@@ -279,7 +280,7 @@ static const char *best_entry(const struct ldcache *c, const struct ldcache_key 
 	const char *best = NULL;
 	uint32_t best_rank = 0, rank = 0;
 
-	for (uint32_t i = first; i < c->count; i++) {
+	for (uint32_t i = first; i < c->count && i - first < SAME_MAX; i++) {
 		const char *text = key_at(c, i), *value;
 		size_t entry = entry_at(c, i);
 		uint32_t flags = get32(c, entry + ENTRY_FLAGS);
@@ -323,8 +324,9 @@ const char *ldcache_lookup(const struct ldcache *cache, const struct ldcache_key
 			return NULL;
 		int order = compare(name, text);
 		if (order == 0) {
-			while (middle > 0 && (text = key_at(cache, middle - 1)) && compare(name, text) == 0)
-				middle--;
+			for (int more = SAME_MAX; more && middle > 0; more--, middle--)
+				if (!(text = key_at(cache, middle - 1)) || compare(name, text) != 0)
+					break;
 			return best_entry(cache, key, middle, name);
 		}
 		if (order < 0) /* the table is in descending order */

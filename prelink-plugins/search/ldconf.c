@@ -11,11 +11,9 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "limit.h"
 
 #define LD_SO_CONF "/etc/ld.so.conf"
-
-/* No system has as many; and they are open while what they include is read. */
-#define FILES_MAX 500
 
 struct reading {
 	const struct root *root;
@@ -49,7 +47,7 @@ static void add_directory(struct path_list *list, char *text)
 	while (end > text + 1 && end[-1] == '/')
 		end--;
 	*end = '\0';
-	if (text[0] == '/') {
+	if (text[0] == '/' && list->count < LIMIT_DIRECTORIES) {
 		char *path = xasprintf("%s%s", text, text[1] ? "/" : "");
 
 		path_list_add(list, path);
@@ -99,16 +97,24 @@ static int read_conf(struct reading *reading, const char *path)
 {
 	if (was_read(reading, path))
 		return 0;
-	if (reading->files.count == FILES_MAX)
+	if (reading->files.count == LIMIT_CONF_FILES)
 		return diag_error(path,
 				  "reading the directories of libraries: more than %d files are included; "
 				  "merge some",
-				  FILES_MAX);
+				  LIMIT_CONF_FILES);
 	path_list_add(&reading->files, path);
 
 	int fd = root_open(reading->root, path, O_RDONLY), status = 0;
+	struct stat st;
 	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (in) {
+	if (in && fstat(fd, &st) == 0 && st.st_size > LIMIT_CONF) {
+		status = diag_error(
+			path,
+			"reading the directories of libraries: it is larger than the %d bytes that are "
+			"looked at",
+			LIMIT_CONF);
+		fclose(in);
+	} else if (in) {
 		status = read_lines(reading, path, in);
 		fclose(in);
 	} else if (errno != ENOENT) {

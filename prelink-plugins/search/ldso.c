@@ -40,17 +40,22 @@ static bool has_flags(const char *cpu, const char *flags)
 
 /* --- the file ------------------------------------------------------------------------------------- */
 
-/* Whether the string at TEXT, which has to end before END, is a system directory. */
-static bool directory_at(const char *text, const char *end)
-{
-	size_t length = strnlen(text, (size_t)(end - text));
+/* A system directory has a short name, and there are few; what is longer was made to look like one. */
+enum { NAME_MAX_BYTES = 256, SYSTEM_MAX = 16 };
 
-	if (text + length == end || length < 5 || text[0] != '/' || text[length - 1] != '/')
+/* Whether the string at TEXT, which has to end before END, is a system directory; then it is copied to NAME. */
+static bool directory_at(const char *text, const char *end, char name[NAME_MAX_BYTES])
+{
+	size_t most = (size_t)(end - text) < NAME_MAX_BYTES ? (size_t)(end - text) : NAME_MAX_BYTES;
+
+	memcpy(name, text, most);
+	size_t length = strnlen(name, most);
+	if (length == most || length < 5 || name[0] != '/' || name[length - 1] != '/')
 		return false;
 	for (size_t i = 0; i < length; i++)
-		if (!isgraph((unsigned char)text[i]))
+		if (!isgraph((unsigned char)name[i]))
 			return false;
-	return strstr(text, "lib") != NULL;
+	return strstr(name, "lib") != NULL;
 }
 
 /* The array is the first run of strings that are absolute directories with "lib" in their name and a slash
@@ -58,13 +63,15 @@ static bool directory_at(const char *text, const char *end)
 static void find_system_dirs(struct ldso *ldso, const char *data, size_t size)
 {
 	const char *end = data + size, *next;
+	char name[NAME_MAX_BYTES];
 
 	for (const char *at = data; (at = memmem(at, (size_t)(end - at), "\0/", 2)); at++) {
-		for (next = at + 1; next < end && directory_at(next, end); next += strlen(next) + 1) {
+		for (next = at + 1; next < end && directory_at(next, end, name); next += strlen(name) + 1) {
 			for (size_t i = 0; i < ldso->system.count; i++)
-				if (strcmp(ldso->system.path[i], next) == 0)
+				if (strcmp(ldso->system.path[i], name) == 0)
 					return; /* a second copy follows */
-			path_list_add(&ldso->system, next);
+			if (ldso->system.count < SYSTEM_MAX)
+				path_list_add(&ldso->system, name);
 		}
 		if (ldso->system.count)
 			return;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "limit.h"
 #include "search/ldconf.h"
 
 /* A directory of a search path, for one dynamic linker. */
@@ -33,6 +34,7 @@ struct context {
 	bool no_default_libs;                              /* DF_1_NODEFLIB */
 	struct directory **dir; /* of all three, in order; NULL ends a list; owned */
 	size_t count;
+	bool beyond; /* there would be more of them than limit.h says */
 };
 
 struct answer {
@@ -209,7 +211,9 @@ struct place search_place(struct search *search, const struct ldso *ldso, struct
 	struct place place = { .object = object, .path = path, .chain = loader ? loader->chain : NULL };
 	const struct name *own = object->rpath ? expand_list(search, ldso, &place, object->rpath, ":") : NULL;
 
-	if (own && place.chain) {
+	if (own && place.chain && strlen(own->text) + strlen(place.chain->text) > LIMIT_STRING) {
+		place.beyond = true;
+	} else if (own && place.chain) {
 		/* An empty element stands between lists. */
 		char *both = xasprintf("%s:%s", own->text, place.chain->text);
 
@@ -282,7 +286,7 @@ static void add_list(struct search *search, struct context *context, const struc
 	char *copy = xstrdup(list->text), *rest = copy, *element;
 
 	context->dir = xreallocarray(context->dir, context->count + strlen(copy) + 2, sizeof *context->dir);
-	while ((element = strsep(&rest, ":")))
+	while ((element = strsep(&rest, ":")) && !(context->beyond = context->count >= LIMIT_DIRECTORIES))
 		context->dir[context->count++] = *element ? get_directory(search, context->ldso, element) :
 							    NULL;
 	free(copy);
@@ -419,6 +423,7 @@ const struct name *search_file(struct search *search, const struct ldso *ldso, s
 		return name->text[0] == '/' && search_open(search, ldso, name) == 0 ? name : NULL;
 	if (!place->context)
 		place->context = get_context(search, ldso, place, program);
+	place->beyond |= place->context->beyond;
 
 	struct answer key = { .context = place->context, .name = name };
 	struct answer **found = tfind(&key, &search->answers, compare_answers);

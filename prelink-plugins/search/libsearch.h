@@ -46,6 +46,7 @@ struct place {
 	const struct name *path;  /* under which it was found; NULL for a program: its own */
 	const struct name *chain; /* DT_RPATH directories of it and of those that made it load */
 	struct context *context;  /* set when it first is asked for */
+	bool beyond;              /* these are more directories than limit.h says, and not all are in it */
 };
 
 struct search {

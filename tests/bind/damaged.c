@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Binds damaged objects in every way: damaged PROGRAM LIBRARY, names of damaged files on standard input.
  * Each is bound alone, as a dependency of PROGRAM, as its plugin, and as a program itself, next to LIBRARY,
- * with everything that prelink does with the results but writing files.  Prints how many were taken for
+ * with everything that prelink does with the results but writing files; and once more while somebody writes to it.  Prints how many were taken for
  * sound. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,8 +83,23 @@ static void fill(struct bind *bind, struct object *object)
 	free(copy);
 }
 
+/* What somebody does who writes to the file of OBJECT while it is open: every other word, but for the headers, is
+ * another one. */
+static void change(struct bind *bind, struct object *object)
+{
+	struct elf_image *image = &bind_open(bind, object)->image;
+	uint64_t seed = image->size;
+
+	for (size_t at = 1024; at + 4 <= image->size; at += 4) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		uint32_t value = seed >> 62 ? (uint32_t)(seed >> 32) & 0xff : (uint32_t)(seed >> 24);
+		if (seed >> 40 & 1)
+			memcpy(image->data + at, &value, sizeof value);
+	}
+}
+
 static bool bind_one(const struct root *root, const char *program_path, const char *library_path,
-		     const char *path)
+		     const char *path, bool changes)
 {
 	struct object *program = new_object(program_path, 0, OBJECT_PIE);
 	struct object *library = new_object(library_path, 1, OBJECT_LIBRARY);
@@ -96,6 +111,8 @@ static bool bind_one(const struct root *root, const char *program_path, const ch
 
 	if (sound) {
 		bind_index(bind);
+		if (changes)
+			change(bind, damaged);
 		set_scope(library, library, damaged, NULL);
 		set_scope(damaged, damaged, library, NULL);
 		for (size_t i = 1; i < 3; i++) {
@@ -133,7 +150,8 @@ int main(int count, char **word)
 	while (getline(&line, &room, stdin) > 1) {
 		line[strcspn(line, "\n")] = 0;
 		files++;
-		sound += bind_one(&root, word[1], word[2], line);
+		sound += bind_one(&root, word[1], word[2], line, false);
+		bind_one(&root, word[1], word[2], line, true);
 	}
 	free(line);
 	root_release(&root);

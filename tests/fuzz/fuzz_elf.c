@@ -13,23 +13,50 @@
 #define ADDED ".added"
 
 /* Every symbol is looked for in its own object, as every reference of another would look for it. */
-static void read_symbols(const struct elf_image *image, const struct dynamic *dynamic)
+static void find_symbols(const struct symbols *symbols)
 {
 	static const enum symbol_class classes[] = { SYMBOL_ANY, SYMBOL_PLT, SYMBOL_COPY };
-	struct symbols symbols;
 
-	if (symbols_load(&symbols, image, dynamic))
-		return;
-	for (uint32_t i = 0; i < symbols.count && i < 64; i++) {
-		struct symbol_query query = { .version = symbols_reference(&symbols, i),
+	for (uint32_t i = 0; i < symbols->count && i < 64; i++) {
+		struct symbol_query query = { .version = symbols_reference(symbols, i),
 					      .class = classes[i % 3] };
 		GElf_Sym symbol;
 
-		symbols_get(&symbols, i, &symbol);
-		query.name = symbols_string(&symbols, symbol.st_name);
+		symbols_get(symbols, i, &symbol);
+		char *name = symbols_string_copy(symbols, symbol.st_name);
+		query.name = name;
 		query.gnu_hash = symbol_gnu_hash(query.name);
-		REQUIRE(symbols_find(&symbols, &query, &symbol) < (symbols.count ? symbols.count : 1));
+		REQUIRE(symbols_find(symbols, &query, &symbol) < (symbols->count ? symbols->count : 1));
+		free(name);
 	}
+}
+
+/* The same once more while somebody writes to the file: after all was checked, its bytes are others.  They are put
+ * back. */
+static void read_symbols(const struct elf_image *image, const struct dynamic *dynamic)
+{
+	struct symbols symbols;
+	unsigned char *kept = malloc(image->size);
+
+	if (symbols_load(&symbols, image, dynamic)) {
+		free(kept);
+		return;
+	}
+	find_symbols(&symbols);
+	memcpy(kept, image->data, image->size);
+	for (uint64_t seed = image->size, round = 0; round < 4; round++) {
+		for (size_t i = 0; i < image->size; i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			/* All ones, all zeros, small numbers, anything. */
+			image->data[i] = round == 0          ? 0xfe :
+					 round == 1          ? 0 :
+					 round == 2 && i % 4 ? 0 :
+							       seed >> 56;
+		}
+		find_symbols(&symbols);
+	}
+	memcpy(image->data, kept, image->size);
+	free(kept);
 	symbols_release(&symbols);
 }
 
@@ -43,9 +70,10 @@ static void read_dynamic(const struct elf_image *image)
 		GElf_Dyn entry;
 
 		dynamic_entry(&dynamic, image, i, &entry);
-		const char *text = dynamic_string(&dynamic, image, entry.d_un.d_val);
+		char *text = dynamic_string(&dynamic, image, entry.d_un.d_val);
 		if (text)
 			REQUIRE(strlen(text) < image->size);
+		free(text);
 	}
 	const struct table *tables[] = { &dynamic.strtab,     &dynamic.rel,           &dynamic.rela,
 					 &dynamic.jmprel,     &dynamic.relr,          &dynamic.init_array,

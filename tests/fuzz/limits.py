@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Files of which each once ended, hanged or bloated a run over a tree: sizes and counts beyond all measure.  All else in
+the tree is done as ever, in 10 seconds of processor time and 512 MB."""
+import os
+import struct
+
+from harness import expect, read, write
+
+from guarded_tree import SOUND, Trees
+from shaped_elf import Shape
+
+TERA, LIB = 1 << 40, "/usr/lib/libbad.so"
+
+
+def sections(root, count):
+    """COUNT section headers, the first of which says so."""
+    shape = Shape()
+    shape.set("e_shnum", 0)
+    shape.set("sh[0].sh_size", count)
+    shape.write(root + LIB, size=shape.get("e_shoff") + 64 * count)
+
+
+def segments(root, count):
+    shape = Shape()
+    shape.set("e_phoff", len(shape.data))
+    shape.set("e_phnum", count)
+    shape.write(root + LIB, size=len(shape.data) + 56 * count)
+
+
+def dynamic(root, size):
+    """A dynamic section of SIZE bytes that ends as early as any."""
+    shape = Shape()
+    for field in "ph[2].p_filesz", "ph[2].p_memsz", "ph[1].p_filesz", "ph[1].p_memsz":
+        shape.set(field, size)
+    shape.write(root + LIB, size=shape.at[".dynamic"] + size)
+
+
+def hole(root, size):
+    """Data of SIZE bytes that are not on disk."""
+    shape = Shape()
+    for field in "ph[1].p_filesz", "ph[1].p_memsz":
+        shape.set(field, size - shape.at[".dynamic"])
+    shape.write(root + LIB, size=size)
+
+
+def undo_record(root, **numbers):
+    """The undo record of a prelinked library with other numbers, in a file of `size` bytes."""
+    data, size = bytearray(read(trees.prelinked_library)), numbers.pop("size", None)
+    at = data.rindex(b"PRELUNDO")
+    for name, value in numbers.items():
+        offset, form = {"original": (16, "<Q"), "front": (40, "<Q"), "words": (48, "<Q"), "stream": (56, "<Q")}[name]
+        struct.pack_into(form, data, at + offset, value)
+    write(root + LIB, bytes(data))
+    if size:
+        os.truncate(root + LIB, size)
+
+
+def circle(root, count):
+    for i in range(count):
+        Shape(needed=[f"libc{(i + 1) % count}.so"], soname=f"libc{i}.so").write(root + f"/usr/lib/libc{i}.so")
+
+
+def needed(root, count, directories=1):
+    """COUNT dependencies that are nowhere, to be looked for in as many DIRECTORIES."""
+    path = ":".join("/usr/lib" + "/." * i for i in range(directories))
+    Shape(needed=[f"none{i}.so" for i in range(count)], runpath=path).write(root + LIB)
+
+
+def names(root, count, length):
+    """COUNT symbols, each of a name of LENGTH bytes that ends the same."""
+    shape = Shape(symbols=["a" * length], references=["r%d" % i for i in range(count)], relocs=count)
+    first = shape.get(f"sym[{count + 1}].st_name")
+    for i in range(1, count + 1):
+        shape.set(f"sym[{i}].st_name", first + i % (length - 1))
+    shape.write(root + LIB)
+
+
+def overlapping_notes(root, count):
+    """COUNT sections of notes that are the same megabyte."""
+    text = "[" + ",".join('{"path":"/usr/lib/x"}' for _ in range(40000)) + "]"
+    shape = Shape(note=text)
+    index = shape.get("e_shnum") - 2
+    offset, _ = shape.fields[f"sh[{index}].sh_name"]
+    row = bytes(shape.data[offset:offset + 64])
+    shape.set("e_shnum", shape.get("e_shnum") + count)
+    shape.data += row * count
+    shape.write(root + LIB)
+
+
+CASES = {
+    "2^37 section headers": (sections, 1 << 37), "60,000,000 section headers": (sections, 60000000),
+    "500,000 section headers": (sections, 500000), "65,000 program headers": (segments, 65000),
+    "PT_DYNAMIC of 8 TB": (dynamic, 8 * TERA), "PT_DYNAMIC of 60 MB": (dynamic, 60 << 20),
+    "3.1 GB of holes": (hole, 3100 << 20), "60 MB of holes": (hole, 60 << 20),
+    "a circle of 4,000 libraries": (circle, 4000),
+    "16,000 dependencies": (needed, 16000), "990 dependencies in 1,000 directories": (needed, 990, 1000),
+    "60,000 directories": (needed, 1, 5000), "20,000 names of 60 KB": (names, 20000, 60000),
+    "60,000 times the same megabyte of notes": (overlapping_notes, 60000),
+}
+RECORDS = {"a record of 8 TB": {"original": 8 * TERA, "stream": 8 * TERA, "size": 8 * TERA},
+           "a record of 60 MB": {"original": 1 << 25, "stream": 1 << 26, "size": 60 << 20},
+           "words without end": {"words": 1 << 61}, "a front without end": {"front": 1 << 62, "original": 4096}}
+
+trees = Trees()
+root = trees.fresh()
+Shape().write(root + LIB)
+trees.run("a shaped library", status=(0,))
+expect(b"PRELUNDO" in read(root + LIB), "a shaped library is not prelinked: this tests nothing")
+trees.prelinked_library = trees.here + "/prelinked.so"
+os.rename(root + LIB, trees.prelinked_library)
+
+passed = 0
+for what, (make, *arguments) in [*CASES.items(), *((name, (None, numbers)) for name, numbers in RECORDS.items())]:
+    root = trees.fresh()
+    try:
+        if make:
+            make(root, *arguments)
+        else:
+            undo_record(root, **arguments[0])
+    except OSError as error:  # of that size, not on this file system
+        print(f"not tried: {what}: {error.strerror}")
+        continue
+    before = os.stat(root + LIB).st_blocks if os.path.exists(root + LIB) else 0
+    text = trees.run(what, "-v")
+    trees.check(what, text, same=False)
+    expect(LIB in text or "4000  needs more objects" in text, f"{what}: nobody says what became of it\n{text[-2000:]}")
+    if os.path.exists(root + LIB):
+        expect(os.stat(root + LIB).st_blocks <= before + 200, f"{what}: its holes were filled")
+    trees.undo(what)
+    passed += 1
+for name, (value, what) in trees.worst.items():
+    print(f"{passed} cases; most {name}: {value:.1f} ({what})")
