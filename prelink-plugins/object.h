@@ -175,11 +175,11 @@ static inline bool object_is_program(const struct object *object)
 	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
 }
 
-/* Where OBJECT, a program, finds the run-time module, inside the root; NULL where there is none for its
- * machine. */
+/* Where OBJECT, a program that is prelinked, finds the run-time module, inside the root; NULL where its machine has
+ * none, or has one for stores only. */
 static inline const char *object_module(const struct object *object)
 {
-	return object->arch ? object->arch->module[object->big_endian] : NULL;
+	return object->arch && object->arch->plan_in_file ? object->arch->module[object->big_endian] : NULL;
 }
 
 /* Who a pass is for, of the table: for object_table_select().  Those to be rewritten are wanted, and nothing

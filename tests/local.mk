@@ -35,6 +35,7 @@ include tests/command/local.mk
 include tests/notegen/local.mk
 include tests/search/local.mk
 include tests/layout/local.mk
+include tests/machines/local.mk
 include tests/rebase/local.mk
 include tests/report/local.mk
 include tests/root/local.mk

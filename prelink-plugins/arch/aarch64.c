@@ -58,6 +58,7 @@ const struct arch arch_aarch64 = {
 	.reloc_kind = reloc_kind,
 	.address_tags = no_tags,
 	.value_tags = value_tags,
+	.module = { PKGLIBDIR "/aarch64/prelink-rtld.so", NULL },
 	.interpreter = "/lib/ld-linux-aarch64.so.1",
 	.multiarch = "aarch64-linux-gnu",
 	.lib = "lib64",

@@ -63,6 +63,7 @@ struct arch {
 	/* Where programs find the run-time module, inside the root: of little-endian ones, of big-endian ones.
 	 * NULL where there is none. */
 	const char *module[2];
+	bool plan_in_file; /* a program's file may carry its plan; else only a store does */
 
 	/* What ld.so of this machine looks for; see ldso.h. */
 	const char *interpreter;         /* the psABI's, as in PT_INTERP */

@@ -91,6 +91,7 @@ const struct arch arch_x86_64 = {
 	.value_tags = value_tags,
 	.tls_below = true,
 	.module = { PKGLIBDIR "/prelink-rtld.so", NULL },
+	.plan_in_file = true,
 	.interpreter = "/lib64/ld-linux-x86-64.so.2",
 	.multiarch = "x86_64-linux-gnu",
 	.lib = "lib64",

@@ -36,6 +36,8 @@ static struct plan_refusal collect_startup(struct plan *plan, struct object *pro
 {
 	if (!program->arch->module[program->big_endian])
 		return refuse("there is no run-time module for its machine", NULL);
+	if (!plan->anywhere && !program->arch->plan_in_file)
+		return refuse("on its machine only a store has plans", NULL);
 	if (!program->loader)
 		return refuse("its ld.so is not there", NULL);
 	plan_add_object(plan, program);
@@ -112,11 +114,13 @@ static void sort_plugins(struct plan *plan)
 	}
 }
 
-/* RELATIVE records of DT_RELA. */
+/* RELATIVE records of DT_RELA, or of DT_REL where addends lie in place. */
 static size_t count_relative(const struct bind_object *by)
 {
-	return relocs_of_type(dynamic_relocs(&by->dynamic, &by->image, RELOCS_RELA),
-			      by->object->arch->r_relative);
+	const struct arch *arch = by->object->arch;
+
+	return relocs_of_type(dynamic_relocs(&by->dynamic, &by->image, arch->rela ? RELOCS_RELA : RELOCS_REL),
+			      arch->r_relative);
 }
 
 /* Whether the module can relocate the object of DRAFT wherever it lies. */
@@ -468,13 +472,13 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 				struct object *program)
 {
 	struct universe universe;
-	struct plan_refusal refusal = collect_startup(plan, program);
 
+	plan->anywhere = planner->anywhere;
+	struct plan_refusal refusal = collect_startup(plan, program);
 	if (!refusal.why)
 		refusal = open_startup(planner, plan);
 	if (refusal.why)
 		return refusal;
-	plan->anywhere = planner->anywhere;
 	collect_plugins(planner, plan, program);
 	if (plan->count > PLAN_OBJECTS_MAX)
 		return refuse("more libraries and plugins than the run-time module has room for", NULL);

@@ -30,18 +30,18 @@ static ElfW(Addr) symbols_of(const struct link_map *map)
 	return symtab ? as_in_file(map, symtab->d_un.d_ptr) : 0;
 }
 
-bool residual_sound(const struct link_map *map, struct writable writable, const ElfW(Rela) *rela,
+bool residual_sound(const struct link_map *map, struct writable writable, const machine_reloc *reloc,
 		    size_t count)
 {
 	ElfW(Addr) symbols = count ? symbols_of(map) : 0;
 	uint32_t last = 0; /* symbol that is named */
 
 	for (size_t i = 0; i < count; i++) {
-		if (!machine_ldso_takes(MACHINE_R_TYPE(rela[i].r_info)) ||
-		    !may_write(writable, rela[i].r_offset))
+		if (!machine_ldso_takes(MACHINE_R_TYPE(reloc[i].r_info)) ||
+		    !may_write(writable, reloc[i].r_offset))
 			return false;
-		if (MACHINE_R_SYM(rela[i].r_info) > last)
-			last = MACHINE_R_SYM(rela[i].r_info);
+		if (MACHINE_R_SYM(reloc[i].r_info) > last)
+			last = MACHINE_R_SYM(reloc[i].r_info);
 	}
 	return last == 0 || mapped_from_file(map, symbols, ((uint64_t)last + 1) * sizeof(ElfW(Sym)));
 }

@@ -6,6 +6,8 @@
 #include <link.h>
 #include <stdbool.h>
 
+#include "machine.h"
+
 /* The writable segments of an object, from the first to the last. */
 struct writable {
 	ElfW(Addr) start, size; /* addresses as in the file */
@@ -20,9 +22,9 @@ static inline bool may_write(struct writable writable, ElfW(Addr) address)
 	       writable.size - (address - writable.start) >= sizeof(ElfW(Addr));
 }
 
-/* True if ld.so can be left the COUNT records RELA for MAP: each of a type that it knows, about a word that may be
+/* True if ld.so can be left the COUNT records RELOC for MAP: each of a type that it knows, about a word that may be
  * written, and about a symbol that MAP has. */
-bool residual_sound(const struct link_map *map, struct writable writable, const ElfW(Rela) *rela,
+bool residual_sound(const struct link_map *map, struct writable writable, const machine_reloc *reloc,
 		    size_t count);
 
 #endif

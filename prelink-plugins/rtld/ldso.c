@@ -17,9 +17,9 @@ void read_dynamic(ElfW(Dyn) *dyn, struct tags *tags)
 		switch (dyn->d_tag) {
 		case DT_STRTAB: tags->strtab = dyn; break;
 		case DT_SYMTAB: tags->symtab = dyn; break;
-		case DT_RELA: tags->rela = dyn; break;
-		case DT_RELASZ: tags->relasz = dyn; break;
-		case DT_RELACOUNT: tags->relacount = dyn; break;
+		case MACHINE_DT_REL: tags->rel = dyn; break;
+		case MACHINE_DT_RELSZ: tags->relsz = dyn; break;
+		case MACHINE_DT_RELCOUNT: tags->relcount = dyn; break;
 		case DT_JMPREL: tags->jmprel = dyn; break;
 		case DT_PLTRELSZ: tags->pltrelsz = dyn; break;
 		case DT_RELRSZ: tags->relrsz = dyn; break;
@@ -30,7 +30,7 @@ void read_dynamic(ElfW(Dyn) *dyn, struct tags *tags)
 		}
 	if (!tags->stamp[0] && !tags->stamp[1]) {
 		tags->stamp[0] = (uint32_t)dyn->d_un.d_val;
-		tags->stamp[1] = (uint32_t)(dyn->d_un.d_val >> 32);
+		tags->stamp[1] = (uint32_t)((uint64_t)dyn->d_un.d_val >> 32);
 	}
 }
 
@@ -93,18 +93,18 @@ bool link_map_known(struct link_map *map, const struct tags *tags)
 	ElfW(Dyn) **info = ldso_info(map);
 
 	if (!ldso.tags || !tags->strtab || info[DT_STRTAB] != tags->strtab ||
-	    info[DT_SYMTAB] != tags->symtab || info[DT_RELA] != tags->rela ||
-	    info[DT_RELASZ] != tags->relasz || info[DT_JMPREL] != tags->jmprel ||
+	    info[DT_SYMTAB] != tags->symtab || info[MACHINE_DT_REL] != tags->rel ||
+	    info[MACHINE_DT_RELSZ] != tags->relsz || info[DT_JMPREL] != tags->jmprel ||
 	    info[DT_PLTRELSZ] != tags->pltrelsz)
 		return false;
 	if (tags->relrsz && info[DT_RELRSZ] != tags->relrsz)
 		return false; /* a glibc that does not know RELR */
-	return info[ldso_relacount()] == tags->relacount;
+	return info[ldso_relcount()] == tags->relcount;
 }
 
 bool always_lazy(void)
 {
-	return ldso.tags < LDSO_TAGS_LAZY;
+	return ldso.tags < MACHINE_TAGS_LAZY;
 }
 
 void drop_liblist(struct link_map *map)

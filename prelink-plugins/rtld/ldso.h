@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the run-time module takes to be true of glibc's ld.so beyond its documented interface: all of it, here.
  *
- * tests/rtld/ldso.py compares the numbers with the debug information of these releases of Debian's (bytes, or
- * pointers where it says entries), x86-64:
- *
- *                                   2.31   2.36   2.41   2.43
- *   link_map.l_info                   64     64     64     64
- *   link_map.l_info entries           77     80     84     84
- *   link_map.l_phdr                  680    704    736    736
- *   link_map.l_phnum                 696    720    752    752
- *   link_map.l_scope_max             904    936    960    960
- *   link_map.l_scope                 912    944    968    968
- *   link_map                        1152   1192   1208   1208
- *   pthread                         2304   2368   2368   2368
- *
- * What follows from them, in glibc's source:
+ * Each MACHINE/machine.h has a table of where things are there, which tests/rtld/ldso.py compares with the debug
+ * information of Debian's releases.  What follows from them, in glibc's source:
  *   - include/link.h: l_real, l_ns, l_libname and l_info come right behind the public part, and right behind l_info
  *     l_phdr, l_entry, l_phnum; further on `struct r_scope_elem *l_scope_mem[4]; size_t l_scope_max; struct
  *     r_scope_elem **l_scope', of which the last points at the first.
@@ -22,7 +10,8 @@
  *     backwards from DT_VERNEEDNUM), 3 + 12 + 11 others.  The first sum grows with the years and is found in each
  *     process, by ld.so's own DT_VERSYM.
  *   - elf/dl-tls.c, _dl_determine_tlsoffset(): the program's block comes first, then ld.so's, then (2.41 and
- *     later) one for rseq(2); sizeof(struct pthread) is TLS_TCB_SIZE, which _dl_get_tls_static_info() counts.
+ *     later) one for rseq(2); before them TLS_TCB_SIZE is taken, which _dl_get_tls_static_info() counts: where blocks
+ *     lie below the thread pointer struct pthread, else a few words.
  *   - sysdeps/generic/ldsodefs.h and elf/dl-reloc.c: before 2.35 any audit module makes all of DT_JMPREL lazy, -z
  *     now or not, and every lazy call indexes an array of DT_PLTRELSZ / DT_RELAENT results. */
 #ifndef RTLD_LDSO_H
@@ -33,14 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "machine.h"
+
 enum {
 	LDSO_TAGS_MIN = 35, /* DT_NUM + DT_THISPROCNUM */
 	LDSO_TAGS_MAX = 60,
-	LDSO_TAGS_LAZY = 38,     /* with fewer, an audit module makes every call lazy */
-	LDSO_TAGS_RSEQ = 42,     /* with fewer, there is no block for rseq(2) */
-	LDSO_TAGS_MORE = 42,     /* entries of l_info behind those */
-	LDSO_MAP_MAX = 1400,     /* bytes that are looked at for l_scope */
-	LDSO_PTHREAD_MAX = 2368, /* bytes of struct pthread, at most */
+	LDSO_TAGS_MORE = 42, /* entries of l_info behind those */
+	LDSO_MAP_MAX = 1400, /* bytes that are looked at for l_scope */
 };
 
 /* The start of struct link_map: the same from 2.4 on. */
@@ -60,7 +48,7 @@ struct r_scope_elem {
 
 /* The dynamic section's entries that matter here; NULL where absent, the last where repeated, as in ld.so. */
 struct tags {
-	ElfW(Dyn) *strtab, *symtab, *rela, *relasz, *relacount, *jmprel, *pltrelsz, *relrsz, *soname, *flags;
+	ElfW(Dyn) *strtab, *symtab, *rel, *relsz, *relcount, *jmprel, *pltrelsz, *relrsz, *soname, *flags;
 	uint32_t stamp[2]; /* DT_CHECKSUM and DT_GNU_PRELINKED, or both in DT_NULL (undo.h); or 0 */
 };
 
@@ -71,7 +59,7 @@ struct ldso {
 	bool phdr;                         /* l_phdr is where it is expected */
 	const struct r_scope_elem *global; /* the global scope: start-up objects, then RTLD_GLOBAL ones */
 };
-extern struct ldso ldso;
+extern struct ldso ldso __attribute__((visibility("hidden")));
 
 /* Looks into the maps of the program and of ld.so.  PHDR is AT_PHDR. */
 void ldso_learn(struct link_map *program, struct link_map *loader, ElfW(Addr) phdr);
@@ -81,10 +69,10 @@ static inline ElfW(Dyn) **ldso_info(struct link_map *map)
 	return ((struct rtld_map *)map)->l_info;
 }
 
-/* Index of DT_RELACOUNT in l_info. */
-static inline unsigned ldso_relacount(void)
+/* Index of DT_RELACOUNT, or DT_RELCOUNT, in l_info. */
+static inline unsigned ldso_relcount(void)
 {
-	return ldso.tags + 6;
+	return ldso.tags + DT_VERNEEDNUM - MACHINE_DT_RELCOUNT;
 }
 
 void read_dynamic(ElfW(Dyn) *dyn, struct tags *tags);

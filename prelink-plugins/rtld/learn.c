@@ -2,10 +2,9 @@
 /* Telling what was loaded; see learn.h. */
 #include "learn.h"
 
-#include <fcntl.h>
 #include <stddef.h>
 
-#include "machine.h"
+#include "kernel.h"
 
 enum { PATH_ROOM = 4096 };
 
@@ -41,7 +40,7 @@ static size_t length_of(const char *text)
 /* The program, and NAME if it is not NULL, in one write, so that processes that write at once do not mix. */
 static void append(const struct environment *environment, const char *name)
 {
-	long length = machine_readlink("/proc/self/exe", lines + 2, PATH_ROOM);
+	long length = kernel_readlink("/proc/self/exe", lines + 2, PATH_ROOM);
 
 	used = 0;
 	whole = length < PATH_ROOM;
@@ -50,13 +49,13 @@ static void append(const struct environment *environment, const char *name)
 		add_line('L', environment->library_path, length_of(environment->library_path));
 	if (name)
 		add_line('O', name, length_of(name));
-	int fd = whole ? machine_open(environment->learn,
-				      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) :
+	int fd = whole ? kernel_open(environment->learn,
+				     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) :
 			 -1;
 	if (fd < 0)
 		return;
-	machine_write(fd, lines, used);
-	machine_close(fd);
+	kernel_write(fd, lines, used);
+	kernel_close(fd);
 }
 
 void learn_program(const struct environment *environment)

@@ -24,6 +24,11 @@ rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/store.h \
 	prelink-plugins/rtld/store_format.h \
 	prelink-plugins/rtld/text.h \
+	prelink-plugins/rtld/kernel.h \
+	prelink-plugins/rtld/rel.h \
+	prelink-plugins/rtld/rela.h \
+	prelink-plugins/rtld/aarch64/machine.h \
+	prelink-plugins/rtld/i386/machine.h \
 	prelink-plugins/rtld/x86_64/machine.h
 rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin $(RTLD_CFLAGS) -fPIC -fvisibility=hidden \
 	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -fcf-protection=none \
@@ -32,13 +37,35 @@ rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,
 	-Wl,--hash-style=gnu
 EXTRA_DIST += $(rtld_files)
 
+# Of machine MACHINE with compiler and flags COMPILER: $(call rtld_link,MACHINE,COMPILER)
+rtld_link = $(2) -D_GNU_SOURCE -DSYSTEM_STORE='"$(localstatedir)/lib/prelink/store"' -I$(top_srcdir)/prelink-plugins/rtld \
+	-I$(top_srcdir)/prelink-plugins/rtld/$(1) $(WARN_CFLAGS) $(3) $(rtld_cflags) $(rtld_ldflags) -o $@ \
+	$(addprefix $(top_srcdir)/,$(rtld_sources)) -lgcc
+
 if RTLD
-moduledir = $(pkglibdir)
+moduledir = $(pkglibdir)$(RTLD_DIRECTORY)
 module_DATA = prelink-plugins/rtld/prelink-rtld.so
 CLEANFILES += prelink-plugins/rtld/prelink-rtld.so
 prelink-plugins/rtld/prelink-rtld.so: $(rtld_files)
-	@$(MKDIR_P) prelink-plugins/rtld
-	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE -DSYSTEM_STORE='"$(localstatedir)/lib/prelink/store"' -I$(top_srcdir)/prelink-plugins/rtld/$(RTLD_MACHINE) $(WARN_CFLAGS) \
-		$(CFLAGS) $(rtld_cflags) $(rtld_ldflags) -o $@ \
-		$(addprefix $(top_srcdir)/,$(rtld_sources))
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(call rtld_link,$(RTLD_MACHINE),$(CC),$(CFLAGS))
 endif
+
+# Of other machines: RTLD_FOREIGN is a list of MACHINE:COMPILER.  They go where programs of these machines look for
+# them, so that they can be copied into a root with their path.
+rtld_machines = $(foreach entry,$(RTLD_FOREIGN),$(firstword $(subst :, ,$(entry))))
+rtld_modules = $(patsubst %,prelink-plugins/rtld/%/prelink-rtld.so,$(rtld_machines))
+MODULE_CFLAGS = -O2 -g
+all-local: $(rtld_modules)
+$(rtld_modules): prelink-plugins/rtld/%/prelink-rtld.so: $(rtld_files)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(call rtld_link,$*,$(patsubst $*:%,%,$(filter $*:%,$(RTLD_FOREIGN))),$(MODULE_CFLAGS))
+install-exec-local:
+	@for machine in $(rtld_machines); do \
+		$(MKDIR_P) "$(DESTDIR)$(pkglibdir)/$$machine" && $(INSTALL_DATA) prelink-plugins/rtld/$$machine/prelink-rtld.so \
+		"$(DESTDIR)$(pkglibdir)/$$machine/prelink-rtld.so" || exit 1; done
+uninstall-local: uninstall-modules
+uninstall-modules:
+	@for machine in $(rtld_machines); do rm -f "$(DESTDIR)$(pkglibdir)/$$machine/prelink-rtld.so"; done
+.PHONY: uninstall-modules
+CLEANFILES += $(rtld_modules)

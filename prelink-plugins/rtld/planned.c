@@ -93,7 +93,7 @@ static bool is_intact(const struct plan_object *object)
 	bool intact = add_table(&digest, object->closure, sizeof(uint32_t)) &&
 		      add_table(&digest, object->value, sizeof(struct plan_value)) &&
 		      add_table(&digest, object->fixup, sizeof(struct plan_fixup)) &&
-		      add_table(&digest, object->residual, sizeof(ElfW(Rela))) &&
+		      add_table(&digest, object->residual, sizeof(machine_reloc)) &&
 		      add_table(&digest, object->ifunc, sizeof(struct plan_ifunc)) &&
 		      (!object->identity || add_table(&digest, (struct plan_table){ object->identity, 1 },
 						      sizeof(struct identity))) &&

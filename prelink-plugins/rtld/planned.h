@@ -8,11 +8,14 @@
 
 #define NO_INDEX UINT32_MAX
 
+/* Hidden: else some machines' compilers look for them through a GOT, whose entries ld.so would have to relocate. */
+#pragma GCC visibility push(hidden)
 extern const struct plan_header *plan; /* NULL: there is none, or it cannot be used */
 extern const struct plan_object *objects;
 
 extern const char *plan_base; /* what the plan's offsets count from */
 extern bool plan_damaged;     /* some of it was not as it had been written, and is not used */
+#pragma GCC visibility pop
 
 /* Takes the plan that PROGRAM's dynamic section names, if there is one that can be used. */
 void plan_find(const struct link_map *program);

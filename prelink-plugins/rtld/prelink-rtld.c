@@ -68,8 +68,8 @@ struct object {
 };
 
 static ElfW(Dyn) zero; /* an entry that says 0: no relocations of that kind */
-static ElfW(Dyn) type_rela = { DT_PLTREL, { DT_RELA } };
-static ElfW(Dyn) program_relasz = { DT_RELASZ, { 0 } };
+static ElfW(Dyn) type_rel = { DT_PLTREL, { MACHINE_DT_REL } };
+static ElfW(Dyn) program_relsz = { MACHINE_DT_RELSZ, { 0 } };
 
 static struct object pool[PLAN_OBJECTS_MAX];
 static uint32_t pool_used;
@@ -102,12 +102,12 @@ static bool guessed_right; /* all as the files have it */
  * it goes through the residual list, and then adds the bias to all JUMP_SLOTs, those of the list among them. */
 static bool bound_twice(const struct plan_object *planned)
 {
-	const ElfW(Rela) *rela = plan_at(planned->residual);
+	const machine_reloc *residual = plan_at(planned->residual);
 
 	if (!always_lazy() || !(planned->flags & PLAN_ANYWHERE) || !(planned->flags & PLAN_LAZY))
 		return false;
 	for (uint32_t i = 0; i < planned->residual.count; i++)
-		if ((uint32_t)rela[i].r_info == MACHINE_R_JUMP_SLOT)
+		if (MACHINE_R_TYPE(residual[i].r_info) == MACHINE_R_JUMP_SLOT)
 			return true;
 	return false;
 }
@@ -127,16 +127,16 @@ static void make_relative(struct object *object, const struct tags *tags)
 	object->level = LEVEL_RELATIVE;
 	if (tags->relrsz)
 		info[DT_RELRSZ] = &zero;
-	if (!tags->relacount || !tags->rela || !tags->relasz)
+	if (!tags->relcount || !tags->rel || !tags->relsz)
 		return;
-	ElfW(Xword) bytes = tags->relacount->d_un.d_val * sizeof(ElfW(Rela));
-	if (bytes > tags->relasz->d_un.d_val)
+	ElfW(Xword) bytes = tags->relcount->d_un.d_val * sizeof(machine_reloc);
+	if (bytes > tags->relsz->d_un.d_val)
 		return;
-	object->table = (ElfW(Dyn)){ DT_RELA, { tags->rela->d_un.d_ptr + bytes } };
-	object->size = (ElfW(Dyn)){ DT_RELASZ, { tags->relasz->d_un.d_val - bytes } };
-	info[DT_RELA] = &object->table;
-	info[DT_RELASZ] = &object->size;
-	info[ldso_relacount()] = &zero;
+	object->table = (ElfW(Dyn)){ MACHINE_DT_REL, { tags->rel->d_un.d_ptr + bytes } };
+	object->size = (ElfW(Dyn)){ MACHINE_DT_RELSZ, { tags->relsz->d_un.d_val - bytes } };
+	info[MACHINE_DT_REL] = &object->table;
+	info[MACHINE_DT_RELSZ] = &object->size;
+	info[ldso_relcount()] = &zero;
 }
 
 /* True if a dlopen with RTLD_GLOBAL has added something to the start-up scope. */
@@ -155,11 +155,12 @@ static bool is_ready(const struct object *object, const struct plan_object *plan
 /* What ld.so would do first: RELATIVE relocations, which DT_RELACOUNT counts. */
 static void apply_relative(ElfW(Dyn) *const *info, ElfW(Addr) bias)
 {
-	const ElfW(Rela) *rela = info[DT_RELA] ? (const void *)info[DT_RELA]->d_un.d_ptr : NULL;
-	ElfW(Xword) count = rela && info[ldso_relacount()] ? info[ldso_relacount()]->d_un.d_val : 0;
+	const machine_reloc *reloc = info[MACHINE_DT_REL] ? (const void *)info[MACHINE_DT_REL]->d_un.d_ptr :
+							    NULL;
+	ElfW(Xword) count = reloc && info[ldso_relcount()] ? info[ldso_relcount()]->d_un.d_val : 0;
 
 	for (ElfW(Xword) i = 0; i < count; i++)
-		*(ElfW(Addr) *)(bias + rela[i].r_offset) = bias + rela[i].r_addend;
+		machine_relative(bias, &reloc[i]);
 }
 
 /* Whether lazy JUMP_SLOTs are bound with the rest, not left to ld.so. */
@@ -226,7 +227,7 @@ static void write_words(const struct object *object, const struct plan_object *p
 static void make_full(struct object *object)
 {
 	const struct plan_object *planned = &objects[object->index];
-	const ElfW(Rela) *residual = plan_at(planned->residual);
+	const machine_reloc *residual = plan_at(planned->residual);
 	uint32_t count = global_scope_grown() ? planned->residual.count : planned->certain;
 	ElfW(Dyn) **info = ldso_info(object->map);
 	ElfW(Addr) bias = object->map->l_addr;
@@ -252,26 +253,25 @@ static void make_full(struct object *object)
 	ElfW(Xword) bytes = count * sizeof *residual;
 	if (planned->way == PLAN_JMPREL) {
 		/* Not lazy, so nothing ever asks for an entry of the real DT_JMPREL by its number. */
-		if (info[DT_RELASZ]) {
-			program_relasz.d_un.d_val = info[ldso_relacount()] ?
-							    info[ldso_relacount()]->d_un.d_val *
-								    sizeof(ElfW(Rela)) :
-							    0;
-			info[DT_RELASZ] = &program_relasz;
+		if (info[MACHINE_DT_RELSZ]) {
+			program_relsz.d_un.d_val = info[ldso_relcount()] ? info[ldso_relcount()]->d_un.d_val *
+										   sizeof(machine_reloc) :
+									   0;
+			info[MACHINE_DT_RELSZ] = &program_relsz;
 		}
 		object->table = (ElfW(Dyn)){ DT_JMPREL, { (ElfW(Addr))residual } };
 		object->size = (ElfW(Dyn)){ DT_PLTRELSZ, { bytes } };
 		info[DT_JMPREL] = &object->table;
 		info[DT_PLTRELSZ] = &object->size;
-		info[DT_PLTREL] = &type_rela;
+		info[DT_PLTREL] = &type_rel;
 		return;
 	}
-	object->table = (ElfW(Dyn)){ DT_RELA, { (ElfW(Addr))residual } };
-	object->size = (ElfW(Dyn)){ DT_RELASZ, { bytes } };
-	info[DT_RELA] = &object->table;
-	info[DT_RELASZ] = &object->size;
-	if ((planned->flags & PLAN_ANYWHERE) && info[ldso_relacount()])
-		info[ldso_relacount()] = &zero;
+	object->table = (ElfW(Dyn)){ MACHINE_DT_REL, { (ElfW(Addr))residual } };
+	object->size = (ElfW(Dyn)){ MACHINE_DT_RELSZ, { bytes } };
+	info[MACHINE_DT_REL] = &object->table;
+	info[MACHINE_DT_RELSZ] = &object->size;
+	if ((planned->flags & PLAN_ANYWHERE) && info[ldso_relcount()])
+		info[ldso_relcount()] = &zero;
 	/* _dl_fixup() goes by DT_JMPREL alone, so lazy calls still find their records. */
 	if (info[DT_PLTRELSZ] && !(planned->flags & PLAN_KEEP_PLT) &&
 	    !((planned->flags & PLAN_LAZY) && always_lazy()))
@@ -288,7 +288,7 @@ static void ask_resolvers(void)
 		ElfW(Addr) base = resolver[i].object && resolver[i].object < plan->startup ?
 					  loaded[resolver[i].object]->map->l_addr :
 					  0;
-		chosen[i] = ((ElfW(Addr)(*)(void))(base + resolver[i].resolver))();
+		chosen[i] = machine_resolve(base + resolver[i].resolver, environment.hwcap);
 		guessed_right &= chosen[i] == resolver[i].guess;
 	}
 }

@@ -3,9 +3,8 @@
 #include "static_tls.h"
 
 #include <elf.h>
-#include <sys/mman.h>
 
-#include "machine.h"
+#include "kernel.h"
 
 enum {
 	OBJECTS_MAX = 512, /* with thread variables, at start; those behind stay as ld.so has them */
@@ -16,11 +15,11 @@ enum {
 /* A start-up object with thread variables. */
 struct block {
 	struct link_map *map;
-	size_t need;              /* bytes of the static block, at most */
-	bool fixed;               /* it says so itself, by DF_STATIC_TLS */
-	bool forced;              /* the record was added */
-	ElfW(Dyn) *rela, *relasz; /* what l_info had until then */
-	ElfW(Dyn) copy, copysz;   /* and has now */
+	size_t need;            /* bytes of the static block, at most */
+	bool fixed;             /* it says so itself, by DF_STATIC_TLS */
+	bool forced;            /* the record was added */
+	ElfW(Dyn) *rel, *relsz; /* what l_info had until then */
+	ElfW(Dyn) copy, copysz; /* and has now */
 };
 
 static struct block blocks[OBJECTS_MAX];
@@ -29,7 +28,7 @@ static size_t room,
 	alignment; /* bytes: of the static block, left for start-up libraries; the largest alignment */
 static bool settled;
 
-static ElfW(Rela) records[RECORDS_MAX];
+static machine_reloc records[RECORDS_MAX];
 static size_t records_used;
 static ElfW(Addr) offset; /* where the additional relocations go */
 
@@ -56,6 +55,8 @@ static size_t most(const ElfW(Phdr) *tls)
 /* Bytes of the static block that the program, the first one in it, takes. */
 static size_t first_offset(const ElfW(Phdr) *tls)
 {
+	if (!MACHINE_TLS_BELOW)
+		return most(tls);
 	size_t align = tls->p_align ? tls->p_align : 1, first = -tls->p_vaddr & (align - 1);
 
 	return ((tls->p_memsz - first + align - 1) & -align) + first;
@@ -66,7 +67,7 @@ void static_tls_begin(struct link_map *program, struct link_map *loader)
 	void (*info)(size_t *, size_t *) =
 		(void (*)(size_t *, size_t *))loader_symbol(loader, "_dl_get_tls_static_info");
 	const ElfW(Phdr) *tls;
-	size_t size, used = LDSO_PTHREAD_MAX + (ldso.tags >= LDSO_TAGS_RSEQ ? EXTRA_MAX : 0);
+	size_t size, used = MACHINE_TLS_TAKEN + (ldso.tags >= MACHINE_TAGS_RSEQ ? EXTRA_MAX : 0);
 
 	if (!info || !ldso.phdr)
 		return;
@@ -78,25 +79,23 @@ void static_tls_begin(struct link_map *program, struct link_map *loader)
 	room = size > used ? size - used : 0;
 }
 
-static ElfW(Rela) *new_records(size_t count)
+static machine_reloc *new_records(size_t count)
 {
 	if (count <= RECORDS_MAX - records_used) {
 		records_used += count;
 		return &records[records_used - count];
 	}
-	long got = machine_syscall6(SYS_MMAP, 0, (long)(count * sizeof *records), PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return got < 0 && got > -4096 ? NULL : (ElfW(Rela) *)got;
+	return kernel_mmap(count * sizeof *records, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
 /* Bytes of BLOCK's DT_RELA that are not in its DT_JMPREL too, as very old linkers count them: ld.so tells by
  * the end of both (glibc, elf/dynamic-link.h). */
 static size_t own_bytes(const struct block *block, const struct tags *tags)
 {
-	size_t bytes = block->rela && block->relasz ? block->relasz->d_un.d_val : 0;
+	size_t bytes = block->rel && block->relsz ? block->relsz->d_un.d_val : 0;
 
 	if (bytes && tags->jmprel && tags->pltrelsz && tags->pltrelsz->d_un.d_val <= bytes &&
-	    block->rela->d_un.d_ptr + bytes == tags->jmprel->d_un.d_ptr + tags->pltrelsz->d_un.d_val)
+	    block->rel->d_un.d_ptr + bytes == tags->jmprel->d_un.d_ptr + tags->pltrelsz->d_un.d_val)
 		bytes -= tags->pltrelsz->d_un.d_val;
 	return bytes;
 }
@@ -107,28 +106,28 @@ static void force(struct block *block)
 	struct tags tags;
 
 	read_dynamic(block->map->l_ld, &tags);
-	block->rela = info[DT_RELA];
-	block->relasz = info[DT_RELASZ];
+	block->rel = info[MACHINE_DT_REL];
+	block->relsz = info[MACHINE_DT_RELSZ];
 	size_t count = own_bytes(block, &tags) / sizeof *records;
-	ElfW(Rela) *copy = new_records(count + 1);
+	machine_reloc *copy = new_records(count + 1);
 	if (!copy)
 		return;
-	const ElfW(Rela) *own = count ? (const ElfW(Rela) *)block->rela->d_un.d_ptr : NULL;
+	const machine_reloc *own = count ? (const machine_reloc *)block->rel->d_un.d_ptr : NULL;
 	for (size_t i = 0; i < count; i++)
 		copy[i] = own[i];
-	copy[count] = (ElfW(Rela)){ .r_offset = (ElfW(Addr))&offset - block->map->l_addr,
-				    .r_info = ELF64_R_INFO(0, MACHINE_R_TPOFF) };
-	block->copy = (ElfW(Dyn)){ DT_RELA, { (ElfW(Addr))copy } };
-	block->copysz = (ElfW(Dyn)){ DT_RELASZ, { (count + 1) * sizeof *copy } };
-	info[DT_RELA] = &block->copy;
-	info[DT_RELASZ] = &block->copysz;
+	copy[count] = (machine_reloc){ .r_offset = (ElfW(Addr))&offset - block->map->l_addr,
+				       .r_info = MACHINE_R_TPOFF /* against symbol 0 */ };
+	block->copy = (ElfW(Dyn)){ MACHINE_DT_REL, { (ElfW(Addr))copy } };
+	block->copysz = (ElfW(Dyn)){ MACHINE_DT_RELSZ, { (count + 1) * sizeof *copy } };
+	info[MACHINE_DT_REL] = &block->copy;
+	info[MACHINE_DT_RELSZ] = &block->copysz;
 	block->forced = true;
 }
 
 static void release(struct block *block)
 {
-	ldso_info(block->map)[DT_RELA] = block->rela;
-	ldso_info(block->map)[DT_RELASZ] = block->relasz;
+	ldso_info(block->map)[MACHINE_DT_REL] = block->rel;
+	ldso_info(block->map)[MACHINE_DT_RELSZ] = block->relsz;
 	block->forced = false;
 }
 

@@ -2,10 +2,7 @@
 /* Finding a program's plan in a store; see store.h. */
 #include "store.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-
-#include "machine.h"
+#include "kernel.h"
 #include "memory_identity.h"
 #include "planned.h"
 #include "store_format.h"
@@ -13,12 +10,12 @@
 /* True if the open file FD may tell this process what to write where; *SIZE is then its size in bytes. */
 static bool is_trusted(int fd, const struct environment *environment, uint64_t *size)
 {
-	struct machine_stat st;
+	struct statx st;
 
-	if (machine_fstat(fd, &st) < 0 || !MACHINE_IS_REGULAR(st) || MACHINE_OTHERS_WRITE(st) ||
-	    (st.st_uid != 0 && st.st_uid != environment->uid))
+	if (kernel_stat(fd, &st) < 0 || !S_ISREG(st.stx_mode) || (st.stx_mode & (S_IWGRP | S_IWOTH)) ||
+	    (st.stx_uid != 0 && st.stx_uid != environment->uid))
 		return false;
-	*size = (uint64_t)st.st_size;
+	*size = st.stx_size;
 	return true;
 }
 
@@ -27,17 +24,17 @@ static const struct store_header *map_store(const char *path, const struct envir
 {
 	const struct store_header *store = NULL;
 	uint64_t size;
-	int fd = machine_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = kernel_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return NULL;
 	if (is_trusted(fd, environment, &size) && size >= sizeof *store && size <= UINT32_MAX) {
-		store = machine_mmap(size, PROT_READ, MAP_PRIVATE, fd);
+		store = kernel_mmap(size, PROT_READ, MAP_PRIVATE, fd);
 		if (store && (store->magic != STORE_MAGIC || store->machine != MACHINE_EM ||
 			      store->elf_class != MACHINE_CLASS || store->size != size))
 			store = NULL;
 	}
-	machine_close(fd);
+	kernel_close(fd);
 	return store;
 }
 

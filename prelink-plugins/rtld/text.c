@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "machine.h"
+#include "kernel.h"
 
 bool equal(const char *a, const char *b)
 {
@@ -39,20 +39,34 @@ const char *last_component(const char *path)
 	return last;
 }
 
+/* What is to be said, on its way. */
+struct line {
+	char text[512];
+	size_t used; /* bytes */
+};
+
+static __attribute__((noinline)) void put(struct line *line, const char *text)
+{
+	for (; *text; text++) {
+		if (line->used == sizeof line->text) {
+			kernel_write(2, line->text, line->used);
+			line->used = 0;
+		}
+		line->text[line->used++] = *text;
+	}
+}
+
 void say(const char *first, const char *second, const char *third)
 {
-	const char *part[] = { "prelink-rtld: ",   first, ": ", second, third ? ": " : "",
-			       third ? third : "", "\n" };
-	char line[512];
-	size_t used = 0;
+	struct line line;
 
-	for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
-		for (const char *c = part[i]; *c; c++) {
-			if (used == sizeof line) {
-				machine_syscall3(SYS_WRITE, 2, (long)line, (long)used);
-				used = 0;
-			}
-			line[used++] = *c;
-		}
-	machine_syscall3(SYS_WRITE, 2, (long)line, (long)used);
+	line.used = 0;
+	put(&line, "prelink-rtld: ");
+	put(&line, first);
+	put(&line, ": ");
+	put(&line, second);
+	put(&line, third ? ": " : "");
+	put(&line, third ? third : "");
+	put(&line, "\n");
+	kernel_write(2, line.text, line.used);
 }

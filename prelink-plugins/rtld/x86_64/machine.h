@@ -1,25 +1,46 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* x86-64 for the run-time module: the kernel's calling convention (x86-64 psABI, appendix A.2.1), and the relocations
- * that want the offset of a thread variable from the thread pointer, and a function that may be bound late. */
+/* x86-64 for the run-time module: the kernel's calling convention (x86-64 psABI, appendix A.2.1), what glibc's ld.so
+ * has of its own there (sysdeps/x86_64), and how it asks an IFUNC resolver.
+ *
+ * Where things are in Debian's glibcs (bytes, or pointers where it says entries):
+ *
+ *                               2.31   2.36   2.41   2.43
+ *   link_map.l_info               64     64     64     64
+ *   link_map.l_info entries       77     80     84     84
+ *   link_map.l_phdr              680    704    736    736
+ *   link_map.l_phnum             696    720    752    752
+ *   link_map.l_scope_max         904    936    960    960
+ *   link_map.l_scope             912    944    968    968
+ *   link_map                    1152   1192   1208   1208
+ *   pthread                     2304   2368   2368   2368 */
 #ifndef RTLD_MACHINE_H
 #define RTLD_MACHINE_H
 
-#include <elf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define MACHINE_EM EM_X86_64
-#define MACHINE_CLASS ELFCLASS64
+#include "rela.h"
 
-#define SYS_WRITE 1
-#define SYS_OPEN 2
-#define SYS_CLOSE 3
-#define SYS_FSTAT 5
-#define SYS_MMAP 9
-#define SYS_READLINK 89
-#define MACHINE_R_TPOFF R_X86_64_TPOFF64
-#define MACHINE_R_JUMP_SLOT R_X86_64_JUMP_SLOT
+enum {
+	MACHINE_EM = EM_X86_64,
+	MACHINE_CLASS = ELFCLASS64,
+	MACHINE_R_TPOFF = R_X86_64_TPOFF64,       /* a thread variable's offset from its pointer */
+	MACHINE_R_JUMP_SLOT = R_X86_64_JUMP_SLOT, /* a function that may be bound late */
+
+	MACHINE_TAGS_LAZY = 38,   /* DT_NUM + DT_THISPROCNUM from 2.36 on ... */
+	MACHINE_TAGS_RSEQ = 42,   /* ... and from the first release on that may have a block for rseq(2) */
+	MACHINE_TLS_BELOW = 1,    /* variant II: blocks lie below the thread pointer */
+	MACHINE_TLS_TAKEN = 2368, /* bytes that TLS_TCB_SIZE takes at most: struct pthread */
+
+	MACHINE_WRITE = 1,
+	MACHINE_CLOSE = 3,
+	MACHINE_MMAP = 9,
+	MACHINE_OPENAT = 257,
+	MACHINE_READLINKAT = 267,
+	MACHINE_STATX = 332,
+};
+
 #define MACHINE_R_TYPE(info) ELF64_R_TYPE(info)
 #define MACHINE_R_SYM(info) ELF64_R_SYM(info)
 
@@ -49,48 +70,21 @@ static inline long machine_syscall6(long number, long a, long b, long c, long d,
 	return result;
 }
 
-static inline long machine_syscall3(long number, long a, long b, long c)
+static inline long machine_syscall(long number, long a, long b, long c, long d, long e)
 {
-	return machine_syscall6(number, a, b, c, 0, 0, 0);
+	return machine_syscall6(number, a, b, c, d, e, 0);
 }
 
-/* The kernel's struct stat of this machine (asm/stat.h), as far as it is looked at. */
-struct machine_stat {
-	uint64_t st_dev, st_ino, st_nlink;
-	uint32_t st_mode, st_uid, st_gid, st_unused;
-	uint64_t st_rdev;
-	int64_t st_size;
-	uint64_t st_rest[12];
-};
-#define MACHINE_IS_REGULAR(st) (((st).st_mode & 0170000) == 0100000)
-#define MACHINE_OTHERS_WRITE(st) ((st).st_mode & 022)
+static inline long machine_mmap(size_t size, int protection, int flags, int fd)
+{
+	return machine_syscall6(MACHINE_MMAP, 0, (long)size, protection, flags, fd, 0);
+}
 
-static inline int machine_open(const char *path, int flags)
+/* What the IFUNC resolver at ADDRESS chooses.  HWCAP: AT_HWCAP and AT_HWCAP2. */
+static inline ElfW(Addr) machine_resolve(ElfW(Addr) address, const uintptr_t hwcap[2])
 {
-	return (int)machine_syscall3(SYS_OPEN, (long)path, flags, 0600);
-}
-static inline void machine_close(int fd)
-{
-	machine_syscall3(SYS_CLOSE, fd, 0, 0);
-}
-static inline long machine_fstat(int fd, struct machine_stat *st)
-{
-	return machine_syscall3(SYS_FSTAT, fd, (long)st, 0);
-}
-static inline long machine_write(int fd, const void *bytes, size_t size)
-{
-	return machine_syscall3(SYS_WRITE, fd, (long)bytes, (long)size);
-}
-static inline long machine_readlink(const char *path, char *target, size_t size)
-{
-	return machine_syscall3(SYS_READLINK, (long)path, (long)target, (long)size);
-}
-/* NULL where it fails. */
-static inline const void *machine_mmap(size_t size, int protection, int flags, int fd)
-{
-	long at = machine_syscall6(SYS_MMAP, 0, (long)size, protection, flags, fd, 0);
-
-	return at < 0 && at > -4096 ? NULL : (const void *)at;
+	(void)hwcap;
+	return ((ElfW(Addr)(*)(void))address)();
 }
 
 #endif

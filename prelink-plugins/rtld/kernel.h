@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The system calls that the run-time module makes, the same on every machine; MACHINE/machine.h says how one is made.
+ * Each returns a negative number where it fails. */
+#ifndef RTLD_KERNEL_H
+#define RTLD_KERNEL_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "machine.h"
+
+static inline int kernel_open(const char *path, int flags)
+{
+	return (int)machine_syscall(MACHINE_OPENAT, AT_FDCWD, (long)path, flags, 0600, 0);
+}
+
+static inline void kernel_close(int fd)
+{
+	machine_syscall(MACHINE_CLOSE, fd, 0, 0, 0, 0);
+}
+
+/* Of statx(2) all that is asked for is there. */
+static inline long kernel_stat(int fd, struct statx *status)
+{
+	const unsigned wanted = STATX_TYPE | STATX_MODE | STATX_UID | STATX_SIZE;
+	long result = machine_syscall(MACHINE_STATX, fd, (long)"", AT_EMPTY_PATH, wanted, (long)status);
+
+	return result < 0 || (status->stx_mask & wanted) != wanted ? -1 : 0;
+}
+
+static inline long kernel_write(int fd, const void *bytes, size_t size)
+{
+	return machine_syscall(MACHINE_WRITE, fd, (long)bytes, (long)size, 0, 0);
+}
+
+static inline long kernel_readlink(const char *path, char *target, size_t size)
+{
+	return machine_syscall(MACHINE_READLINKAT, AT_FDCWD, (long)path, (long)target, (long)size, 0);
+}
+
+/* NULL where it fails. */
+static inline void *kernel_mmap(size_t size, int protection, int flags, int fd)
+{
+	long at = machine_mmap(size, protection, flags, fd);
+
+	return at < 0 && at > -4096 ? NULL : (void *)at;
+}
+
+#endif

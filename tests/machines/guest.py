@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Roots of other machines, whose programs run here: by qemu-user, or by the kernel where it can."""
+import bisect
+import os
+import re
+import shutil
+import struct
+import subprocess
+
+import scratch_root
+import whole_root
+from harness import BUILD, expect, need, run, skip
+
+# By Debian's name: the module's directory, the cross compiler, what runs it, and its ld.so.
+MACHINES = {
+    "arm64": ("aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64-static"),
+}
+SETTINGS = {"LC_ALL": "C.UTF-8", "HOME": "/tmp", "TERM": "dumb", "PATH": "/usr/bin:/bin"}
+CONFIGURATION = "-l /usr/bin\n-l /usr/sbin\n-l /usr/lib\n-l /usr/libexec\n"
+STORE = "/var/lib/prelink/store"
+# What python3 writes to the file that its first argument names: RELRO of each object, as ld.so left it.
+TAKE_RELRO = r"""
+import ctypes, sys
+out = open(sys.argv[1], "wb")
+word = ctypes.c_size_t
+wide = ctypes.sizeof(word) == 8
+class Phdr(ctypes.Structure):
+    _fields_ = [("type", ctypes.c_uint)] + ([("flags", ctypes.c_uint)] if wide else []) + [
+        (name, word) for name in ("offset", "vaddr", "paddr", "filesz", "memsz")] + [("rest", word * (1 if wide else 2))]
+class Info(ctypes.Structure):
+    _fields_ = [("addr", word), ("name", ctypes.c_char_p), ("phdr", ctypes.POINTER(Phdr)), ("phnum", ctypes.c_ushort)]
+def take(info, size, data):
+    bias, segments = info[0].addr, info[0].phdr[:info[0].phnum]
+    end = max(segment.vaddr + segment.memsz for segment in segments if segment.type == 1)
+    for segment in segments:
+        if segment.type == 0x6474e552:
+            out.write(b"%s %x %x %x %x\n" % (info[0].name or b"program", bias, bias + end, segment.vaddr, segment.memsz))
+            out.write(ctypes.string_at(bias + segment.vaddr, segment.memsz) + b"\n")
+    return 0
+call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), word, word)(take)
+ctypes.CDLL(None).dl_iterate_phdr(call, None)
+"""
+
+
+def build_module(arch):
+    """Path of the run-time module of ARCH, which this build makes if it was not told to."""
+    machine, compiler, _ = MACHINES[arch]
+    need(compiler, "make")
+    made = f"prelink-plugins/rtld/{machine}/prelink-rtld.so"
+    run(["make", "-s", "-C", BUILD, made, f"RTLD_FOREIGN={machine}:{compiler}"],
+        env={**os.environ, "MAKEFLAGS": "", "MFLAGS": ""})
+    dynamic = run(["readelf", "-dW", os.path.join(BUILD, made)]).stdout
+    expect(not re.search(r"\((NEEDED|INIT|RELA?|RELR|JMPREL|TEXTREL)\)", dynamic), f"{made} asks something of ld.so:\n{dynamic}")
+    return os.path.join(BUILD, made)
+
+
+def sound(text):
+    """TEXT without what differs from one run to the next, or is the module's."""
+    return "\n".join(line for line in text.split("\n") if not line.startswith(("prelink-rtld: ", "qemu: ")))
+
+
+class Guest:
+    """A root of ARCH with the packages NAMES, the module in it; skips, saying why, where there can be none."""
+
+    def __init__(self, arch, suite, *names):
+        machine, _, self.runner = MACHINES[arch]
+        module = build_module(arch)
+        self.arch, self.suite = arch, suite
+        try:
+            self.root = scratch_root.make(*names, suite=suite, arch=arch)
+        except scratch_root.Unavailable as error:
+            skip(" ".join(str(error).split()))
+        need(self.runner)
+        shutil.copy(shutil.which(self.runner), f"{self.root}/usr/bin/{self.runner}")
+        self.module = os.path.join(os.path.dirname(whole_root.module()), machine, "prelink-rtld.so")
+        os.makedirs(os.path.dirname(self.root + self.module), exist_ok=True)
+        shutil.copy(module, self.root + self.module)
+        with open(module, "rb") as file:
+            ident = file.read(6)
+        self.is32, self.order = ident[4] == 1, "<>"[ident[5] - 1]
+        with open(self.root + "/etc/prelink.conf", "w") as file:
+            file.write(CONFIGURATION)
+
+    def start(self, command, timeout=900, **environment):
+        """Runs COMMAND, whose first word is a path; the finished process, output as text."""
+        settings = {**SETTINGS, **environment}
+        words = [word for item in settings.items() for word in ("-E", "=".join(item))]
+        return subprocess.run(["chroot", self.root, "/usr/bin/" + self.runner, *words, *command], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace",
+                              timeout=timeout, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+
+    def audited(self, command, mode="verbose", **more):
+        return self.start(command, LD_AUDIT=self.module, PRELINK_STORE=STORE, PRELINK_RTLD=mode, **more)
+
+    def real(self, path):
+        """PATH of a program, links followed inside the root."""
+        return os.path.realpath(self.root + path)[len(os.path.realpath(self.root)):]
+
+    def bound(self, program):
+        """{(object, symbol, provider)} that ld.so binds when PROGRAM starts, by its own word, without running it."""
+        said = self.start([program], LD_DEBUG="bindings", LD_BIND_NOW="1", LD_WARN="yes", LD_TRACE_LOADED_OBJECTS="1").stderr
+        return {tuple(map(self.real, (by, to))) + (symbol,) for by, to, symbol in
+                re.findall(r"binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `([^']+)'", said)}
+
+    def relro(self, taken, *command, mode):
+        """{(object, address): word} of what ld.so left read-only in a run of COMMAND, python3 that takes it; a word that is
+        an address is (object, address as in its file).  Of ld.so itself, what it notes of the process is there, too: it is
+        left out."""
+        done = self.audited([*command, taken], mode)
+        found, places = [], []
+        with open(self.root + taken, "rb") as file:
+            for line in file:
+                path, *numbers = line.decode().split()
+                bias, end, address, size = (int(number, 16) for number in numbers)
+                places.append((bias, end, path))
+                found.append((path, address, file.read(size)))
+                file.read(1)
+        os.unlink(self.root + taken)
+        places.sort()
+        starts = [place[0] for place in places]
+
+        def meaning(word):
+            at = bisect.bisect(starts, word) - 1
+            return (places[at][2], word - places[at][0]) if at >= 0 and word < places[at][1] else word
+
+        word = ("I", 4) if self.is32 else ("Q", 8)
+        return done, {(path, address + i * word[1]): meaning(value) for path, address, data in found if "/ld" not in path
+                      for i, (value,) in enumerate(struct.iter_unpack(self.order + word[0], data[:len(data) & -word[1]]))}

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A store for a root of another machine, written here: no file of the root is changed, nothing of it is run for that;
+its programs, with the module, take the fast path, print what they did before, and what ld.so leaves read-only in each
+object is the same byte for byte; and what we say is bound at start is what their ld.so binds.
+
+Short: arm64, Debian 12.  LONG=1: every machine that has a module, Debian 12 and 13, and more programs."""
+import os
+import re
+
+import tree
+import whole_root
+from guest import MACHINES, STORE, TAKE_RELRO, Guest, sound
+from harness import expect, expect_equal, need, prelink, run, skip
+
+if os.geteuid() != 0:
+    skip("scratch roots need the root user")
+need("chroot", "readelf")
+LONG = bool(os.environ.get("LONG"))
+SETS = ["python3", "python3-lxml", "perl", "libxml-libxml-perl", "openssl"]
+PYTHON = "import lxml.etree, ssl, sqlite3, decimal, ctypes; print(lxml.etree.fromstring('<a/>').tag, decimal.Decimal(1) / 3)"
+PERL = "use XML::LibXML; use POSIX; print POSIX::floor(1.5), XML::LibXML->new ? 1 : 0, qq(\\n)"
+COMMANDS = [["/usr/bin/python3", "-c", PYTHON], ["/usr/bin/perl", "-e", PERL]]
+if LONG:
+    SETS += ["python3-numpy", "gawk", "sqlite3", "file", "xz-utils", "binutils", "openssl", "bc", "procps"]
+    COMMANDS[0][2] = PYTHON.replace("import ", "import numpy, ") + "; print(numpy.ones(3).sum())"
+    COMMANDS += [["/usr/bin/bash", "-c", "exit 7"], ["/usr/bin/true"], ["/usr/bin/false"]]
+    COMMANDS += [["/usr/bin/" + name, "--version"] for name in
+                 ("ls", "cp", "sort", "date", "sed", "grep", "tar", "gawk", "sqlite3", "file", "xz", "objdump", "ld.bfd", "as",
+                  "find", "diff", "bc", "ps", "gzip")]
+    COMMANDS += [["/usr/bin/openssl", "version"]]
+
+
+def counts(done):
+    """What ld.so counted: symbol relocations until the end, relative ones at start."""
+    return [int(re.search(what + r": (\d+)", done.stderr)[1]) for what in
+            ("final number of relocations", "number of relative relocations")]
+
+
+def compare_relro(guest):
+    command = ["/usr/bin/python3", "-c", COMMANDS[0][2] + TAKE_RELRO]
+    (_, wanted), (done, seen) = (guest.relro("/tmp/relro", *command, mode=mode) for mode in ("off", "quiet"))
+    objects = {path for path, _ in wanted}
+    expect_equal({path for path, _ in seen}, objects, f"{guest.arch}: objects of python3\n{done.stderr}")
+    expect(len(objects) > 10, f"{guest.arch}: only {objects} were looked at: {done.stdout}{done.stderr}")
+    copies = run(["readelf", "-rW", guest.root + guest.real("/usr/bin/python3")]).stdout
+    drawn = re.search(r"^([0-9a-f]+) .*_COPY .* __stack_chk_guard", copies, re.M)  # at random, in each process
+    for place, value in wanted.items():
+        expect_equal(value if drawn and place == ("program", int(drawn[1], 16)) else seen[place], value, f"{guest.arch}: the word at {place}")
+    return len(objects), len(wanted)
+
+
+def compare_bindings(guest, program):
+    wanted = guest.bound(program)
+    rows = [line.split("\t") for line in prelink("--root", guest.root, "--bindings", program).stdout.split("\n") if line]
+    seen = {(by, provider, symbol) for by, _, symbol, _, provider in rows if provider not in ("-", "?")}
+    # ld.so looks up malloc and its like for itself, in the program's name.
+    own = {bound for bound in wanted - seen if bound[0] == program and re.fullmatch("[cm]alloc|realloc|free", bound[2])}
+    expect_equal(sorted(wanted - seen - own), [], f"{guest.arch}: {program}: bound by ld.so, and not by us")
+    expect_equal(sorted(seen - wanted), [], f"{guest.arch}: {program}: bound by us, and not by ld.so")
+    expect(len(wanted) > 20, f"{guest.arch}: {program}: ld.so bound {len(wanted)}")
+    return len(wanted)
+
+
+def check(arch, suite):
+    guest = Guest(arch, suite, *SETS)
+    before = tree.snapshot(guest.root)
+    whole_root.add_notes(guest.root)
+    noted = tree.snapshot(guest.root)
+    said = prelink("--root", guest.root, f"--store={STORE}", "-a").stdout
+    added = {"var/lib/prelink: is new", STORE[1:] + ": is new"}
+    different = [line for line in tree.differences(noted, tree.snapshot(guest.root)) if line not in added]
+    expect(not different and before, f"{arch}: prelink --store changed other files: {different[:5]}")
+    full = 0
+    for command in COMMANDS:
+        plain, seen = guest.start(command), guest.audited(command)
+        expect_equal((seen.returncode, seen.stdout, sound(seen.stderr)), (plain.returncode, plain.stdout, sound(plain.stderr)),
+                     f"{arch} {suite}: {command}")
+        levels = re.findall(r"^prelink-rtld: (\S+): (full|relative only|none)", seen.stderr, re.M)
+        expect("cannot" not in plain.stderr and levels, f"{arch}: {command}: {plain.stderr}{seen.stderr}")
+        expect(all(level == "full" for _, level in levels), f"{arch}: {command}: not all on the fast path:\n{seen.stderr}")
+        full += len(levels)
+    for command in COMMANDS[:2]:
+        once = counts(guest.start(command, LD_DEBUG="statistics"))
+        now = counts(guest.audited(command, "quiet", LD_DEBUG="statistics"))
+        print(f"{arch} {suite}: {command[0]}: lookups for {once[0]} relocations before, {now[0]} after; ld.so's relative ones at start {once[1]}, {now[1]}")
+        expect(now[0] < once[0] / 3 and now[1] < max(once[1], 1), f"{arch}: {command[0]}: ld.so has as much to do as before")
+    objects, words = compare_relro(guest)
+    bindings = sum(compare_bindings(guest, guest.real(command[0])) for command in COMMANDS[:5])
+    programs = re.search(r"(\d+) programs in the store", said)[1]
+    print(f"{arch} {suite}: {programs} programs in the store; {len(COMMANDS)} runs the same, {full} objects full; {bindings} "
+          f"bindings the same; RELRO of {objects} objects the same, {words} words")
+
+
+for arch in MACHINES if LONG else ["arm64"]:
+    for suite in ["bookworm", "trixie"] if LONG else ["bookworm"]:
+        check(arch, suite)
