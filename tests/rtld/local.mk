@@ -13,6 +13,7 @@ TESTS += tests/rtld/shadowed.py
 TESTS += tests/rtld/flips.py
 TESTS += tests/rtld/ifunc.py
 TESTS += tests/rtld/images.py
+TESTS += tests/rtld/profile.py
 TESTS += tests/rtld/liblist.py
 TESTS += tests/rtld/releases.py
 TESTS += tests/rtld/selfcheck.py
