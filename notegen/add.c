@@ -105,7 +105,8 @@ static int find_hosts(struct add *add)
 		enum unmatched hosts_unmatched = add->elf_count ? UNMATCHED_SILENT : unmatched;
 		int found = hosts_find(&add->root, manifest, hosts_unmatched, &add->hosts);
 
-		if (found < 0 || (found > 0 && hosts_expand_plugins(&add->root, manifest, unmatched) < 0))
+		if (found < 0 ||
+		    (found > 0 && hosts_expand_plugins(&add->root, manifest, unmatched, &add->hosts) < 0))
 			result = -1;
 		if (found == 0 && add->verbose)
 			printf("%s: no host of %s is there\n", manifest->file, manifest->application);

@@ -42,7 +42,7 @@ static void check_manifest(const struct root *root, const struct manifest *manif
 {
 	struct host_table table = { 0 };
 	int hosts = hosts_find(root, manifest, unmatched, &table);
-	int files = hosts_expand_plugins(root, manifest, unmatched);
+	int files = hosts_expand_plugins(root, manifest, unmatched, &table);
 
 	if (hosts >= 0 && files >= 0)
 		printf("%s: %s: hosts %zu, plugin entries %zu, files they match %d\n", manifest->file,

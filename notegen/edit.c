@@ -10,6 +10,7 @@
 
 #include "diag.h"
 #include "elf_append.h"
+#include "mapfault.h"
 #include "yaml_text.h"
 
 /* Where prelink keeps what it needs to restore the original; present in a prelinked file. */
@@ -266,10 +267,19 @@ int editor_set_note(struct editor *editor, const char *path, const struct plugin
 	char *outside = root_outside(editor->root, path);
 	struct elf_image image;
 	struct stat st;
+	unsigned faults = mapfault_count();
+	size_t count = editor->count;
 	int fd = edit_open(editor->root, path, outside, &image, &st), result = -1;
 
 	if (fd >= 0) {
 		result = was_seen(editor, &st) ? 0 : set_note(editor, path, &st, fd, &image, list);
+		if (mapfault_count() != faults) { /* what was made of it was made of zeros */
+			result = -1;
+			if (editor->count > count) {
+				outfile_abandon(&editor->out[--editor->count]);
+				free(editor->said[editor->count]);
+			}
+		}
 		elf_image_release(&image);
 		close(fd);
 	}

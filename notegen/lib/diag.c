@@ -97,6 +97,11 @@ void diag_warn(const char *path, const char *format, ...)
 	va_end(arguments);
 }
 
+void diag_set_failed(void)
+{
+	failed = true;
+}
+
 bool diag_failed(void)
 {
 	return failed;

@@ -39,6 +39,9 @@ void diag_lenient(bool lenient);
 /* Writes TEXT to OUT with control characters as \xNN: a path that cannot garble a terminal or a table. */
 void diag_put(FILE *out, const char *text);
 
+/* For who has said an error by itself, as a signal handler has to. */
+void diag_set_failed(void);
+
 /* True once diag_error() or diag_errno() has been called: main() turns it into exit status 1. */
 bool diag_failed(void);
 

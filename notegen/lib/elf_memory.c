@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "diag.h"
+#include "mapfault.h"
 #include "scratch.h"
 
 static int out_of_memory(const char *path)
@@ -45,8 +46,10 @@ int elf_memory_take(struct elf_memory *memory, size_t size, const char *path)
 void elf_memory_give(struct elf_memory *memory)
 {
 	if (!memory->borrowed) {
-		if (memory->mapped)
+		if (memory->mapped) {
+			mapfault_forget(memory->start, memory->mapped);
 			munmap(memory->start, memory->mapped);
+		}
 		if (memory->room)
 			scratch_give(memory->start, memory->room);
 		free(memory->dirty);

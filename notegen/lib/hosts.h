@@ -12,12 +12,15 @@ struct host {
 	char *path; /* real path inside the tree; owned */
 	struct stat st;
 	struct plugin_list plugins;
-	bool named; /* on the command line; set by hosts_select() */
+	const struct manifest *last; /* whose entries were added last */
+	bool named;                  /* on the command line; set by hosts_select() */
 };
 
 struct host_table {
 	struct host *host; /* each file once, whatever names it has, in order of the manifests */
 	size_t count;
+	void *inodes;              /* tree of tsearch(3) */
+	struct pattern_tree *tree; /* what was seen of ROOT */
 };
 
 /* How a pattern that matches nothing is told. */
@@ -29,9 +32,10 @@ enum unmatched { UNMATCHED_SILENT, UNMATCHED_WARNING, UNMATCHED_ERROR };
 int hosts_find(const struct root *root, const struct manifest *manifest, enum unmatched unmatched,
 	       struct host_table *table);
 
-/* Expands MANIFEST's plugin patterns, to tell those without a match.  The number of files matched, or -1
+/* Expands MANIFEST's plugin patterns, in what TABLE knows of ROOT, to tell those without a match.  The number of files matched, or -1
  * after a message. */
-int hosts_expand_plugins(const struct root *root, const struct manifest *manifest, enum unmatched unmatched);
+int hosts_expand_plugins(const struct root *root, const struct manifest *manifest, enum unmatched unmatched,
+			 struct host_table *table);
 
 /* Finds the host that is the file PATH (inside the tree), NULL with errno set (0: it is no host). */
 struct host *hosts_select(const struct root *root, const struct host_table *table, const char *path);

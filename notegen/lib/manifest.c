@@ -59,6 +59,8 @@ static int read_hosts(const struct yaml_text *yaml, const yaml_node_t *node, str
 			return yaml_text_error(yaml, item, "a host needs a \"path\"");
 		if (plugin_path_from_yaml(yaml, value[0], &path))
 			return -1;
+		if (manifest->host_count == LIMIT_PATTERNS)
+			return yaml_text_error(yaml, item, "more than %d hosts", LIMIT_PATTERNS);
 		manifest->host[manifest->host_count++] = xstrdup(path);
 	}
 	return 0;

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* SIGBUS becomes a message; see mapfault.h.
+/* SIGBUS becomes a message, and zeros; see mapfault.h.
  *
- * What the handler calls is async-signal-safe (signal-safety(7)).  The signal is raised by a load instruction
- * of ours, so it comes in the thread that read, never in the middle of libc's or outfile's own work. */
+ * What the handler calls is async-signal-safe (signal-safety(7)), or a mere system call (mmap(2)).  The signal is
+ * raised by a load instruction of ours, or of a libc function that reads memory, in the thread that reads; the mapping
+ * is one that this thread uses, so nobody takes it away meanwhile. */
 #include "mapfault.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "diag.h"
-#include "outfile.h"
 
 /* One line of /proc/self/maps: a mapping, `START-END MODE OFFSET MAJOR:MINOR INODE   PATH`. */
 struct mapping {
@@ -137,7 +140,7 @@ static const char *reason(const struct mapping *mapping, uint64_t address)
 static void say(const struct mapping *mapping, uint64_t address)
 {
 	static const char wipe[] = "\r\033[K"; /* a progress bar may be there */
-	static struct message message;
+	struct message message = { 0 };
 	struct termios terminal;
 
 	if (tcgetattr(STDERR_FILENO, &terminal) == 0) {
@@ -146,30 +149,95 @@ static void say(const struct mapping *mapping, uint64_t address)
 	}
 	add(&message, diag_tool);
 	add(&message, ": ");
-	add(&message, mapping->path[0] ? mapping->path : "a file");
+	add(&message, mapping->path);
 	add(&message, ": reading it: ");
 	add(&message, reason(mapping, address));
 	message.text[message.length++] = '\n';
+	diag_set_failed();
 	if (write(STDERR_FILENO, message.text, message.length) < 0)
 		return; /* standard error is gone: the exit status tells */
 }
 
+/* --- what has become zeros --- */
+
+/* Mappings, from `start` (0: a free place; 1: about to be filled) up to `end`. */
+static struct {
+	atomic_uintptr_t start, end;
+} zeros[MAPFAULT_MAX];
+static atomic_uint faults, held; /* in all; places that are not free */
+
+unsigned mapfault_count(void)
+{
+	return faults;
+}
+
+bool mapfault_in(const void *start, size_t size)
+{
+	uintptr_t from = (uintptr_t)start;
+
+	for (size_t i = 0; held && i < MAPFAULT_MAX; i++)
+		if (zeros[i].start > 1 && zeros[i].start < from + size && from < zeros[i].end)
+			return true;
+	return false;
+}
+
+void mapfault_forget(const void *start, size_t size)
+{
+	uintptr_t from = (uintptr_t)start;
+
+	for (size_t i = 0; held && i < MAPFAULT_MAX; i++)
+		if (zeros[i].start > 1 && zeros[i].start < from + size && from < zeros[i].end) {
+			zeros[i].start = 0;
+			held--;
+		}
+}
+
+/* Notes that MAPPING is zeros; false where there is no place for it. */
+static bool note(const struct mapping *mapping)
+{
+	for (size_t i = 0; i < MAPFAULT_MAX; i++) {
+		uintptr_t nobody = 0;
+
+		if (!atomic_compare_exchange_strong(&zeros[i].start, &nobody, 1))
+			continue;
+		zeros[i].end = mapping->end;
+		zeros[i].start = mapping->start;
+		held++;
+		faults++;
+		return true;
+	}
+	return false;
+}
+
+/* Puts zeros in the place of the file that ADDRESS is mapped from.  False where it is none. */
+static bool put_zeros(uintptr_t address)
+{
+	struct lines lines = { 0 };
+
+	if (mapfault_in((void *)address, 1)) /* another thread was quicker */
+		return true;
+	struct mapping mapping = find_mapping(&lines, address);
+	if (lines.fd >= 0)
+		close(lines.fd);
+	if (!mapping.path[0] || !note(&mapping))
+		return mapfault_in((void *)address, 1);
+	say(&mapping, address);
+	return mmap((void *)mapping.start, mapping.end - mapping.start, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
 static void fault(int signal, siginfo_t *info, void *context)
 {
-	static struct lines lines;
+	int saved = errno;
 
 	(void)context;
-	if (info->si_code != BUS_ADRERR) {
+	if (info->si_code != BUS_ADRERR || !put_zeros((uintptr_t)info->si_addr)) {
 		/* Not from a file: sent by somebody, or broken memory.  The instruction faults again, or the
 		 * signal that waits now comes, and has its usual effect. */
 		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 		raise(signal);
-		return;
 	}
-	outfile_stop();
-	struct mapping mapping = find_mapping(&lines, (uintptr_t)info->si_addr);
-	say(&mapping, (uintptr_t)info->si_addr);
-	_exit(1);
+	errno = saved;
 }
 
 void mapfault_catch(void)

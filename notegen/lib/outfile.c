@@ -6,9 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/limits.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,79 +61,6 @@ int outfile_open_directory(const struct root *root, const char *path)
 	return fd;
 }
 
-/* --- ending the process in the middle ---
- *
- * Names of temporaries come and go only between enter() and leave(), so that outfile_stop() sees either none
- * or those that are on this list. */
-
-/* A temporary that has had a name from the start. */
-struct named {
-	struct named *next;
-	int directory;
-	const char *name; /* of the struct outfile */
-};
-
-static struct named *named;
-static pthread_mutex_t named_lock = PTHREAD_MUTEX_INITIALIZER;
-static atomic_int entered; /* threads */
-static atomic_bool stopped;
-
-static void wait_for_the_end(void)
-{
-	for (;;)
-		pause();
-}
-
-static void enter(void)
-{
-	entered++;
-	if (stopped) {
-		entered--;
-		wait_for_the_end();
-	}
-}
-
-static void leave(void)
-{
-	entered--;
-}
-
-static void named_add(int directory, const char *name)
-{
-	struct named *entry = xmalloc(sizeof *entry);
-
-	*entry = (struct named){ .directory = directory, .name = name };
-	pthread_mutex_lock(&named_lock);
-	entry->next = named;
-	named = entry;
-	pthread_mutex_unlock(&named_lock);
-}
-
-static void named_remove(const char *name)
-{
-	struct named *entry = NULL;
-
-	pthread_mutex_lock(&named_lock);
-	for (struct named **at = &named; *at; at = &(*at)->next)
-		if ((*at)->name == name) {
-			entry = *at;
-			*at = entry->next;
-			break;
-		}
-	pthread_mutex_unlock(&named_lock);
-	free(entry);
-}
-
-void outfile_stop(void)
-{
-	if (atomic_exchange(&stopped, true))
-		wait_for_the_end(); /* another thread brings it about */
-	while (entered)
-		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
-	for (const struct named *entry = named; entry; entry = entry->next)
-		unlinkat(entry->directory, entry->name, 0);
-}
-
 /* --- the new file --- */
 
 static int create_new_file(struct outfile *out)
@@ -150,14 +75,8 @@ static int create_new_file(struct outfile *out)
 		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 			return -1;
 	}
-	enter();
 	out->fd = temporary_create(out->directory, base_name(out->path), out->old.st_ino, mode,
 				   &out->temporary);
-	int saved = errno;
-	if (out->fd >= 0)
-		named_add(out->directory, out->temporary);
-	leave();
-	errno = saved;
 	return out->fd < 0 ? -1 : 0;
 }
 
@@ -489,12 +408,11 @@ static int put(struct outfile *out)
 	return 0;
 }
 
-/* The new file is on disk: put it in its place.  Between enter() and leave(). */
+/* The new file is on disk: put it in its place. */
 static int replace(struct outfile *out)
 {
 	if (!out->replaces)
 		return put(out);
-	named_remove(out->temporary);
 	return exchange_all(out, &out->committed);
 }
 
@@ -521,14 +439,12 @@ static int sync_directories(struct outfile *out, size_t count)
 	return result;
 }
 
-/* Between enter() and leave(). */
-static void give_up(struct outfile *out)
+void outfile_abandon(struct outfile *out)
 {
 	if (!out->path)
 		return;
 	if (out->temporary && !out->committed && out->directory >= 0)
 		unlinkat(out->directory, out->temporary, 0);
-	named_remove(out->temporary);
 	if (out->fd >= 0)
 		close(out->fd);
 	if (out->directory >= 0)
@@ -560,13 +476,11 @@ int outfile_commit_all(struct outfile *out, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (out[i].fd < 0)
 			continue;
-		enter();
 		if (replace(&out[i])) {
 			result = -1;
 			if (!out[i].committed)
-				give_up(&out[i]);
+				outfile_abandon(&out[i]);
 		}
-		leave();
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (sync_directories(out, count))
@@ -579,11 +493,4 @@ int outfile_commit_all(struct outfile *out, size_t count)
 int outfile_commit(struct outfile *out)
 {
 	return outfile_commit_all(out, 1);
-}
-
-void outfile_abandon(struct outfile *out)
-{
-	enter();
-	give_up(out);
-	leave();
 }

@@ -84,11 +84,6 @@ int outfile_commit_all(struct outfile *out, size_t count);
 /* Gives it up, silently.  Harmless after a commit. */
 void outfile_abandon(struct outfile *out);
 
-/* For who is about to end the process without more ado, from a signal handler that no function of this file
- * was interrupted by: waits for what other threads are about to rename, lets none begin anew, and removes all
- * temporaries that have a name.  Async-signal-safe. */
-void outfile_stop(void);
-
 /* --- for exchange.c --- */
 
 /* Say why OUT was not replaced, with errno and without.  -1. */

@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "diag.h"
+#include "limit.h"
 
 /* A pattern split at its slashes. */
 struct components {
@@ -227,23 +229,85 @@ bool pattern_match(const char *pattern, const char *path)
 	return matches;
 }
 
-/* Work that one pattern may take, in directory entries read; opening a directory counts as much as
- * WORK_DIRECTORY of them.  A developer's /usr holds some 200,000 in 20,000 directories; a tree of links
- * to itself, made to keep us busy, has any number. */
-#define WORK_MAX 1000000
-#define WORK_DIRECTORY 20
+/* --- the tree ---
+ *
+ * Directories are read once, whatever the number of patterns that go through them, and remembered with their names
+ * sorted; from an entry that is a directory one gets to what is in it without looking for it. */
+
+/* Opening a directory counts as much as so many names. */
+enum { WORK_DIRECTORY = 20 };
+
+struct named {
+	const char *name;        /* in listing.text */
+	struct listing *listing; /* of the directory that it is, once it was read; the tree's */
+	unsigned char type;      /* d_type */
+};
+
+struct listing {
+	char *path;          /* inside the tree, "" for its root; owned */
+	struct named *entry; /* by name; owned */
+	size_t count;
+	char *text; /* the names; owned */
+	bool kept;  /* the tree's; else of who reads it, who frees it */
+};
+
+struct pattern_tree {
+	const struct root *root;
+	void *listings; /* of tsearch(3), by path */
+	size_t names;   /* in all of them */
+	size_t work;    /* done for the patterns since pattern_tree_begin() */
+};
+
+static int compare_listings(const void *a, const void *b)
+{
+	return strcmp(((const struct listing *)a)->path, ((const struct listing *)b)->path);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+static void listing_free(void *node)
+{
+	struct listing *listing = node;
+
+	free(listing->path);
+	free(listing->entry);
+	free(listing->text);
+	free(listing);
+}
+
+struct pattern_tree *pattern_tree_new(const struct root *root)
+{
+	struct pattern_tree *tree = xcalloc(1, sizeof *tree);
+
+	tree->root = root;
+	return tree;
+}
+
+void pattern_tree_begin(struct pattern_tree *tree)
+{
+	tree->work = 0;
+}
+
+void pattern_tree_free(struct pattern_tree *tree)
+{
+	if (!tree)
+		return;
+	tdestroy(tree->listings, listing_free);
+	free(tree);
+}
 
 struct expansion {
-	const struct root *root;
+	struct pattern_tree *tree;
 	const char *text; /* the pattern, for messages */
 	const struct components *pattern;
 	struct path_list *list;
-	bool any;    /* directories match too */
-	size_t work; /* done so far; above WORK_MAX: given up */
+	bool any;   /* directories match too */
+	bool ended; /* that it was too much was said */
 	int status;
 };
-
-static void expand(struct expansion *e, const char *directory, size_t part);
 
 static bool is_nothing(int error)
 {
@@ -253,21 +317,97 @@ static bool is_nothing(int error)
 /* Counts COST; false once it is too much, which is said once. */
 static bool may_work(struct expansion *e, const char *directory, size_t cost)
 {
-	bool could = e->work <= WORK_MAX;
+	e->tree->work += cost;
+	if (e->tree->work <= LIMIT_WALK)
+		return true;
+	if (!e->ended)
+		e->status = diag_error(
+			*directory ? directory : "/",
+			"expanding the pattern %s: it and those beside it go through more than the %d "
+			"names that are looked at; name directories more closely",
+			e->text, LIMIT_WALK);
+	e->ended = true;
+	return false;
+}
 
-	if (could && (e->work += cost) > WORK_MAX)
-		e->status = diag_error(directory,
-				       "expanding the pattern %s: too many directories to read; name "
-				       "them more closely",
-				       e->text);
-	return e->work <= WORK_MAX;
+/* Adds the names that STREAM has to LISTING. */
+static void read_names(struct expansion *e, struct listing *listing, DIR *stream)
+{
+	size_t size = 0, room = 0, place = 0;
+	struct dirent *dirent;
+
+	while ((dirent = readdir(stream)) && may_work(e, listing->path, 1)) {
+		size_t length = strlen(dirent->d_name) + 1;
+
+		if (strcmp(dirent->d_name, ".") == 0 || strcmp(dirent->d_name, "..") == 0)
+			continue;
+		ALLOC_GROW(listing->text, size + length, room);
+		memcpy(listing->text + size, dirent->d_name, length);
+		size += length;
+		ALLOC_NEXT(listing->entry, listing->count);
+		listing->entry[listing->count++] = (struct named){ .type = dirent->d_type };
+	}
+	for (size_t i = 0; i < listing->count; i++) {
+		listing->entry[i].name = listing->text + place;
+		place += strlen(listing->text + place) + 1;
+	}
+	if (listing->count)
+		qsort(listing->entry, listing->count, sizeof *listing->entry, compare_entries);
+}
+
+/* Reads the directory PATH; without names where it is none. */
+static struct listing *read_listing(struct expansion *e, const char *path)
+{
+	struct listing *listing = xcalloc(1, sizeof *listing);
+	int fd = root_open(e->tree->root, *path ? path : "/", O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+
+	listing->path = xstrdup(path);
+	if (stream) {
+		read_names(e, listing, stream);
+		closedir(stream);
+	} else {
+		if (!is_nothing(errno))
+			e->status = diag_errno(path, "expanding the pattern %s: reading the directory",
+					       e->text);
+		if (fd >= 0)
+			close(fd);
+	}
+	return listing;
+}
+
+/* The directory PATH; NULL once it is too much work.  To be given back with leave(). */
+static struct listing *enter(struct expansion *e, const char *path)
+{
+	struct listing key = { .path = (char *)(uintptr_t)path };
+	struct listing **found = tfind(&key, &e->tree->listings, compare_listings);
+
+	if (!may_work(e, path, WORK_DIRECTORY))
+		return NULL;
+	if (found)
+		return *found;
+	struct listing *listing = read_listing(e, path);
+
+	/* One that was given up in the middle is not to be believed by others. */
+	if (!e->ended && e->tree->names + listing->count <= LIMIT_TREE) {
+		found = tsearch(listing, &e->tree->listings, compare_listings);
+		listing->kept = found && *found == listing;
+		e->tree->names += listing->kept ? listing->count : 0;
+	}
+	return listing;
+}
+
+static void leave(struct listing *listing)
+{
+	if (listing && !listing->kept)
+		listing_free(listing);
 }
 
 static void add_if_wanted(struct expansion *e, const char *path)
 {
 	struct stat st;
 
-	if (root_stat(e->root, path, &st) == 0) {
+	if (root_stat(e->tree->root, path, &st) == 0) {
 		if (e->any || !S_ISDIR(st.st_mode))
 			path_list_add(e->list, path);
 	} else if (!is_nothing(errno)) {
@@ -275,43 +415,90 @@ static void add_if_wanted(struct expansion *e, const char *path)
 	}
 }
 
-/* The entry NAME of DIRECTORY, against component PART. */
-static void expand_entry(struct expansion *e, const char *directory, const struct dirent *entry, size_t part)
+static bool may_be_link(const struct named *entry)
 {
-	const struct components *p = e->pattern;
-	bool may_be_link = entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
-	bool deep = is_deep(p->part[part]);
-	struct stat st;
+	return entry->type == DT_LNK || entry->type == DT_UNKNOWN;
+}
 
-	if (deep ? entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN :
-		   !part_matches(p->part[part], entry->d_name))
-		return;
-	char *path = xasprintf("%s/%s", directory, entry->d_name);
-	if (deep) {
-		bool is_directory = entry->d_type == DT_DIR;
+static void expand(struct expansion *e, const char *directory, struct listing *here, size_t part);
 
-		if (entry->d_type == DT_UNKNOWN && root_lstat(e->root, path, &st) == 0)
-			is_directory = S_ISDIR(st.st_mode);
-		if (is_directory && entry->d_name[0] != '.')
-			expand(e, path, part);
-	} else if (part + 1 < p->count) {
-		if (entry->d_type == DT_DIR || may_be_link)
-			expand(e, path, part + 1);
-	} else if (may_be_link) {
+/* Goes on with PART in the directory that ENTRY of LISTING, of path PATH, is. */
+static void descend(struct expansion *e, const struct listing *listing, struct named *entry, const char *path,
+		    size_t part)
+{
+	struct listing *below = entry->listing ? entry->listing : enter(e, path);
+
+	if (below && listing->kept && below->kept)
+		entry->listing = below;
+	if (below)
+		expand(e, path, below, part);
+	leave(below);
+}
+
+/* ENTRY of LISTING, which component PART of the pattern matches. */
+static void take(struct expansion *e, const struct listing *listing, struct named *entry, size_t part)
+{
+	char *path = xasprintf("%s/%s", listing->path, entry->name);
+
+	if (part + 1 < e->pattern->count) {
+		/* What follows is named: it need not be read. */
+		if (is_literal(e->pattern->part[part + 1]) && !entry->listing &&
+		    (entry->type == DT_DIR || may_be_link(entry)))
+			expand(e, path, NULL, part + 1);
+		else if (entry->type == DT_DIR || may_be_link(entry))
+			descend(e, listing, entry, path, part + 1);
+	} else if (may_be_link(entry)) {
 		add_if_wanted(e, path);
-	} else if (e->any || entry->d_type != DT_DIR) {
+	} else if (e->any || entry->type != DT_DIR) {
 		path_list_add(e->list, path);
 	}
 	free(path);
 }
 
-/* Adds what the components of the pattern from PART on match below DIRECTORY ("" for the root). */
-static void expand(struct expansion *e, const char *directory, size_t part)
+/* `**`, which is component PART: every directory of LISTING, but hidden ones and links. */
+static void go_deeper(struct expansion *e, const struct listing *listing, size_t part)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < listing->count && !e->ended; i++) {
+		struct named *entry = &listing->entry[i];
+
+		if ((entry->type != DT_DIR && entry->type != DT_UNKNOWN) || entry->name[0] == '.')
+			continue;
+		if (entry->listing) { /* then it is one, and its path is known */
+			if (may_work(e, entry->listing->path, WORK_DIRECTORY))
+				expand(e, entry->listing->path, entry->listing, part);
+			continue;
+		}
+		char *path = xasprintf("%s/%s", listing->path, entry->name);
+
+		if (entry->type == DT_DIR ||
+		    (root_lstat(e->tree->root, path, &st) == 0 && S_ISDIR(st.st_mode)))
+			descend(e, listing, entry, path, part);
+		free(path);
+	}
+}
+
+/* Adds what the components of the pattern from PART on match below DIRECTORY ("" for the root), which is HERE if it
+ * was read. */
+static void expand(struct expansion *e, const char *directory, struct listing *here, size_t part)
 {
 	const struct components *p = e->pattern;
-	char *path = xstrdup(directory);
 
+	if (here && part < p->count && is_literal(p->part[part])) {
+		const struct named key = { .name = p->part[part] };
+		struct named *entry = here->count ? bsearch(&key, here->entry, here->count, sizeof key,
+							    compare_entries) :
+						    NULL;
+
+		if (entry && may_work(e, directory, 1))
+			take(e, here, entry, part);
+		return;
+	}
 	/* Components that name one thing need no reading of directories. */
+	char *path = xstrdup(directory);
+	struct listing *listing = here;
+
 	for (; part < p->count && is_literal(p->part[part]); part++) {
 		char *longer = xasprintf("%s/%s", path, p->part[part]);
 
@@ -319,42 +506,27 @@ static void expand(struct expansion *e, const char *directory, size_t part)
 		path = longer;
 	}
 	if (part == p->count) {
-		add_if_wanted(e, path);
-		free(path);
-		return;
+		if (may_work(e, path, 1))
+			add_if_wanted(e, path);
+	} else if ((listing = listing ? listing : enter(e, path))) {
+		if (is_deep(p->part[part])) {
+			expand(e, path, listing, part + 1); /* as no directory at all */
+			go_deeper(e, listing, part);
+		}
+		for (size_t i = 0; !is_deep(p->part[part]) && i < listing->count && may_work(e, path, 1); i++)
+			if (part_matches(p->part[part], listing->entry[i].name))
+				take(e, listing, &listing->entry[i], part);
+		if (listing != here)
+			leave(listing);
 	}
-	if (is_deep(p->part[part]))
-		expand(e, path, part + 1); /* as no directory at all */
-
-	if (!may_work(e, path, WORK_DIRECTORY)) {
-		free(path);
-		return;
-	}
-	int fd = root_open(e->root, *path ? path : "/", O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	if (!stream) {
-		if (!is_nothing(errno))
-			e->status = diag_errno(path, "expanding the pattern %s: reading the directory",
-					       e->text);
-		if (fd >= 0)
-			close(fd);
-		free(path);
-		return;
-	}
-	while ((entry = readdir(stream)) && may_work(e, path, 1))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			expand_entry(e, path, entry, part);
-	closedir(stream);
 	free(path);
 }
 
-static int expand_pattern(const struct root *root, const char *pattern, bool any, struct path_list *list)
+static int expand_pattern(struct pattern_tree *tree, const char *pattern, bool any, struct path_list *list)
 {
 	struct components components;
 	struct expansion e = {
-		.root = root, .text = pattern, .pattern = &components, .list = list, .any = any
+		.tree = tree, .text = pattern, .pattern = &components, .list = list, .any = any
 	};
 	struct path_list alternatives = { 0 };
 	const char *problem = pattern_check(pattern);
@@ -362,9 +534,9 @@ static int expand_pattern(const struct root *root, const char *pattern, bool any
 	if (problem)
 		return diag_error(NULL, "pattern %s: %s", pattern, problem);
 	expand_braces(pattern, 0, &alternatives);
-	for (size_t i = 0; i < alternatives.count; i++) {
+	for (size_t i = 0; i < alternatives.count && !e.ended; i++) {
 		split(&components, alternatives.path[i]);
-		expand(&e, "", 0);
+		expand(&e, "", NULL, 0);
 		components_release(&components);
 	}
 	path_list_release(&alternatives);
@@ -372,12 +544,26 @@ static int expand_pattern(const struct root *root, const char *pattern, bool any
 	return e.status;
 }
 
+int pattern_tree_expand(struct pattern_tree *tree, const char *pattern, struct path_list *list)
+{
+	return expand_pattern(tree, pattern, false, list);
+}
+
+static int expand_once(const struct root *root, const char *pattern, bool any, struct path_list *list)
+{
+	struct pattern_tree *tree = pattern_tree_new(root);
+	int status = expand_pattern(tree, pattern, any, list);
+
+	pattern_tree_free(tree);
+	return status;
+}
+
 int pattern_expand(const struct root *root, const char *pattern, struct path_list *list)
 {
-	return expand_pattern(root, pattern, false, list);
+	return expand_once(root, pattern, false, list);
 }
 
 int pattern_expand_any(const struct root *root, const char *pattern, struct path_list *list)
 {
-	return expand_pattern(root, pattern, true, list);
+	return expand_once(root, pattern, true, list);
 }

@@ -31,7 +31,22 @@ bool pattern_match(const char *pattern, const char *path);
  * read); one that does not exist is no error. */
 int pattern_expand(const struct root *root, const char *pattern, struct path_list *list);
 
-/* The same with directories among them. */
+/* The same for all patterns of notes or manifests, of one tree, each of whose directories is read once:
+ *
+ *     tree = pattern_tree_new(root);
+ *     for each note:
+ *             pattern_tree_begin(tree);     // what its patterns may cost together is LIMIT_WALK
+ *             for each pattern of it:
+ *                     pattern_tree_expand(tree, pattern, &list);
+ *     pattern_tree_free(tree);
+ *
+ * What is created meanwhile may be missed.  ROOT outlives the tree. */
+struct pattern_tree *pattern_tree_new(const struct root *root);
+void pattern_tree_begin(struct pattern_tree *tree);
+int pattern_tree_expand(struct pattern_tree *tree, const char *pattern, struct path_list *list);
+void pattern_tree_free(struct pattern_tree *tree);
+
+/* pattern_expand() with directories among them. */
 int pattern_expand_any(const struct root *root, const char *pattern, struct path_list *list);
 
 #endif

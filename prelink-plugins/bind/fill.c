@@ -7,6 +7,7 @@
 #include "bind/ifunc.h"
 #include "bind/target.h"
 #include "diag.h"
+#include "mapfault.h"
 
 /* True if some ld.so that OBJECT gets to would take the word of a JUMP_SLOT for the address of its stub. */
 static bool has_stubs(const struct bind_object *by, const struct object *object)
@@ -68,11 +69,19 @@ int bind_natural(struct bind *bind, struct object *object)
 		return -1;
 	if (object->kind != OBJECT_LIBRARY || !bind_placed(object) || !begin_natural(bind->opened, by))
 		return 0;
-	int result = searchlist_set(&bind->natural, bind->opened, &object->scope, NULL);
-	if (result == 0)
-		result = bind_in(bind, object, &scope, &bind->list);
-	if (result == 0)
-		collect_words(by, &bind->list);
+	unsigned faults;
+	int result;
+	do { /* what was bound while a file became zeros is bound again, without that file */
+		faults = mapfault_count();
+		free(by->bound);
+		by->bound = NULL;
+		by->bound_count = 0;
+		result = searchlist_set(&bind->natural, bind->opened, &object->scope, NULL);
+		if (result == 0)
+			result = bind_in(bind, object, &scope, &bind->list);
+		if (result == 0)
+			collect_words(by, &bind->list);
+	} while (mapfault_count() != faults);
 	end_natural(bind->opened, by);
 	return result ? -1 : 0;
 }

@@ -10,6 +10,7 @@
 #include "bind/own_libc.h"
 #include "diag.h"
 #include "limit.h"
+#include "mapfault.h"
 #include "resident.h"
 #include "same_file.h"
 
@@ -126,6 +127,12 @@ static struct bind_object **object_place(struct opened *opened, size_t index)
 	return &opened->object[index];
 }
 
+/* False where it cannot be read, or its file was made shorter since it was mapped, which was said. */
+static bool is_whole(const struct bind_object *object)
+{
+	return object != &unusable && !mapfault_in(object->image.data, object->image.size);
+}
+
 static struct bind_object *open_object(struct opened *opened, struct object *object)
 {
 	struct bind_object *new = xcalloc(1, sizeof *new);
@@ -133,6 +140,10 @@ static struct bind_object *open_object(struct opened *opened, struct object *obj
 	new->object = object;
 	if (map_object(opened->root, new)) {
 		free(new);
+		return &unusable;
+	}
+	if (!is_whole(new)) {
+		close_object(new);
 		return &unusable;
 	}
 	uint64_t flags = new->dynamic.value[DT_FLAGS];
@@ -162,7 +173,7 @@ struct bind_object *opened_open(struct opened *opened, struct object *object)
 	struct bind_object *found = *place;
 	found->used = true;
 	pthread_mutex_unlock(&opened->lock);
-	return found == &unusable ? NULL : found;
+	return is_whole(found) ? found : NULL;
 }
 
 struct bind_object *opened_find(struct opened *opened, size_t index)
@@ -170,5 +181,5 @@ struct bind_object *opened_find(struct opened *opened, size_t index)
 	pthread_mutex_lock(&opened->lock);
 	struct bind_object *found = index < opened->object_count ? opened->object[index] : NULL;
 	pthread_mutex_unlock(&opened->lock);
-	return found == &unusable ? NULL : found;
+	return found && is_whole(found) ? found : NULL;
 }

@@ -15,6 +15,7 @@
 #include "elf/facts.h"
 #include "elf/undo_record.h"
 #include "limit.h"
+#include "mapfault.h"
 
 int read_status(struct file *file)
 {
@@ -253,6 +254,12 @@ struct object *read_object(const struct file *file, const struct root *root, con
 
 	if (status == ELF_IMAGE_OK) {
 		object = decode(conf, options, root, file, &image);
+		if (mapfault_in(image.data, image.size)) { /* it was said */
+			if (object)
+				object_release(object);
+			object = NULL;
+			status = ELF_IMAGE_BAD;
+		}
 		elf_image_release(&image);
 	}
 	free(shown);

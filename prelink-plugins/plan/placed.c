@@ -9,6 +9,7 @@
 
 #include "diag.h"
 #include "elf_copy.h"
+#include "mapfault.h"
 #include "elf/stamp.h"
 #include "elf/undo_record.h"
 
@@ -61,7 +62,8 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 		}
 	}
 	(*place)->used = true;
-	return *place == &unusable ? NULL : *place;
+	/* One that somebody has made shorter since, too, cannot be read. */
+	return *place == &unusable || mapfault_in((*place)->image.data, (*place)->image.size) ? NULL : *place;
 }
 
 bool placed_is_audited(const struct placed *program)

@@ -8,6 +8,7 @@
 
 #include "diag.h"
 #include "elf_copy.h"
+#include "mapfault.h"
 #include "threads.h"
 
 /* Files that one thread prepares before it commits them together (outfile_commit_all()). */
@@ -62,13 +63,36 @@ static int commit(struct group *group)
 	return result;
 }
 
+/* Prepares OBJECT.  What was made of it while some file became zeros, in whatever thread, is thrown away, and made
+ * again without that file: so each time one file more is left out. */
+static int prepare_whole(struct work *work, struct object *object, struct outfile *out)
+{
+	enum object_skip skip = object->skip;
+	bool no_plan = object->no_plan != NULL;
+
+	for (;;) {
+		unsigned faults = mapfault_count();
+		int result = work->prepare(work->rewriting, object, out);
+
+		if (mapfault_count() == faults)
+			return result;
+		outfile_abandon(out);
+		object->outcome = OUTCOME_NONE;
+		object->skip = skip;
+		if (!no_plan) {
+			free(object->no_plan);
+			object->no_plan = NULL;
+		}
+	}
+}
+
 /* Prepares OBJECT, and commits GROUP where it is full then. */
 static int work_on(struct work *work, struct object *object, struct group *group)
 {
 	struct outfile *out = &group->out[group->count];
 
 	object->outcome = OUTCOME_NONE;
-	if (work->prepare(work->rewriting, object, out)) {
+	if (prepare_whole(work, object, out)) {
 		object->outcome = OUTCOME_FAILED;
 		return -1;
 	}

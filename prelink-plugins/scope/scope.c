@@ -279,6 +279,7 @@ static void find_plugins(struct scoping *s, struct object *program)
 	for (size_t i = 0; i < s->host_count; i++) {
 		struct place host = s->host[i]; /* the array moves as it grows */
 
+		search_begin_note(s->search);
 		for (size_t k = 0; k < host.object->plugins.count; k++)
 			add_entry(s, program, &host, &host.object->plugins.entry[k]);
 	}

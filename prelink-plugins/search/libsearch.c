@@ -436,6 +436,11 @@ const struct name *search_file(struct search *search, const struct ldso *ldso, s
 	return answer->file;
 }
 
+void search_begin_note(struct search *search)
+{
+	pattern_tree_begin(search->patterns);
+}
+
 const struct name *search_pattern(struct search *search, const char *pattern)
 {
 	struct name *name = search_intern(search, pattern);
@@ -444,7 +449,7 @@ const struct name *search_pattern(struct search *search, const char *pattern)
 	if (name->expanded)
 		return name;
 	name->expanded = true;
-	pattern_expand(search->gather->root, pattern, &list);
+	pattern_tree_expand(search->patterns, pattern, &list);
 	name->match = xcalloc(list.count, sizeof *name->match);
 	for (size_t i = 0; i < list.count; i++) {
 		struct name *path = search_intern(search, list.path[i]);
@@ -495,7 +500,8 @@ int search_init(struct search *search, struct gather *gather)
 	*search = (struct search){ .gather = gather,
 				   .library_path = gather->options->ld_library_path,
 				   .dynamic_linker = gather->options->dynamic_linker,
-				   .cpu = arch_host_cpu() };
+				   .cpu = arch_host_cpu(),
+				   .patterns = pattern_tree_new(gather->root) };
 	if (ldcache_open(&search->cache, gather->root))
 		return -1;
 	return search->cache.present ? 0 : ldconf_read(&search->conf, gather->root);
@@ -536,6 +542,7 @@ void search_release(struct search *search)
 	}
 	free(search->ldso);
 	path_list_release(&search->conf);
+	pattern_tree_free(search->patterns);
 	ldcache_release(&search->cache);
 	free(search->cpu);
 	*search = (struct search){ 0 };

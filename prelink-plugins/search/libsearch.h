@@ -55,9 +55,10 @@ struct search {
 	const char *dynamic_linker; /* inside the tree; NULL: as each program says */
 	char *cpu;                  /* what ldso_init() is told of the processor; owned */
 	struct ldcache cache;
-	struct path_list conf; /* directories of ld.so.conf, each with a slash at its end; only
+	struct path_list conf;         /* directories of ld.so.conf, each with a slash at its end; only
 					  where there is no cache */
-	struct ldso **ldso;    /* those that were asked for; owned */
+	struct pattern_tree *patterns; /* what was seen of the tree for patterns; owned */
+	struct ldso **ldso;            /* those that were asked for; owned */
 	size_t ldso_count;
 	struct name **name; /* by id; owned */
 	size_t name_count;
@@ -95,6 +96,9 @@ const struct name *search_file(struct search *search, const struct ldso *ldso, s
 /* PATH opened as an object of LDSO's machine: 0, or errno: ENOENT also for one of another machine,
  * ENOEXEC for a program or a file that is no object. */
 int search_open(struct search *search, const struct ldso *ldso, const struct name *path);
+
+/* A note is read: together its patterns may cost what limit.h says. */
+void search_begin_note(struct search *search);
 
 /* The paths of objects of any machine that PATTERN matches: fills its `match`. */
 const struct name *search_pattern(struct search *search, const char *pattern);

@@ -8,6 +8,7 @@
 
 #include "bind/bind.h"
 #include "diag.h"
+#include "mapfault.h"
 #include "plan/cost.h"
 #include "plan/draft.h"
 #include "plan/plan.h"
@@ -59,6 +60,20 @@ static void add(struct work *work, struct object *program, const struct plan *pl
 	}
 }
 
+/* plan_make(), again where some file became zeros meanwhile: without that file. */
+static struct plan *make_whole(struct planner *planner, struct object *program, struct plan_refusal *refusal)
+{
+	for (;;) {
+		unsigned faults = mapfault_count();
+		struct plan *plan = plan_make(planner, program, refusal);
+
+		if (mapfault_count() == faults)
+			return plan;
+		plan_free(plan);
+		*refusal = (struct plan_refusal){ 0 };
+	}
+}
+
 static void make_some(void *argument)
 {
 	struct work *work = argument;
@@ -70,7 +85,7 @@ static void make_some(void *argument)
 		struct plan_refusal refusal = { 0 };
 
 		pthread_mutex_unlock(&work->lock);
-		struct plan *plan = plan_make(&work->planner, program, &refusal);
+		struct plan *plan = make_whole(&work->planner, program, &refusal);
 		pthread_mutex_lock(&work->lock);
 		while (work->turn != mine)
 			pthread_cond_wait(&work->added, &work->lock);
@@ -92,6 +107,7 @@ static bool is_program(const struct object *object)
 	case SKIP_SETID: /* starts without the module */
 	case SKIP_BLACKLISTED:
 	case SKIP_MALFORMED:
+	case SKIP_LIMIT:
 	case SKIP_MISSING: return false;
 	default: return !object->prelinked; /* it has its plan */
 	}

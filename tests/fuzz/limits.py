@@ -5,7 +5,7 @@ the tree is done as ever, in 10 seconds of processor time and 512 MB."""
 import os
 import struct
 
-from harness import expect, read, write
+from harness import expect, notegen, read, tool, write
 
 from guarded_tree import SOUND, Trees
 from shaped_elf import Shape
@@ -76,6 +76,25 @@ def names(root, count, length):
     shape.write(root + LIB)
 
 
+def directories(root, count):
+    for i in range(count):
+        os.makedirs(root + f"/usr/share/{i % 60}/{i}", exist_ok=True)
+
+
+def patterns(root, count):
+    """COUNT patterns that each go through all of the tree, which has 4,000 directories."""
+    directories(root, 4000)
+    Shape(note="[" + ",".join('{"path":"/**/x%d"}' % i for i in range(count)) + "]").write(root + LIB)
+
+
+def backtracking(root, stars):
+    """A pattern that a naive matcher tries in as many ways as there are."""
+    for i in range(40):
+        write(root + "/usr/lib/" + "a" * 200 + str(i), "")
+    pattern = "/usr/lib/" + "*a" * stars + "b"
+    Shape(note='[{"path":"%s"},{"path":"/**/%s"}]' % (pattern, "?*" * stars)).write(root + LIB)
+
+
 def overlapping_notes(root, count):
     """COUNT sections of notes that are the same megabyte."""
     text = "[" + ",".join('{"path":"/usr/lib/x"}' for _ in range(40000)) + "]"
@@ -96,6 +115,7 @@ CASES = {
     "a circle of 4,000 libraries": (circle, 4000),
     "16,000 dependencies": (needed, 16000), "990 dependencies in 1,000 directories": (needed, 990, 1000),
     "60,000 directories": (needed, 1, 5000), "20,000 names of 60 KB": (names, 20000, 60000),
+    "1,024 patterns /**/x": (patterns, 1024), "a pattern of 60 stars": (backtracking, 60),
     "60,000 times the same megabyte of notes": (overlapping_notes, 60000),
 }
 RECORDS = {"a record of 8 TB": {"original": 8 * TERA, "stream": 8 * TERA, "size": 8 * TERA},
@@ -128,6 +148,18 @@ for what, (make, *arguments) in [*CASES.items(), *((name, (None, numbers)) for n
     if os.path.exists(root + LIB):
         expect(os.stat(root + LIB).st_blocks <= before + 200, f"{what}: its holes were filled")
     trees.undo(what)
+    passed += 1
+# A manifest whose hosts are as many, and one with as many as are allowed: other manifests are heeded.
+for what, count, hosts in (("40,000 hosts", 40000, "/**"), ("1,024 hosts", 1024, "/**/x{}"), ("1,000 hosts", 1000, "/**")):
+    root = trees.fresh()
+    directories(root, 4000)
+    notegen("remove", root + SOUND[1])
+    write(root + "/etc/many.yaml", "manifest: 1\napplication: many\nhosts:\n" +
+          "".join(f"  - path: {hosts.format(i)}\n" for i in range(count)) + "plugins:\n  - soname: x.so\n")
+    for manifests in ["many", "sound"], ["sound"]:
+        arguments = [word for name in manifests for word in ("--manifest", f"{root}/etc/{name}.yaml")]
+        text = trees.command(what, [tool("notegen"), "add", "--root", root, *arguments])
+    expect(b".note.prelink.plugins" in read(root + SOUND[1]), f"{what}: another manifest was not heeded\n{text[-1000:]}")
     passed += 1
 for name, (value, what) in trees.worst.items():
     print(f"{passed} cases; most {name}: {value:.1f} ({what})")
