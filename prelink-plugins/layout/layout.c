@@ -59,6 +59,27 @@ static bool is_program(const struct object *object)
 	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
 }
 
+static uint64_t alignment_of(const struct object *object)
+{
+	uint64_t align = object->align;
+
+	return align < PAGE_MIN || (align & (align - 1)) ? PAGE_MIN : align;
+}
+
+uint64_t layout_room(const struct object *object)
+{
+	const struct arch *arch = object->arch;
+	uint64_t size = align_up(object->end, arch->page_max) - (object->start & -(uint64_t)arch->page_max);
+	uint64_t align = alignment_of(object);
+
+	/* For more than a page of alignment, ld.so takes that much more and gives it back later. */
+	if (align > PAGE_MIN)
+		size += size >= align ? align : 2 * align - size;
+	/* The kernel looks for a huge page's place, once it has rounded the size up to pages (mm/mmap.c, do_mmap();
+	 * mm/huge_memory.c, __thp_get_unmapped_area()). */
+	return arch->huge_page && size >= arch->huge_page ? size + arch->huge_page : size;
+}
+
 static bool wants_slot(const struct object *object)
 {
 	return object->kind == OBJECT_LIBRARY && object->skip == SKIP_NOT && object->end > object->start;
@@ -287,23 +308,17 @@ static void space_init(struct space *s, const struct object_table *table, const 
 	s->want = xcalloc(table->count, sizeof *s->want);
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
-		uint64_t size = object->end - object->start, align = object->align;
 
 		s->bit_of[i] = object->arch == arch ? s->count : NOBODY;
 		if (object->arch != arch)
 			continue;
-		if (align < PAGE_MIN || (align & (align - 1)))
-			align = PAGE_MIN;
-		/* For more than a page of alignment, ld.so takes that much more and gives it back later. */
-		uint64_t extra = align > PAGE_MIN ? (size >= align ? align : 2 * align - size) : 0;
-		if (arch->huge_page && size + extra >= arch->huge_page)
-			extra += arch->huge_page;
+		uint64_t align = alignment_of(object);
 
 		s->want[s->count] = (struct want){ .object = object,
 						   .bit = s->count,
 						   .first_user = SIZE_MAX,
 						   .unit = align > s->page ? align : s->page,
-						   .need = align_up(size + extra, s->page) };
+						   .need = align_up(layout_room(object), s->page) };
 		s->member[s->count++] = object;
 	}
 }

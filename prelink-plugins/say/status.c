@@ -7,9 +7,11 @@
 #include "diag.h"
 #include "elf/undo_record.h"
 #include "json.h"
+#include "layout/layout.h"
 #include "plan/liblist.h"
 #include "plan/stored.h"
 
+static const char crowded[] = "lies where ld.so cannot map it beside the program's other libraries";
 static const char damaged[] = "its plan is damaged, or of another version: prelink it again, or reinstall it";
 
 /* True if PLACED is the file that object INDEX of the plan means; PLANNED is then what is said of it. */
@@ -39,6 +41,24 @@ static bool plugin_is_planned(const struct stored *stored, const struct placed *
 	return false;
 }
 
+/* Notes in THERE, the objects of a process so far, that OBJECT comes; false if ld.so cannot map it at its slot. */
+static bool gets_slot(struct object_list *there, struct object *object)
+{
+	bool free = true;
+
+	for (size_t i = 0; object->has_slot && i < there->count; i++) {
+		const struct object *other = there->member[i];
+		GElf_Addr start = other->kind == OBJECT_EXEC ? other->start : other->slot;
+
+		if ((other->has_slot || other->kind == OBJECT_EXEC) &&
+		    start < object->slot + layout_room(object) &&
+		    object->slot < start + (other->end - other->start))
+			free = false;
+	}
+	object_list_add(there, object);
+	return free;
+}
+
 /* Relocations that ld.so would process at start-up without the plan, less what is left to do with it. */
 static size_t count_spared(const struct placed *placed, const struct planned *planned)
 {
@@ -58,9 +78,10 @@ static size_t count_spared(const struct placed *placed, const struct planned *pl
 	return all > left ? all - left : 0;
 }
 
-/* Start-up: the same files, in the same order, no more and no less. */
+/* Start-up: the same files, in the same order, no more and no less, each at its slot.  THERE gets all of them. */
 static void check_startup(struct program_status *status, struct placed_table *placed,
-			  const struct stored *stored, const struct object *program)
+			  const struct stored *stored, const struct object *program,
+			  struct object_list *there)
 {
 	size_t index = PLAN_FIRST_LIBRARY;
 
@@ -70,13 +91,15 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 	}
 	for (size_t i = 0; i < program->scope.count; i++) {
 		struct object *object = program->scope.member[i];
+		bool mapped = gets_slot(there, object);
+
 		if (object == program)
 			continue;
 		size_t at = object->kind == OBJECT_LOADER ? PLAN_LOADER : index++;
 		struct planned planned;
 		struct placed *file = placed_open(placed, object);
-		if (at >= stored->header.startup || !is_planned(stored, file, at, &planned)) {
-			status->why = "is not the file that the plan was made for";
+		if (!mapped || at >= stored->header.startup || !is_planned(stored, file, at, &planned)) {
+			status->why = mapped ? "is not the file that the plan was made for" : crowded;
 			status->cause = object;
 			return;
 		}
@@ -95,22 +118,29 @@ static const char *why_slow(const struct placed *file)
 		       "was not there, or was another file, when the plan was made";
 }
 
-/* Plugins: each with all that it brings. */
+/* Plugins: each with all that it brings, beside the objects of the start that are THERE. */
 static void check_plugins(struct program_status *status, struct placed_table *placed,
-			  const struct stored *stored, const struct object *program)
+			  const struct stored *stored, const struct object *program,
+			  struct object_list *there)
 {
+	size_t startup = there->count;
+
 	for (size_t i = 0; i < program->plugin_count; i++) {
 		const struct object_list *scope = &program->plugin[i].scope;
 		struct object *cause = NULL;
+		bool mapped = true;
+
+		there->count = startup;
 		for (size_t k = 0; k < scope->count && !cause; k++)
 			if (!object_list_has(&program->scope, scope->member[k]) &&
-			    !plugin_is_planned(stored, placed_open(placed, scope->member[k])))
+			    (!(mapped = gets_slot(there, scope->member[k])) ||
+			     !plugin_is_planned(stored, placed_open(placed, scope->member[k]))))
 				cause = scope->member[k];
 		status->plugins++;
 		status->planned += !cause;
 		if (cause && !status->cause) {
 			status->cause = cause;
-			status->why = why_slow(placed_open(placed, cause));
+			status->why = mapped ? why_slow(placed_open(placed, cause)) : crowded;
 		}
 	}
 }
@@ -138,10 +168,12 @@ struct program_status program_status(struct placed_table *placed, struct object 
 		status.state = "slow";
 		status.why = "the run-time module is not installed";
 	} else {
-		check_startup(&status, placed, &stored, program);
+		struct object_list there = { 0 };
+
+		check_startup(&status, placed, &stored, program, &there);
 		status.state = "slow";
 		if (!status.why) {
-			check_plugins(&status, placed, &stored, program);
+			check_plugins(&status, placed, &stored, program, &there);
 			status.state = status.cause ? "partly" : "fast";
 		}
 		if (!stored_intact(&stored)) {
@@ -149,6 +181,7 @@ struct program_status program_status(struct placed_table *placed, struct object 
 			status.why = damaged;
 			status.cause = NULL;
 		}
+		free(there.member);
 	}
 	return status;
 }

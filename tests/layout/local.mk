@@ -7,6 +7,7 @@ TESTS += \
 	tests/layout/lock.py \
 	tests/layout/options.py \
 	tests/layout/overlap.py \
+	tests/layout/placement.py \
 	tests/layout/real.py \
 	tests/layout/scarce.py \
 	tests/layout/shortened.py \
