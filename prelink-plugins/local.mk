@@ -58,9 +58,11 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/advise/unused.c \
 	prelink-plugins/advise/versions.c \
 	prelink-plugins/arch/aarch64.c \
+	prelink-plugins/arch/arm.c \
 	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
 	prelink-plugins/arch/host.c \
 	prelink-plugins/arch/i386.c \
+	prelink-plugins/arch/s390x.c \
 	prelink-plugins/arch/x86_64.c \
 	prelink-plugins/elf/dynamic.c prelink-plugins/elf/dynamic.h \
 	prelink-plugins/elf/facts.c prelink-plugins/elf/facts.h \

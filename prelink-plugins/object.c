@@ -217,6 +217,7 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_BLACKLISTED] = "blacklisted",
 		[SKIP_MALFORMED] = "malformed",
 		[SKIP_OTHER_MACHINE] = "of a machine that is not supported",
+		[SKIP_NO_SLOTS] = "there are no slots on its machine, which only a store serves",
 		[SKIP_LOADER] = "the dynamic linker itself",
 		[SKIP_MISSING] = "a dependency cannot be found",
 		[SKIP_NO_ROOM] = "its program headers cannot be given more room",

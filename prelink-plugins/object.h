@@ -41,6 +41,7 @@ enum object_skip {
 	SKIP_BLACKLISTED,   /* -b */
 	SKIP_MALFORMED,     /* parses as ELF, but is not safe to rewrite */
 	SKIP_OTHER_MACHINE, /* no table for its machine under arch/ */
+	SKIP_NO_SLOTS,      /* its machine has no slots */
 	SKIP_LOADER,        /* ld.so itself */
 	SKIP_MISSING,       /* a dependency cannot be found */
 	SKIP_NO_ROOM,       /* an executable whose headers cannot grow */
@@ -86,6 +87,7 @@ struct object {
 	struct path_list names;  /* every name under which gather met it, links included */
 	struct stat st;          /* when it was read */
 	const struct arch *arch; /* NULL for SKIP_OTHER_MACHINE */
+	uint16_t machine;        /* e_machine */
 	bool is64, big_endian;
 	enum object_kind kind;
 	bool listed; /* in a directory or by a name that we were asked to prelink; others were

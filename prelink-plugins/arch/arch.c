@@ -2,7 +2,13 @@
 /* The machines we know; see arch.h. */
 #include "arch/arch.h"
 
-static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386, &arch_aarch64 };
+#include "alloc.h"
+#include "diag.h"
+
+#define EM_LOONGARCH_NUMBER 258 /* EM_LOONGARCH, which an old <elf.h> does not know */
+
+static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386, &arch_aarch64, &arch_arm,
+						 &arch_s390x };
 
 const struct arch *arch_find(const struct elf_image *image)
 {
@@ -12,6 +18,20 @@ const struct arch *arch_find(const struct elf_image *image)
 		if (arch_table[i]->machine == image->ehdr.e_machine && arch_table[i]->elf_class == elf_class)
 			return arch_table[i];
 	return NULL;
+}
+
+char *arch_machine_name(uint16_t machine)
+{
+	switch (machine) {
+	case EM_ARM: return xstrdup("arm");
+	case EM_LOONGARCH_NUMBER: return xstrdup("loongarch");
+	case EM_MIPS: return xstrdup("mips");
+	case EM_PPC64: return xstrdup("ppc64");
+	case EM_RISCV: return xstrdup("riscv");
+	case EM_S390: return xstrdup("s390");
+	case EM_X86_64: return xstrdup("x32");
+	}
+	return xasprintf("ELF machine %u", machine);
 }
 
 unsigned arch_hash_word(const struct elf_image *image)

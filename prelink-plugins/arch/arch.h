@@ -40,7 +40,8 @@ struct arch {
 	uint16_t machine;        /* e_machine */
 	unsigned char elf_class; /* ELFCLASS32 or ELFCLASS64 */
 
-	/* Slots: addresses are handed out in [slot_first, slot_end), multiples of page_max. */
+	/* Slots: addresses are handed out in [slot_first, slot_end), multiples of page_max.  Both 0: there are none, and
+	 * only a store serves the machine. */
 	GElf_Addr slot_first, slot_end;
 	uint64_t page_max;  /* bytes; the largest page size the psABI allows for */
 	uint64_t huge_page; /* bytes; the unit to which Linux aligns large files (thp_get_unmapped_area):
@@ -81,12 +82,15 @@ struct arch {
 /* The table for IMAGE's machine and class; NULL where it is none that we know. */
 const struct arch *arch_find(const struct elf_image *image);
 
+/* How to call a machine that has no table, by its e_machine; allocated. */
+char *arch_machine_name(uint16_t machine);
+
 /* Bytes of a word of IMAGE's DT_HASH, also of a machine that has no table: 4 in the gABI. */
 unsigned arch_hash_word(const struct elf_image *image);
 
 /* What the processor that this program runs on can do: words as in /proc/cpuinfo, allocated. */
 char *arch_host_cpu(void);
 
-extern const struct arch arch_x86_64, arch_i386, arch_aarch64;
+extern const struct arch arch_x86_64, arch_i386, arch_aarch64, arch_arm, arch_s390x;
 
 #endif

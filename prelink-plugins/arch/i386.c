@@ -68,6 +68,7 @@ const struct arch arch_i386 = {
 	.address_tags = no_tags,
 	.value_tags = no_tags,
 	.tls_below = true,
+	.module = { PKGLIBDIR "/i386/prelink-rtld.so", NULL },
 	.interpreter = "/lib/ld-linux.so.2",
 	.multiarch = "i386-linux-gnu",
 	.lib = "lib",

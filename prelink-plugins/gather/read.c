@@ -179,7 +179,7 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_DEBUG_INFO;
 	if (object->kind == OBJECT_LOADER)
 		return SKIP_LOADER;
-	return SKIP_NOT;
+	return object->arch->slot_end ? SKIP_NOT : SKIP_NO_SLOTS;
 }
 
 /* Decodes IMAGE into a new object; NULL where it is no dynamic object, or a static PIE. */
@@ -196,6 +196,7 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	object_set_path(object, root, file->path);
 	object->st = file->st;
 	object->arch = arch_find(image);
+	object->machine = image->ehdr.e_machine;
 	object->is64 = image->is64;
 	object->big_endian = image->big_endian;
 	read_extent(object, image);

@@ -324,7 +324,7 @@ static void enter(struct plan *plan, struct draft *draft, const struct decision 
 }
 
 /* Enters all of LIST.  What is right only while RTLD_GLOBAL has added nothing to the start-up scope goes to
- * ld.so as well, for where it has. */
+ * ld.so as well, for where it has; to ld.so alone where that would take what was written for the addend. */
 static void enter_all(struct plan *plan, struct draft *draft, const struct decision_list *list)
 {
 	for (size_t i = 0; draft->way != PLAN_LEAVE && i < list->count; i++) {
@@ -332,6 +332,8 @@ static void enter_all(struct plan *plan, struct draft *draft, const struct decis
 		enum decision_kind kind = kind_now(draft, decision, list->startup);
 		bool left = decision->kind != DECISION_DONE && kind == DECISION_DONE;
 
+		if (decision->ungrown && decision->reloc == RELOC_WORD && !draft->object->arch->rela)
+			kind = DECISION_RESIDUAL;
 		enter(plan, draft, decision, kind);
 		if (decision->ungrown && !left && kind != DECISION_RESIDUAL)
 			add_own(&draft->ungrown, decision->address + draft->moved, decision);

@@ -21,10 +21,7 @@ static void add_words(struct plan_digest *digest, const struct record_io *io, ui
 /* Adds the record of SIZE bytes at AT but for its digest, which is its last number. */
 static void add_record(struct plan_digest *digest, const struct record_io *io, uint64_t at, uint64_t size)
 {
-	size_t each = elf_word_size(&io->plan);
-
-	for (size_t i = 0; i < (size - TAIL) / each; i++)
-		digest_add(digest, i, elf_get_word(&io->plan, at + i * each));
+	add_words(digest, io, at, size - TAIL);
 	digest_add(digest, 0, elf_get32(&io->plan, at + size - TAIL));
 }
 

@@ -2,6 +2,7 @@
 rtld_sources = \
 	prelink-plugins/rtld/prelink-rtld.c \
 	prelink-plugins/rtld/bounds.c \
+	prelink-plugins/rtld/builtin.c \
 	prelink-plugins/rtld/environment.c \
 	prelink-plugins/rtld/ldso.c \
 	prelink-plugins/rtld/learn.c \
@@ -28,12 +29,14 @@ rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/rel.h \
 	prelink-plugins/rtld/rela.h \
 	prelink-plugins/rtld/aarch64/machine.h \
+	prelink-plugins/rtld/arm/machine.h \
 	prelink-plugins/rtld/i386/machine.h \
+	prelink-plugins/rtld/s390x/machine.h \
 	prelink-plugins/rtld/x86_64/machine.h
 rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin $(RTLD_CFLAGS) -fPIC -fvisibility=hidden \
-	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -ffunction-sections -fcf-protection=none \
 	-U_FORTIFY_SOURCE
-rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,now -Wl,-z,noseparate-code \
+rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,now -Wl,--gc-sections -Wl,-z,noseparate-code \
 	-Wl,--hash-style=gnu
 EXTRA_DIST += $(rtld_files)
 

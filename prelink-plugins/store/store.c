@@ -113,27 +113,77 @@ static bool is_program(const struct object *object)
 	}
 }
 
-/* Of all programs those of the machine that the first one with a run-time module is for. */
-static void choose_programs(struct work *work, struct object_table *table)
+static bool same_machine(const struct object *a, const struct object *b)
 {
-	const struct object *first = NULL;
-	size_t others = 0;
+	return a->arch == b->arch && a->big_endian == b->big_endian;
+}
+
+static size_t count_like(const struct object_table *table, const struct object *like)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++)
+		count += is_program(table->object[i]) && same_machine(table->object[i], like);
+	return count;
+}
+
+/* A program of the machine that most of those with a run-time module are for; NULL where there is none. */
+static const struct object *commonest(const struct object_table *table)
+{
+	const struct object *best = NULL;
+	size_t most = 0;
 
 	for (size_t i = 0; i < table->count; i++) {
+		const struct object *object = table->object[i];
+
+		if (!is_program(object) || !object->arch->module[object->big_endian] ||
+		    (best && same_machine(object, best)))
+			continue;
+		size_t count = count_like(table, object);
+		if (count > most) {
+			best = object;
+			most = count;
+		}
+	}
+	return best;
+}
+
+/* Of all programs those of one machine. */
+static void choose_programs(struct work *work, const struct object_table *table)
+{
+	const struct object *like = commonest(table);
+	size_t others = 0;
+
+	for (size_t i = 0; like && i < table->count; i++) {
 		struct object *object = table->object[i];
 
-		if (!is_program(object))
-			continue;
-		if (!first && object->arch->module[object->big_endian])
-			first = object;
-		if (first && object->arch == first->arch && object->big_endian == first->big_endian)
+		if (is_program(object) && same_machine(object, like))
 			object_list_add(&work->programs, object);
 		else
-			others++;
+			others += is_program(object);
 	}
-	if (first && others)
+	if (others)
 		diag_warn(NULL, "%zu programs of other machines than %s: they go without a plan", others,
-			  first->arch->name);
+			  like->arch->name);
+}
+
+/* Says why no program was chosen, naming the machine if that is why. */
+static int nobody(const struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct object *object = table->object[i];
+
+		if (!object->listed || !object_is_program(object) ||
+		    (object->arch && object->arch->module[object->big_endian]))
+			continue;
+		char *name = object->arch ? xstrdup(object->arch->name) : arch_machine_name(object->machine);
+		int status = diag_error(object->shown,
+					"making the store: there is no run-time module for its machine, %s",
+					name);
+		free(name);
+		return status;
+	}
+	return diag_error(NULL, "making the store: no program that can have a plan was named");
 }
 
 static void say_figures(const struct work *work)
@@ -153,7 +203,7 @@ int store_programs(const struct root *root, struct object_table *table, const st
 
 	choose_programs(&work, table);
 	if (!work.programs.count && options->mode != MODE_LEARN)
-		return diag_error(NULL, "making the store: no program that can have a plan was named");
+		return nobody(table);
 	if (!work.programs.count)
 		return store_remove(root, path);
 	struct bind *bind = bind_new(root);

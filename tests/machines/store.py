@@ -4,10 +4,11 @@
 its programs, with the module, take the fast path, print what they did before, and what ld.so leaves read-only in each
 object is the same byte for byte; and what we say is bound at start is what their ld.so binds.
 
-Short: arm64, Debian 12.  LONG=1: every machine that has a module, Debian 12 and 13, and more programs."""
+Short: arm64 and armhf, Debian 12.  LONG=1: every machine that has a module, Debian 12 and 13, and more programs."""
 import os
 import re
 
+import scratch_root
 import tree
 import whole_root
 from guest import MACHINES, STORE, TAKE_RELRO, Guest, sound
@@ -45,8 +46,10 @@ def compare_relro(guest):
     expect(len(objects) > 10, f"{guest.arch}: only {objects} were looked at: {done.stdout}{done.stderr}")
     copies = run(["readelf", "-rW", guest.root + guest.real("/usr/bin/python3")]).stdout
     drawn = re.search(r"^([0-9a-f]+) .*_COPY .* __stack_chk_guard", copies, re.M)  # at random, in each process
+    wanted.pop(("program", int(drawn[1], 16)) if drawn else None, None)
     for place, value in wanted.items():
-        expect_equal(value if drawn and place == ("program", int(drawn[1], 16)) else seen[place], value, f"{guest.arch}: the word at {place}")
+        if seen[place][0] != value[0]:  # small numbers may look like an address of a 32-bit process
+            expect(value[1] and seen[place][1] == value[1], f"{guest.arch}: the word at {place}: expected {value}, seen {seen[place]}")
     return len(objects), len(wanted)
 
 
@@ -92,6 +95,13 @@ def check(arch, suite):
           f"bindings the same; RELRO of {objects} objects the same, {words} words")
 
 
-for arch in MACHINES if LONG else ["arm64"]:
+checked = 0
+for arch in MACHINES if LONG else ["arm64", "armhf"]:
     for suite in ["bookworm", "trixie"] if LONG else ["bookworm"]:
-        check(arch, suite)
+        try:
+            check(arch, suite)
+            checked += 1
+        except scratch_root.Unavailable as error:
+            print(f"{arch} {suite}: no root of it:", " ".join(str(error).split()))
+if not checked:
+    skip("no root of another machine could be made")
