@@ -11,6 +11,7 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += $(TESTS) \
 	tests/HACKING \
 	tests/bench/notegen \
+	tests/bench/plan.c \
 	tests/bench/prelink \
 	tests/bench/runtime \
 	tests/bench/runtime.c \

@@ -33,9 +33,12 @@ static void add_words(struct plan_digest *digest, const void *from, uint64_t siz
 	struct plan_digest lanes = *digest;
 	size_t count = padded(size) / sizeof *word, i = 0;
 
-	for (; i + DIGEST_LANES <= count; i += DIGEST_LANES)
-		for (size_t k = 0; k < DIGEST_LANES; k++)
-			digest_add(&lanes, k, word[i + k]);
+	for (; i + DIGEST_LANES <= count; i += DIGEST_LANES) {
+		digest_add(&lanes, 0, word[i]);
+		digest_add(&lanes, 1, word[i + 1]);
+		digest_add(&lanes, 2, word[i + 2]);
+		digest_add(&lanes, 3, word[i + 3]);
+	}
 	for (; i < count; i++)
 		digest_add(&lanes, i, word[i]);
 	*digest = lanes;
