@@ -55,6 +55,7 @@ const struct arch arch_aarch64 = {
 	.r_jump_slot = R_AARCH64_JUMP_SLOT,
 	.r_word = R_AARCH64_ABS64,
 	.r_copy = R_AARCH64_COPY,
+	.at_once = 0x80, /* STO_AARCH64_VARIANT_PCS: the stub would not keep all of its arguments */
 	.reloc_kind = reloc_kind,
 	.address_tags = no_tags,
 	.value_tags = value_tags,

@@ -59,6 +59,7 @@ struct arch {
 	const int64_t *address_tags, *value_tags;
 
 	GElf_Addr loader_slot; /* where an ld.so goes that knows DT_GNU_LIBLIST (liblist.h); 0: nowhere */
+	uint8_t at_once;       /* bits of st_other: a call of such a symbol is never bound late */
 	bool tls_below;        /* thread variables lie below the thread pointer (TLS variant II) */
 
 	/* Where programs find the run-time module, inside the root: of little-endian ones, of big-endian ones.

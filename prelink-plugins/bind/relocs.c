@@ -82,6 +82,7 @@ static void read_reference(struct bind_object *by, struct binding *binding)
 		symbols_get(&by->symbols, binding->symbol, &ref);
 	binding->weak = GELF_ST_BIND(ref.st_info) == STB_WEAK;
 	binding->protected = GELF_ST_VISIBILITY(ref.st_other) == STV_PROTECTED;
+	binding->at_once = ref.st_other & by->object->arch->at_once;
 	if (GELF_ST_BIND(ref.st_info) == STB_LOCAL || symbol_binds_locally(&ref))
 		binding_set(binding, BINDING_SELF, &(struct definition){ by, binding->symbol, 0 });
 	else

@@ -35,6 +35,7 @@ struct binding {
 	bool rela;            /* it carries its addend */
 	bool plt;             /* from DT_JMPREL: lazy unless the object says otherwise */
 	bool weak, protected; /* of the reference: STB_WEAK, STV_PROTECTED */
+	bool at_once;         /* arch->at_once */
 	/* Of BINDING_SELF and BINDING_FOUND: */
 	bool absolute;          /* SHN_ABS: st_value is no address and does not move with the provider */
 	bool undefined;         /* SHN_UNDEF: an executable's PLT entry that stands for a function */

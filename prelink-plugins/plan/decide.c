@@ -392,7 +392,8 @@ int universe_decide(struct universe *u, struct object *object, struct decision_l
 			return -1;
 		struct binding *binding = &u->bindings.item[i];
 		struct decision *decision = add_decision(list, by, binding);
-		bool lazy = binding->plt && binding->kind == RELOC_JUMP_SLOT && !by->bind_now;
+		bool lazy = binding->plt && binding->kind == RELOC_JUMP_SLOT && !by->bind_now &&
+			    !binding->at_once;
 		if (!ours) {
 			leave(decision, REASON_SLOT);
 			decision->static_tls = needs_static_tls(binding);

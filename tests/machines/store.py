@@ -12,7 +12,7 @@ import scratch_root
 import tree
 import whole_root
 from guest import MACHINES, STORE, TAKE_RELRO, Guest, sound
-from harness import expect, expect_equal, need, prelink, run, skip
+from harness import compile_c, expect, expect_equal, need, prelink, run, skip
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
@@ -65,6 +65,22 @@ def compare_bindings(guest, program):
     return len(wanted)
 
 
+def check_variant_pcs(guest):
+    """A call of a function with another calling convention is bound at once, lazy or not: where nobody has it, the program
+    does not start; where it is an ordinary one, it does."""
+    for name, mark, status in ("odd", '__asm__(".variant_pcs missing");', 127), ("even", "", 1):
+        compiler = MACHINES[guest.arch][1]
+        library = compile_c(f"{mark} void missing(void); int f(int n) {{ if (n > 9) missing(); return n; }}",
+                            f"{guest.root}/usr/lib/lib{name}.so", "-shared", "-fPIC", "-Wl,-z,lazy",
+                            f"-Wl,-soname,lib{name}.so", compiler=compiler)
+        compile_c("int f(int); int main(int argc, char **argv) { return f(argc); }", f"{guest.root}/usr/bin/{name}",
+                  "-Wl,-z,lazy,--unresolved-symbols=ignore-in-shared-libs", "-x", "none", library, compiler=compiler)
+        prelink("--root", guest.root, f"--store={STORE}", f"/usr/bin/{name}")
+        plain, seen = guest.start([f"/usr/bin/{name}"]), guest.audited([f"/usr/bin/{name}"])
+        expect(": full" in seen.stderr or status == 127, f"{name}: not on the fast path: {seen.stderr}")
+        expect_equal((plain.returncode, seen.returncode), (status, status), f"{name}: {plain.stderr}{seen.stderr}")
+
+
 def check(arch, suite):
     guest = Guest(arch, suite, *SETS)
     before = tree.snapshot(guest.root)
@@ -90,6 +106,8 @@ def check(arch, suite):
         expect(now[0] < once[0] / 3 and now[1] < max(once[1], 1), f"{arch}: {command[0]}: ld.so has as much to do as before")
     objects, words = compare_relro(guest)
     bindings = sum(compare_bindings(guest, guest.real(command[0])) for command in COMMANDS[:5])
+    if arch == "arm64":
+        check_variant_pcs(guest)
     programs = re.search(r"(\d+) programs in the store", said)[1]
     print(f"{arch} {suite}: {programs} programs in the store; {len(COMMANDS)} runs the same, {full} objects full; {bindings} "
           f"bindings the same; RELRO of {objects} objects the same, {words} words")
