@@ -248,6 +248,17 @@ class Shape:
 
     # --- for who is hostile
 
+    def program(self, loader="/lib64/ld-linux-x86-64.so.2"):
+        """Makes a position-independent program of it; its notes are no segment any more."""
+        self.set("dyn[%d].d_tag" % next(i for i in range(9999) if self.get(f"dyn[{i}].d_tag") == 0), 21)  # DT_DEBUG
+        at = self.at[".dynamic"] - len(loader) - 1  # of the padding before it
+        if any(self.data[at:self.at[".dynamic"]]):
+            return self
+        self.data[at:at + len(loader)] = loader.encode()
+        for field, value in ("p_type", 3), ("p_offset", at), ("p_vaddr", at), ("p_filesz", len(loader) + 1):
+            self.set(f"ph[3].{field}", value)
+        return self
+
     def set(self, name, value):
         offset, form = self.fields[name]
         struct.pack_into(form, self.data, offset, value & (1 << 8 * struct.calcsize(form)) - 1)
