@@ -114,6 +114,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/seal.c prelink-plugins/plan/seal.h \
 	prelink-plugins/plan/shadowed.c prelink-plugins/plan/shadowed.h \
 	prelink-plugins/plan/stored.c prelink-plugins/plan/stored.h \
+	prelink-plugins/plan/store_file.c prelink-plugins/plan/store_file.h \
 	prelink-plugins/rewrite/attach_list.c prelink-plugins/rewrite/attach_list.h \
 	prelink-plugins/rewrite/attach_plan.c prelink-plugins/rewrite/attach_plan.h \
 	prelink-plugins/store/learned.c prelink-plugins/store/learned.h \

@@ -42,6 +42,7 @@ struct run {
 	struct gather gather;
 	struct search search;
 	struct cache_inputs inputs;
+	struct store_file store; /* the system's, for who asks what it has */
 	struct rewriting rewriting;
 };
 
@@ -55,7 +56,7 @@ static void conclude(struct run *run)
 	if (!options->dry_run && !options->no_update_cache)
 		cache_write(&cache, &run->root, run->cache_path);
 	if (options->dry_run || options->verbose || options->json)
-		print_tables(&cache, &run->table, options);
+		print_tables(&cache, &run->table, NULL, options);
 	print_summary(&run->table, options);
 	cache_release(&cache);
 }
@@ -137,8 +138,8 @@ static void prelink(struct run *run)
 
 /* --- prelink --store, --learn --- */
 
-/* The plans of all that is in the table, and nothing else, into the store at PATH. */
-static void write_store(struct run *run, const char *path)
+/* The plans of all that is in the table, and nothing else, into the store at PATH.  0, or -1 after a message. */
+static int write_store(struct run *run, const char *path)
 {
 	/* What each needs and may load; in ld.so's order. */
 	scope_all(&run->table, &run->search);
@@ -147,16 +148,39 @@ static void write_store(struct run *run, const char *path)
 	object_table_want(&run->table);
 
 	/* What every relocation resolves to, in each program, wherever its objects lie. */
-	store_programs(&run->root, &run->table, &run->options, path);
+	return store_programs(&run->root, &run->table, &run->options, path);
+}
+
+/* Where the store is that was asked for; malloc'ed. */
+static char *store_path(const struct run *run)
+{
+	return root_inside(&run->root, run->options.store_file ? run->options.store_file : SYSTEM_STORE);
 }
 
 static void prelink_store(struct run *run)
 {
-	char *path = root_inside(&run->root,
-				 run->options.store_file ? run->options.store_file : SYSTEM_STORE);
+	const struct options *options = &run->options;
+	bool quick = options->all && options->quick && !options->dry_run && options->mode == MODE_PRELINK;
+	char *path = store_path(run);
 
+	if (quick && cache_is_current(&run->old, &run->root, options)) {
+		if (options->verbose)
+			puts("nothing has changed since the store was made");
+		free(path);
+		return;
+	}
 	gather_all(&run->gather);
-	write_store(run, path);
+	int status = write_store(run, path);
+
+	if (quick && status == 0) { /* what the next one asks for */
+		struct cache cache;
+
+		cache_inputs_collect(&run->inputs, &run->old, &run->gather);
+		cache_inputs_add(&run->inputs, &run->root, path);
+		cache_build(&cache, &run->table, &run->inputs, &run->root, options);
+		cache_write(&cache, &run->root, run->cache_path);
+		cache_release(&cache);
+	}
 	free(path);
 }
 
@@ -183,6 +207,17 @@ static void learn(struct run *run)
 	learned_release(&learned);
 	free(path);
 	free(directory);
+}
+
+/* The store, for who asks what it has; one that does not count is said. */
+static void read_store(struct run *run)
+{
+	char *path = store_path(run), *outside = root_outside(&run->root, path);
+
+	if (store_file_read(&run->store, &run->root, path) == 0 && run->store.why)
+		diag_warn(outside, "the store counts as none: %s", run->store.why);
+	free(outside);
+	free(path);
 }
 
 /* --- the other modes --- */
@@ -236,7 +271,8 @@ static int show_status(struct run *run)
 	scope_all(&run->table, &run->search);
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
-	return status_print(&run->table, &run->root, run->options.all, run->options.json);
+	read_store(run);
+	return status_print(&run->table, &run->root, &run->store, run->options.all, run->options.json);
 }
 
 /* --advise: exit status 1 where something is wrong. */
@@ -269,7 +305,8 @@ static void report(struct run *run)
 	json_t *advice = advise_texts(&run->root, &run->table, &run->search, &run->options);
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
-	report_write(&run->old, &run->table, &run->root, advice, run->options.report);
+	read_store(run);
+	report_write(&run->old, &run->table, &run->root, &run->store, advice, run->options.report);
 }
 
 /* -r: one library to one address. */
@@ -303,14 +340,18 @@ static int run_mode(struct run *run)
 {
 	const struct options *options = &run->options;
 	int result = 0;
-	bool needed = options->mode == MODE_PRINT || options->mode == MODE_REPORT;
+	bool needed = options->mode == MODE_REPORT;
 
+	if (options->mode == MODE_PRINT) {
+		read_store(run);
+		needed = !run->store.bytes; /* one of the two there has to be */
+	}
 	if (writes(options) && root_lock(&run->root))
 		return 1;
 	if (cache_read(&run->old, &run->root, run->cache_path, needed) && needed)
 		return 1;
 	if (options->mode == MODE_PRINT)
-		return print_tables(&run->old, NULL, options) ? 1 : 0;
+		return print_tables(&run->old, NULL, &run->store, options) ? 1 : 0;
 	if (conf_read(&run->conf, &run->root, options))
 		return 1;
 	if (is_done_already(run)) {
@@ -327,7 +368,7 @@ static int run_mode(struct run *run)
 		switch (options->mode) {
 		case MODE_PRELINK: run->options.store ? prelink_store(run) : prelink(run); break;
 		case MODE_UNDO: undo(run); break;
-		case MODE_VERIFY: verify_files(run); break;
+		case MODE_VERIFY: run->options.store ? prelink_store(run) : verify_files(run); break;
 		case MODE_RELOC_ONLY: move(run); break;
 		case MODE_BINDINGS: show_bindings(run); break;
 		case MODE_STATUS: result = show_status(run); break;
@@ -346,6 +387,17 @@ static int run_mode(struct run *run)
 	return result;
 }
 
+/* Where it is remembered what the last run saw: a store has its own, beside it. */
+static char *cache_path(const struct run *run)
+{
+	if (!run->options.store || run->options.mode != MODE_PRELINK)
+		return root_inside(&run->root, run->options.cache);
+	char *store = store_path(run), *path = xasprintf("%s.cache", store);
+
+	free(store);
+	return path;
+}
+
 int main(int argc, char **argv)
 {
 	struct run run = { 0 };
@@ -356,10 +408,11 @@ int main(int argc, char **argv)
 	options_parse(&run.options, argc, argv);
 	if (root_open_tree(&run.root, run.options.root) == 0) {
 		options_resolve(&run.options, &run.root);
-		run.cache_path = root_inside(&run.root, run.options.cache);
+		run.cache_path = cache_path(&run);
 		result = run_mode(&run);
 		conf_release(&run.conf);
 		cache_release(&run.old);
+		store_file_release(&run.store);
 		free(run.cache_path);
 		root_release(&run.root);
 	}

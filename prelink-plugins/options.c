@@ -134,8 +134,9 @@ static void check(const struct options *o, struct argp_state *state)
 		((struct options *)state->input)->with_plugins = false;
 	if (o->mode == MODE_VERIFY) /* what was done with it is there to be checked without it */
 		((struct options *)state->input)->with_unsafe = true;
-	if (o->store && o->mode != MODE_PRELINK)
-		argp_error(state, "--store goes with prelinking only");
+	if (o->store && (o->mode == MODE_UNDO || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS ||
+			 o->mode == MODE_LEARN || o->digest != DIGEST_NONE))
+		argp_error(state, "--store is written, or goes with -y, -p, --status and --report");
 	if (o->mode == MODE_LEARN && o->all)
 		argp_error(state, "--learn takes what prelink-run has seen: no -a with it");
 	if (!o->all && !print && !o->file_count && o->mode != MODE_LEARN)
@@ -144,11 +145,12 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "-p and --report show the whole cache: no FILE with them");
 	if (o->all && o->file_count && o->mode != MODE_ADVISE)
 		argp_error(state, "-a takes all that prelink.conf names: no FILE with it");
-	if (o->all && (o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
+	if (o->all &&
+	    ((o->mode == MODE_VERIFY && !o->store) || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
 		argp_error(state, "-a goes with prelinking and -u only");
 	if ((o->mode == MODE_RELOC_ONLY || o->undo_output) && o->file_count != 1)
 		argp_error(state, "-r and -o take one FILE");
-	if (o->mode == MODE_VERIFY && o->digest == DIGEST_NONE && o->file_count != 1)
+	if (o->mode == MODE_VERIFY && !o->store && o->digest == DIGEST_NONE && o->file_count != 1)
 		argp_error(state, "-y prints the original of one FILE; give --sha256 for several");
 	if (o->undo_output && o->mode != MODE_UNDO)
 		argp_error(state, "-o goes with -u only");

@@ -12,6 +12,9 @@
 
 #include "root.h"
 
+/* Where the run-time module looks for the system's store. */
+#define SYSTEM_STORE LOCALSTATEDIR "/lib/prelink/store"
+
 /* What to do; at most one of -u, -y, -p, -r, --report and --bindings may be given. */
 enum mode {
 	MODE_PRELINK,    /* the default: lay out, bind, rewrite */

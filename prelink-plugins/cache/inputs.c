@@ -81,6 +81,15 @@ void cache_inputs_collect(struct cache_inputs *inputs, const struct cache *old, 
 	stamp(inputs, gather->root, gather->installed && gather->installed->failed);
 }
 
+void cache_inputs_add(struct cache_inputs *inputs, const struct root *root, const char *path)
+{
+	size_t count = inputs->path.count;
+
+	path_list_add(&inputs->path, path);
+	inputs->stamp = xreallocarray(inputs->stamp, count + 1, sizeof *inputs->stamp);
+	inputs->stamp[count] = cache_stamp_now(root, path);
+}
+
 void cache_inputs_release(struct cache_inputs *inputs)
 {
 	path_list_release(&inputs->path);

@@ -17,6 +17,8 @@ struct cache_inputs {
 /* Fills in INPUTS, zeroed, with what GATHER says.  Of a run that was not
  * about all: those of OLD, as they were. */
 void cache_inputs_collect(struct cache_inputs *inputs, const struct cache *old, const struct gather *gather);
+/* Adds the file PATH, which this run wrote, as it is now. */
+void cache_inputs_add(struct cache_inputs *inputs, const struct root *root, const char *path);
 void cache_inputs_release(struct cache_inputs *inputs);
 
 #endif

@@ -112,11 +112,11 @@ void plan_seal(const struct record_io *io, uint64_t at)
 	}
 }
 
-bool plan_header_intact(const struct record_io *io, const struct plan_header *header)
+bool plan_header_intact(const struct record_io *io, uint64_t at, const struct plan_header *header)
 {
 	uint32_t digest;
 
-	return digest_header(io, 0, header, &digest) && digest == header->digest;
+	return digest_header(io, at, header, &digest) && digest == header->digest;
 }
 
 bool plan_object_intact(const struct record_io *io, const struct plan_header *header, size_t index)

@@ -29,15 +29,22 @@ bool stored_read(struct stored *stored, const struct placed *program, bool rela)
 	if (!bytes)
 		return false;
 	stored->io = record_io(&program->image, rela, bytes, size);
-	if (size < record_size(&stored->io, RECORD_HEADER))
-		return false;
-	record_next(&stored->io, RECORD_HEADER, &stored->header);
-	const struct plan_header *header = &stored->header;
+	return stored_at(stored, 0);
+}
 
+bool stored_at(struct stored *stored, uint32_t at)
+{
+	const struct plan_header *header = &stored->header;
+	uint64_t size = stored->io.plan.size;
+
+	if (at > size || size - at < record_size(&stored->io, RECORD_HEADER))
+		return false;
+	stored->io.at = at;
+	record_next(&stored->io, RECORD_HEADER, &stored->header);
 	return header->magic == PLAN_MAGIC && header->size <= size &&
 	       record_table_fits(&stored->io, header->object, RECORD_OBJECT) &&
 	       header->startup <= header->object.count && header->startup >= PLAN_FIRST_LIBRARY &&
-	       plan_header_intact(&stored->io, header);
+	       plan_header_intact(&stored->io, at, header);
 }
 
 struct planned stored_object(const struct stored *stored, size_t index)

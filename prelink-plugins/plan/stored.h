@@ -19,6 +19,9 @@ const void *stored_bytes(const struct placed *program, uint64_t *size);
  * the header says are loaded at start, and the header is as it was written. */
 bool stored_read(struct stored *stored, const struct placed *program, bool rela);
 
+/* Reads the plan at byte AT of the bytes that `io` of STORED has, which hold several; the same is true then. */
+bool stored_at(struct stored *stored, uint32_t at);
+
 /* Object INDEX, below header.object.count.  Its tables are as somebody wrote them: see record_table_fits(). */
 struct planned stored_object(const struct stored *stored, size_t index);
 /* True if all that is object INDEX's alone is as it was written. */

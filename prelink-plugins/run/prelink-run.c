@@ -281,14 +281,21 @@ static void leave_learner(const struct run *run)
 
 /* --- asking --- */
 
+/* What the store has for it is prelink's to say, which sees whether that is still true. */
 static int say_status(const struct run *run)
 {
-	bool is_known = known(run->directory, run->binary);
+	const char *path = getenv("LD_LIBRARY_PATH");
+	char *store, *library_path;
 
-	printf("%s: %s\n", run->binary,
-	       is_known ? "its plan is in the store, or it can have none" :
-			  "it has no plan yet, or more was seen since: its next start learns");
-	return fflush(stdout) ? fail(1, "standard output", "writing") : !is_known;
+	if (!known(run->directory, run->binary)) {
+		printf("%s: it has no plan yet, or more was seen since: its next start learns\n",
+		       run->binary);
+		return fflush(stdout), 1;
+	}
+	if (asprintf(&store, "--store=%s/store", run->directory) > 0 &&
+	    asprintf(&library_path, "--ld-library-path=%s", path ? path : "") > 0)
+		execl(PRELINK, "prelink", "--status", store, library_path, run->binary, (char *)NULL);
+	return fail(126, PRELINK, "starting it");
 }
 
 static int forget(const struct run *run)

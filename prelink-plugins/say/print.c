@@ -206,7 +206,7 @@ void print_summary(const struct object_table *table, const struct options *optio
 int print_current(const struct cache *cache, const struct options *options)
 {
 	struct counts counts = count_cache(cache);
-	int result = options->json || options->verbose ? print_tables(cache, NULL, options) : 0;
+	int result = options->json || options->verbose ? print_tables(cache, NULL, NULL, options) : 0;
 
 	if (!options->json)
 		put_counts(&counts, options);
@@ -338,7 +338,22 @@ static void put_skipped(const struct cache *c, const struct object_table *table)
 	}
 }
 
-int print_tables(const struct cache *cache, const struct object_table *table, const struct options *options)
+static void put_store(const struct store_file *store)
+{
+	diag_put(stdout, store->path);
+	printf(": the plans of %zu programs, %zu more that can have none; %" PRIu64 " bytes\n", store->plans,
+	       store->programs - store->plans, store->size);
+}
+
+static json_t *store_json(const struct store_file *store)
+{
+	return json_pack("{s:o, s:I, s:I, s:I}", "path", json_text(store->path), "programs",
+			 (json_int_t)store->programs, "plans", (json_int_t)store->plans, "bytes",
+			 (json_int_t)store->size);
+}
+
+int print_tables(const struct cache *cache, const struct object_table *table, const struct store_file *store,
+		 const struct options *options)
 {
 	if (options->json) {
 		json_t *document = json_object(), *objects = json_array();
@@ -349,6 +364,8 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 				json_array_append_new(objects, object_json(cache, &cache->object[i], mark));
 		free(mark);
 		set(document, "objects", objects);
+		if (store && store->bytes)
+			set(document, "store", store_json(store));
 		if (table && options->random)
 			set(document, "seed", json_address(options->seed));
 		if (table)
@@ -361,5 +378,7 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 	put_legend(cache, table);
 	put_programs(cache, table, options->verbose >= (table ? 2 : 1));
 	put_skipped(cache, table);
+	if (store && store->bytes)
+		put_store(store);
 	return fflush(stdout) ? diag_errno(NULL, "writing to standard output") : 0;
 }

@@ -9,6 +9,7 @@
 #include "cache/cache.h"
 #include "object.h"
 #include "options.h"
+#include "plan/store_file.h"
 
 /* The tables: slots in order of address, programs, and what has no slot and why; scopes and plugins with
  * -v (-vv while prelinking), and always in JSON:
@@ -19,14 +20,16 @@
  *                      "scope": [ path ... ],
  *                      "plugins": [ { "path", "host", "feature", "exclusive",
  *                                     "adds": [ path ... ] } ... ] } ... ],
+ *       "store": { "path", "programs", "plans", "bytes" } with -p, where there is one,
  *       "seed": "0x..." with -R,
  *       "summary": { "prelinked", "unchanged", "undone", "failed", "without_plan",
  *                    "skipped": { reason: count ... } } }
  *
  * `scope` is the start-up scope in ld.so's order, `adds` what a plugin's scope has beyond it.  `seed` and
- * `summary` are there for a run (TABLE not NULL), not for -p.  0, or -1 after a message if it could not be
+ * `summary` are there for a run (TABLE not NULL), not for -p; STORE may be NULL.  0, or -1 after a message if it could not be
  * written. */
-int print_tables(const struct cache *cache, const struct object_table *table, const struct options *options);
+int print_tables(const struct cache *cache, const struct object_table *table, const struct store_file *store,
+		 const struct options *options);
 
 /* The closing words of a run: how many were prelinked, were as they should be, failed, are programs that are
  * better off without a plan; and how many were left alone, by reason.  Not with --json, where print_tables()

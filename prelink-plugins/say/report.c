@@ -15,15 +15,17 @@ extern const char report_page[];
 static const char mark[] = "@DATA@";
 
 /* What the page says of one program's next start, set in ITEM. */
-static void add_status(json_t *item, struct placed_table *placed, struct object *program)
+static void add_status(json_t *item, struct placed_table *placed, const struct store_file *store,
+		       struct object *program)
 {
-	struct program_status status = program_status(placed, program);
+	struct program_status status = program_status(placed, store, program);
 	char *why = NULL;
 
 	if (status.why)
 		why = xasprintf("%s%s%s", status.cause ? status.cause->path : "", status.cause ? " " : "",
 				status.why);
 	json_object_set_new(item, "next", json_string(status.state));
+	json_object_set_new(item, "way", json_string(program_way_text(status.way)));
 	json_object_set_new(item, "why", json_text(why));
 	json_object_set_new(item, "spared", json_integer((json_int_t)status.spared));
 	free(why);
@@ -78,7 +80,7 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 
 /* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
 static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root,
-		       json_t *advice)
+		       const struct store_file *store, json_t *advice)
 {
 	bool *seen = xcalloc(cache->object_count, sizeof *seen);
 	struct placed_table placed = { .root = root };
@@ -92,7 +94,8 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 		const struct cache_object *entry = cache_find(cache, object->path);
 
 		if (entry && object_is_program(object))
-			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, object);
+			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, store,
+				   object);
 	}
 	placed_release(&placed);
 
@@ -105,10 +108,10 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 }
 
 int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
-		 json_t *advice, const char *path)
+		 const struct store_file *store, json_t *advice, const char *path)
 {
 	const char *middle = strstr(report_page, mark);
-	char *data = page_data(cache, table, root, advice), *inside;
+	char *data = page_data(cache, table, root, store, advice), *inside;
 	struct root everywhere;
 	struct outfile out;
 	int result = -1;

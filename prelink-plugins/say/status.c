@@ -145,26 +145,46 @@ static void check_plugins(struct program_status *status, struct placed_table *pl
 	}
 }
 
-struct program_status program_status(struct placed_table *placed, struct object *program)
+const char *program_way_text(enum program_way way)
+{
+	static const char text[][8] = { "neither", "slots", "store", "both" };
+
+	return text[way];
+}
+
+struct program_status program_status(struct placed_table *placed, const struct store_file *store,
+				     struct object *program)
 {
 	struct program_status status = { .state = "no plan" };
 	struct placed *file = placed_open(placed, program);
-	struct stored stored;
+	bool rela = program->arch && program->arch->rela;
+	struct stored stored, in_store;
 	struct stat st;
+	enum store_answer answer = file ? store_file_find(store, file, rela, &in_store) : STORE_NO_WORD;
+	bool own = file && undo_present(&file->image) && stored_read(&stored, file, rela);
 	uint64_t size;
 
+	if (own)
+		status.way = answer == STORE_PLAN ? WAY_BOTH : WAY_SLOTS;
+	else if (answer == STORE_PLAN)
+		status.way = WAY_STORE;
+	if (status.way == WAY_STORE)
+		stored = in_store;
 	if (!file) {
 		status.why = "its file cannot be read";
-	} else if (!undo_present(&file->image)) {
+	} else if (answer == STORE_NO_PLAN && !own) {
+		status.why = "the store says that it has none";
+	} else if (!own && answer != STORE_PLAN && !undo_present(&file->image)) {
 		status.why = program->skip    ? object_skip_text(program->skip) :
 			     program->no_plan ? program->no_plan :
 						"it is not prelinked";
-	} else if (!stored_read(&stored, file, program->arch && program->arch->rela)) {
+	} else if (!own && answer != STORE_PLAN) {
 		status.why = stored_bytes(file, &size) ? damaged :
 			     liblist_in(file)          ? "ld.so looks at its list of libraries by itself" :
 							 "its file holds none";
 		status.state = status.why == damaged ? "slow" : status.state;
-	} else if (!object_module(program) || root_stat(placed->root, object_module(program), &st)) {
+	} else if (status.way != WAY_STORE && /* whoever starts it says where the module is */
+		   (!object_module(program) || root_stat(placed->root, object_module(program), &st))) {
 		status.state = "slow";
 		status.why = "the run-time module is not installed";
 	} else {
@@ -188,7 +208,10 @@ struct program_status program_status(struct placed_table *placed, struct object 
 
 static void print_line(const struct object *program, const struct program_status *status)
 {
-	printf("%s: %s", program->path, status->state);
+	printf("%s: %s%s", program->path, status->state,
+	       status->way == WAY_BOTH  ? " (by its own plan, which comes before the store's)" :
+	       status->way == WAY_STORE ? " (by the store)" :
+					  "");
 	if (!status->why || status->state[0] == 'p')
 		printf(": %zu libraries at start, %zu of %zu plugins", status->objects, status->planned,
 		       status->plugins);
@@ -200,14 +223,16 @@ static void print_line(const struct object *program, const struct program_status
 
 static json_t *json_line(const struct object *program, const struct program_status *status)
 {
-	return json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path), "state",
-			 status->state, "reason", json_text(status->why), "file",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path),
+			 "state", status->state, "way", program_way_text(status->way), "reason",
+			 json_text(status->why), "file",
 			 json_text(status->cause ? status->cause->path : NULL), "libraries",
 			 (json_int_t)status->objects, "plugins", (json_int_t)status->plugins, "planned",
 			 (json_int_t)status->planned);
 }
 
-int status_print(struct object_table *table, const struct root *root, bool all, bool json)
+int status_print(struct object_table *table, const struct root *root, const struct store_file *store,
+		 bool all, bool json)
 {
 	struct placed_table placed = { .root = root };
 	json_t *rows = json ? json_array() : NULL;
@@ -217,7 +242,7 @@ int status_print(struct object_table *table, const struct root *root, bool all, 
 		struct object *object = table->object[i];
 		if (!object->listed || !object_is_program(object))
 			continue;
-		struct program_status status = program_status(&placed, object);
+		struct program_status status = program_status(&placed, store, object);
 		if (status.why && (!all || status.state[0] != 'n'))
 			result = 1;
 		if (rows)

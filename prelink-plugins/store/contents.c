@@ -7,6 +7,7 @@
 #include "store/contents.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <search.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -504,11 +505,54 @@ static void finish(struct store *store)
 	store->figures.bytes = store->size;
 }
 
+/* True if the file at PATH has the bytes of STORE, which is finished. */
+static bool is_there(const struct store *store, const struct root *root, const char *path)
+{
+	int fd = root_open(root, path, O_RDONLY | O_CLOEXEC);
+	bool same = fd >= 0;
+	uint64_t at = 0;
+
+	while (same && at < store->size) {
+		unsigned char part[65536];
+		size_t wanted = store->size - at < sizeof part ? store->size - at : sizeof part;
+
+		same = pread(fd, part, wanted, (off_t)at) == (ssize_t)wanted &&
+		       memcmp(part, store->bytes + at, wanted) == 0;
+		at += wanted;
+	}
+	if (same) {
+		struct stat st;
+
+		same = fstat(fd, &st) == 0 && (uint64_t)st.st_size == store->size;
+	}
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
+int store_compare(struct store *store, const struct root *root, const char *path)
+{
+	int status = 0;
+
+	finish(store);
+	if (!is_there(store, root, path)) {
+		char *outside = root_outside(root, path);
+
+		status = diag_error(outside,
+				    "comparing the store with what it would be if it were made now: it "
+				    "differs; make it again");
+		free(outside);
+	}
+	return status;
+}
+
 int store_write(struct store *store, const struct root *root, const char *path)
 {
 	struct outfile out;
 
 	finish(store);
+	if (is_there(store, root, path))
+		return 0;
 	if (root_make_parents(root, path)) {
 		char *outside = root_outside(root, path);
 

@@ -28,6 +28,9 @@ void store_add_none(struct store *store, const struct identity *identity);
 /* Writes the store to PATH inside ROOT, unless the file there has these very bytes.  0, or -1 after a message. */
 int store_write(struct store *store, const struct root *root, const char *path);
 
+/* Compares the store with the file at PATH inside ROOT: 0 where it has these very bytes, else -1 after a message. */
+int store_compare(struct store *store, const struct root *root, const char *path);
+
 /* Removes the store at PATH, if there is one.  0, or -1 after a message. */
 int store_remove(const struct root *root, const char *path);
 

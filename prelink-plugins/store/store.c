@@ -216,7 +216,9 @@ int store_programs(const struct root *root, struct object_table *table, const st
 	progress_begin(&work.progress, "making plans", work.programs.count);
 	threads_run(options->jobs, make_some, &work);
 	progress_end(&work.progress);
-	if (!options->dry_run)
+	if (options->mode == MODE_VERIFY)
+		status = store_compare(work.store, root, path);
+	else if (!options->dry_run)
 		status = store_write(work.store, root, path);
 	if (!options->json && options->mode != MODE_LEARN)
 		say_figures(&work);

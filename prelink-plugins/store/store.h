@@ -10,11 +10,8 @@
 #include "options.h"
 #include "progress.h"
 
-/* Where the run-time module looks for the system's. */
-#define SYSTEM_STORE LOCALSTATEDIR "/lib/prelink/store"
-
 /* Makes the plans of the programs in TABLE, whose scopes are known, and writes them to PATH inside ROOT, unless
- * this is a dry run.  Sets `no_plan` and `outcome` of each program.  0, or -1 after a message. */
+ * this is a dry run; with -y, compares them with what is there.  Sets `no_plan` and `outcome` of each program.  0, or -1 after a message. */
 int store_programs(const struct root *root, struct object_table *table, const struct options *options,
 		   const char *path);
 

@@ -5,4 +5,5 @@ TESTS += tests/store/identity.py
 TESTS += tests/store/prelink_run.py
 TESTS += tests/store/programs.py
 TESTS += tests/store/releases.py
+TESTS += tests/store/status.py
 EXTRA_DIST += tests/store/prelink_run_tool.py tests/store/reader.py

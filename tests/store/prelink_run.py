@@ -40,11 +40,11 @@ def stamp():
 
 def settled(command, **environment):
     """Waits until what was started by COMMAND is learnt."""
-    for _ in range(1000):
+    for _ in range(100):
         if start("--status", command, **environment).returncode == 0:
             return
         time.sleep(0.1)
-    fail(f"{command} is not learnt: {os.listdir(cache + '/prelink')}")
+    fail(f"{command} is not learnt: {start('--status', command)} {os.listdir(cache + '/prelink')}")
 
 
 def levels(done):

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A store (rtld/store_format.h), read: for who asks what the run-time module would find in it. */
+#ifndef STORE_FILE_H
+#define STORE_FILE_H
+
+#include "plan/stored.h"
+
+struct store_file {
+	char *path;            /* inside the root; owned */
+	unsigned char *bytes;  /* owned; NULL where there is none that counts */
+	uint64_t size;         /* bytes */
+	struct elf_image form; /* class and byte order of the machine that it is for */
+	uint16_t machine;      /* e_machine */
+	size_t programs;       /* that it knows */
+	size_t plans;          /* of these, with a plan */
+	const char *why;       /* static: why the file that is there counts as none; NULL */
+};
+
+/* Reads the store at PATH inside ROOT.  The rules are the module's: a regular file of root's or of our own, which
+ * nobody else can write.  One that is not there is empty; 0, or -1 after a message where it cannot be read. */
+int store_file_read(struct store_file *store, const struct root *root, const char *path);
+void store_file_release(struct store_file *store);
+
+enum store_answer { STORE_NO_WORD, STORE_NO_PLAN, STORE_PLAN };
+
+/* What the store has for PROGRAM's file, of a machine whose relocations carry addends if RELA.  STORE_PLAN: STORED is
+ * set, and reads from the store as long as that is there. */
+enum store_answer store_file_find(const struct store_file *store, const struct placed *program, bool rela,
+				  struct stored *stored);
+
+#endif

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""--status, -p, --report, -y and -q know the store: which way a program goes, which file is to blame, whether the store is
+what it would be today, and that nothing is done where nothing has changed."""
+import json
+import os
+import shutil
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
+import kit
+import rooted
+from harness import compile_c, expect, expect_equal, prelink, read, run, scratch, write
+
+# A tree with two programs, a library and what glibc has.
+root = scratch()
+STORE = "/var/lib/prelink/store"
+for path in (kit.LOADER, kit.LIBC):
+    os.makedirs(os.path.dirname(root + path), exist_ok=True)
+    shutil.copy(path, root + path)
+os.makedirs(root + "/usr/bin")
+os.makedirs(root + "/etc")
+shutil.rmtree(os.path.dirname(rooted.install_module(root)) + "/none", ignore_errors=True)
+os.makedirs(root + "/usr/lib", exist_ok=True)
+write(root + "/etc/prelink.conf", "-l /usr/bin\n")
+LIBRARY = root + "/usr/lib/libf.so"
+
+
+def build_library(more=""):
+    if os.path.exists(LIBRARY):
+        os.unlink(LIBRARY)
+    compile_c("".join(f"int f{i}(void) {{ return {i}; }}\n" for i in range(2000)) + more, LIBRARY, "-shared", "-fPIC",
+              "-Wl,-soname,libf.so")
+
+
+build_library()
+compile_c("".join(f"extern int f{i}(void);\n" for i in range(2000)) + "int (*all[])(void) = {" +
+          ",".join(f"f{i}" for i in range(2000)) + "};\n", root + "/usr/lib/libg.so", "-x", "none", "-shared", "-fPIC", "-Wl,-soname,libg.so", LIBRARY,
+          "-Wl,-rpath,/usr/lib")
+for name in ("one", "two"):
+    compile_c("extern int (*all[])(void); int main(void) { return all[1]() - %d; }" % ord(name[0]), f"{root}/usr/bin/{name}",
+              "-x", "none", root + "/usr/lib/libg.so", LIBRARY, "-Wl,-rpath,/usr/lib")
+compile_c("int main(void) { return 0; }", root + "/usr/bin/still", "-static")
+
+
+def status(*arguments, want):
+    done = prelink("--root", root, "--status", "--json", *arguments, status=want)
+    return {os.path.basename(row["program"]): (row["way"], row["state"], row["file"]) for row in json.loads(done.stdout)}
+
+
+def store(*arguments, want=0):
+    return prelink("--root", root, "--store", *arguments, status=want)
+
+
+ONE, TWO = root + "/usr/bin/one", root + "/usr/bin/two"
+expect_equal(status(ONE, want=1)["one"][:2], ("neither", "no plan"), "before there is a store")
+store(ONE)
+expect_equal(status(ONE, TWO, want=1), {"one": ("store", "fast", None), "two": ("neither", "no plan", None)}, "one of two")
+expect_equal(prelink("--root", root, "--status", ONE).stdout,
+             "/usr/bin/one: fast (by the store): 4 libraries at start, 0 of 0 plugins\n", "--status as text")
+store(ONE, TWO)
+expect_equal(status(ONE, TWO, want=0)["two"][:2], ("store", "fast"), "both programs")
+
+# What it would be today.
+store("-y", ONE, TWO)
+whole = read(root + STORE)
+for at in (100, len(whole) // 2, len(whole) - 1):
+    write(root + STORE, whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+    expect("it differs" in store("-y", ONE, TWO, want=1).stderr, f"-y with byte {at} changed")
+write(root + STORE, whole)
+store("-y", ONE, TWO)
+store("-y", ONE, want=1)
+
+# A library that is another now is to blame; the store made again is right, and the same as from nothing.
+build_library("int more(void) { return 7; }\n")
+expect_equal(status(ONE, want=1)["one"], ("store", "slow", "/usr/lib/libf.so"), "a stale library")
+store("-y", ONE, TWO, want=1)
+store(ONE, TWO)
+expect_equal(status(ONE, want=0)["one"][:2], ("store", "fast"), "made again")
+os.chmod(root + STORE, 0o666)
+done = prelink("--root", root, "--status", ONE, status=1)
+expect("others can write it" in done.stderr and "no plan" in done.stdout, f"a store that others can write: {done}")
+os.chmod(root + STORE, 0o644)
+
+# -p, with and without a cache; the report; the way of a program that was rewritten, too.
+expect("the plans of 2 programs" in prelink("--root", root, "-p").stdout, "-p without a cache")
+facts = json.loads(prelink("--root", root, "-p", "--json").stdout)["store"]
+expect_equal((facts["path"], facts["programs"], facts["plans"], facts["bytes"]), (STORE, 2, 2, len(read(root + STORE))), "-p")
+store("-a", "-q")
+prelink("--root", root, "--with-plugins", ONE)
+expect_equal(status(ONE, want=0)["one"][:2], ("slots", "fast"), "rewritten, and so not the store's any more")
+expect_equal(status(TWO, want=1)["two"], ("store", "slow", "/usr/lib/libg.so"), "its library was rewritten")
+prelink("--root", root, "--report", root + "/report.html")
+expect('"way":"slots"' in read(root + "/report.html").decode(), "no word of the way in the report")
+prelink("--root", root, "-u", ONE, root + "/usr/lib")
+
+# -q: nothing is done where nothing has changed, and everything else is noticed.
+store("-a", "-q")
+first = os.stat(root + STORE)
+
+
+def is_quick():
+    return "nothing has changed" in store("-a", "-q", "-v").stdout
+
+
+expect(is_quick(), "-q does it again")
+store("-a")
+expect_equal(os.stat(root + STORE), first, "a store that has the right bytes is written again")
+for what, change in (("a library", lambda: build_library()),
+                     ("a new program", lambda: shutil.copy(ONE, root + "/usr/bin/three")),
+                     ("a program less", lambda: os.unlink(root + "/usr/bin/three")),
+                     ("the store is gone", lambda: os.unlink(root + STORE)),
+                     ("prelink.conf", lambda: write(root + "/etc/prelink.conf", "-l /usr/bin\n-b /usr/bin/two\n"))):
+    change()
+    expect(not is_quick(), f"-q did not notice: {what}")
+    expect(is_quick(), f"-q does it again after: {what}")
+times = []
+for _ in range(3):
+    began = time.monotonic()
+    store("-a", "-q")
+    times.append(time.monotonic() - began)
+print(f"-q with nothing changed: {min(times) * 1000:.0f} ms")
