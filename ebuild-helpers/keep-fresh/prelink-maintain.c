@@ -70,12 +70,25 @@ static bool laid_out(const struct maintain *maintain)
 	       (root_lstat(&maintain->root, CACHE, &st) == 0 && S_ISREG(st.st_mode));
 }
 
-/* True if the tree is to be kept prelinked. */
-static bool wanted(const struct maintain *maintain)
+/* True if the files of the tree are to be kept prelinked. */
+static bool files_wanted(const struct maintain *maintain)
 {
 	if (maintain->settings.prelinking == PRELINKING_AUTO)
 		return laid_out(maintain);
 	return maintain->settings.prelinking == PRELINKING_YES;
+}
+
+/* True if the store of the tree is to be kept fresh. */
+static bool store_wanted(const struct maintain *maintain)
+{
+	if (maintain->settings.prelinking == PRELINKING_AUTO)
+		return state_has(&maintain->state, "store");
+	return maintain->settings.prelinking == PRELINKING_STORE;
+}
+
+static bool wanted(const struct maintain *maintain)
+{
+	return files_wanted(maintain) || store_wanted(maintain);
 }
 
 /* Runs prelink on the tree with the COUNT words at WORD, and with the configured options if it is to lay out. */
@@ -107,15 +120,36 @@ static int run_notegen(const struct maintain *maintain)
 	return run_command("notegen", words, maintain->root.path[0] ? 4 : 2, maintain->state.lock, true);
 }
 
-/* Takes everything back; for good, the notes too.  An exit status. */
-static int undo(struct maintain *maintain)
+/* Takes back what was done to files.  An exit status. */
+static int undo_files(struct maintain *maintain)
 {
 	static const char *const words[] = { "-ua" };
 
-	if (run_prelink(maintain, words, 1, false) || (maintain->mode == MODE_UNDO && run_notegen(maintain)))
+	if (run_prelink(maintain, words, 1, false))
 		return 1;
 	state_clear(&maintain->state, "active");
 	state_clear(&maintain->state, "full");
+	return 0;
+}
+
+static void remove_store(struct maintain *maintain)
+{
+	state_clear(&maintain->state, "store");
+	state_clear(&maintain->state, "store.cache");
+	state_clear(&maintain->state, "stored");
+}
+
+/* Takes everything back; for good, the notes too, and a store that was made by hand.  An exit status. */
+static int undo(struct maintain *maintain)
+{
+	bool all = maintain->mode == MODE_UNDO;
+
+	if (all || state_has(&maintain->state, "stored"))
+		remove_store(maintain);
+	if ((all || state_has(&maintain->state, "active")) && undo_files(maintain))
+		return 1;
+	if (all && run_notegen(maintain))
+		return 1;
 	state_clear(&maintain->state, "pending");
 	return 0;
 }
@@ -128,6 +162,17 @@ static bool full_is_due(const struct maintain *maintain)
 	if (maintain->settings.prelinking == PRELINKING_AUTO)
 		return false;
 	return age < 0 || age >= maintain->settings.full_interval;
+}
+
+/* Makes the store anew where anything has changed.  An exit status. */
+static int keep_store(struct maintain *maintain)
+{
+	static const char *const words[] = { "--store", "-a", "-q" };
+
+	if (maintain->settings.prelinking == PRELINKING_STORE && state_set(&maintain->state, "stored"))
+		return 1;
+	state_clear(&maintain->state, "pending");
+	return run_prelink(maintain, words, 3, true) != 0;
 }
 
 /* Lays the tree out.  An exit status. */
@@ -145,6 +190,22 @@ static int lay_out(struct maintain *maintain)
 		return run_prelink(maintain, quick, 2, true) != 0;
 	status = run_prelink(maintain, full, 3, true);
 	return state_set(&maintain->state, "full") || status;
+}
+
+/* Brings the tree to what is wanted; what is not is taken back first.  An exit status. */
+static int keep(struct maintain *maintain)
+{
+	int status = 0;
+
+	if (!store_wanted(maintain) && state_has(&maintain->state, "stored"))
+		remove_store(maintain);
+	if (files_wanted(maintain))
+		status = lay_out(maintain);
+	else if (state_has(&maintain->state, "active"))
+		status = undo_files(maintain);
+	if (status == 0 && store_wanted(maintain))
+		status = keep_store(maintain);
+	return status;
 }
 
 /* Waits until no package manager is at work; a hook does not wait.  False: it still is, after a message. */
@@ -183,7 +244,7 @@ static int change(struct maintain *maintain)
 		puts("Prelinking what changed (prelink-maintain(8)) ...");
 		fflush(stdout);
 	}
-	status = lay_out(maintain);
+	status = keep(maintain);
 	if (hook && status)
 		diag_error(NULL, "prelink failed; the system log says what it said");
 	return status;
@@ -192,7 +253,7 @@ static int change(struct maintain *maintain)
 /* True if there is nothing to do. */
 static bool idle(const struct maintain *maintain)
 {
-	bool active = state_has(&maintain->state, "active");
+	bool active = state_has(&maintain->state, "active") || state_has(&maintain->state, "stored");
 
 	if (maintain->mode == MODE_UNDO)
 		return false;
@@ -201,7 +262,8 @@ static bool idle(const struct maintain *maintain)
 	if (maintain->mode != MODE_IF_PENDING)
 		return false;
 	/* A system that has not had its first layout gets it in the night, not in the middle of an upgrade. */
-	return !state_has(&maintain->state, "pending") || (wanted(maintain) && !laid_out(maintain));
+	return !state_has(&maintain->state, "pending") ||
+	       (wanted(maintain) && !laid_out(maintain) && !state_has(&maintain->state, "store"));
 }
 
 /* An exit status. */

@@ -230,12 +230,15 @@ static int set_prelinking(struct settings *settings, const struct line *line, co
 {
 	if (strcmp(value, "yes") == 0)
 		settings->prelinking = PRELINKING_YES;
+	else if (strcmp(value, "store") == 0)
+		settings->prelinking = PRELINKING_STORE;
 	else if (strcmp(value, "auto") == 0)
 		settings->prelinking = PRELINKING_AUTO;
 	else if (strcmp(value, "no") == 0 || !*value)
 		settings->prelinking = PRELINKING_NO;
 	else
-		return diag_error(line->where, "PRELINKING is '%s'; it has to be yes or no, or auto", value);
+		return diag_error(line->where,
+				  "PRELINKING is '%s'; it has to be yes or no, or store, or auto", value);
 	return 0;
 }
 

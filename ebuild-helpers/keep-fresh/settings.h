@@ -14,8 +14,9 @@
 #include "root.h"
 
 enum prelinking {
-	PRELINKING_NO,   /* also where there is no such file */
-	PRELINKING_AUTO, /* what somebody prelinked by hand stays prelinked */
+	PRELINKING_NO,    /* also where there is no such file */
+	PRELINKING_AUTO,  /* what somebody prelinked by hand stays prelinked */
+	PRELINKING_STORE, /* plans beside the system, no file rewritten */
 	PRELINKING_YES,
 };
 

@@ -2,6 +2,7 @@
 /* What prelink-maintain remembers of a tree, in its /var/lib/prelink:
  *
  *   active   there may be prelinked files (made before the first one is, removed when all are undone)
+ *   stored   the store was made by us, and goes when it is not wanted any more
  *   full     its time is that of the last full layout
  *   pending  packages changed since the last run (made by the package managers' hooks)
  *   locks/   who works on the tree; nobody but its owner can enter, so nobody else can hold one of them

@@ -185,8 +185,40 @@ def check_real():
     expect(read(library) == original, "PRELINKING=no did not bring the original back")
 
 
+def check_store():
+    """PRELINKING=store: the store is kept fresh and no file rewritten; what was rewritten before is taken back."""
+    system = System()
+    store = system.root + "/var/lib/prelink/store"
+    system.configure(PRELINKING="store")
+    expect_equal(system.maintain("--if-pending"), [], "an upgrade before there is a store")
+    for what in "the first run", "the second":
+        expect_equal(system.maintain(), ["--store -a -q --with-plugins"], what)
+        write(store, "plans")
+    expect_equal(system.maintain("--full"), ["--store -a -q --with-plugins"], "--full")
+    system.maintain("--mark-pending")
+    expect_equal(system.maintain("--if-pending"), ["--store -a -q --with-plugins"], "after an upgrade")
+    expect_equal(system.maintain("--if-pending"), [], "and again")
+    expect_equal(system.state(), ["store", "stored"], "state")
+    system.configure(PRELINKING="yes")
+    expect_equal(system.maintain(), ["-a -f -R --with-plugins"], "from store to yes")
+    expect_equal(system.state(), ["active", "full"], "state after it")
+    system.configure(PRELINKING="store")
+    expect_equal(system.maintain(), ["-ua", "--store -a -q --with-plugins"], "from yes to store")
+    write(store, "plans")
+    system.configure(PRELINKING="no")
+    expect_equal((system.maintain(), system.state()), ([], []), "from store to no")
+    write(store, "by hand")
+    system.configure(PRELINKING="no")
+    expect_equal((system.maintain(), system.state()), ([], ["store"]), "a store that was made by hand stays")
+    system.configure(PRELINKING="auto")
+    expect_equal(system.maintain(), ["--store -a -q --with-plugins"], "auto keeps it fresh")
+    expect_equal(system.maintain("--undo")[0], "-ua", "--undo")
+    expect_equal(system.state(), [], "state after it")
+
+
 need("unshare", "gcc")
 check_states()
+check_store()
 check_auto()
 check_hook()
 check_configuration()
