@@ -1,6 +1,7 @@
 # Tests of this area; one line each.
 TESTS += tests/store/answers.py
 TESTS += tests/store/bindings.py
+TESTS += tests/store/container.py
 TESTS += tests/store/identity.py
 TESTS += tests/store/prelink_run.py
 TESTS += tests/store/programs.py
