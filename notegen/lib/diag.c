@@ -25,6 +25,13 @@ void diag_put(FILE *out, const char *text)
 	}
 }
 
+bool diag_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	return term && *term && strcmp(term, "dumb") != 0 && isatty(STDERR_FILENO);
+}
+
 static void say(const char *path, const char *kind, const char *reason, const char *format, va_list arguments)
 {
 	char *line = NULL, *message = NULL;
@@ -38,7 +45,7 @@ static void say(const char *path, const char *kind, const char *reason, const ch
 		return;
 	FILE *out = open_memstream(&line, &length);
 	if (out) {
-		if (isatty(STDERR_FILENO))
+		if (diag_terminal())
 			fputs("\r\033[K", out); /* a progress bar may be there */
 		fprintf(out, "%s: ", diag_tool);
 		if (path) {

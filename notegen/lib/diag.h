@@ -42,6 +42,9 @@ void diag_put(FILE *out, const char *text);
 /* For who has said an error by itself, as a signal handler has to. */
 void diag_set_failed(void);
 
+/* True if standard error is a terminal on which what was drawn can be drawn over (TERM is not "dumb"). */
+bool diag_terminal(void);
+
 /* True once diag_error() or diag_errno() has been called: main() turns it into exit status 1. */
 bool diag_failed(void);
 

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What prelink says: closing summary with every reason, tables as text and JSON, a bar on a terminal only."""
+import fcntl
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
 
 import graph
 from harness import expect, expect_equal, prelink, read, scratch, tool, write
@@ -80,10 +83,12 @@ expect(odd in {o["path"] for o in json.loads(prelink(*at, "-p", "--json").stdout
        "an odd path is not what it is in JSON")
 
 
-def on_terminal(*arguments):
-    """What prelink writes to standard error where that is a terminal."""
+def on_terminal(*arguments, columns=80, term="xterm"):
+    """What prelink writes to standard error where that is a terminal of TERM with so many COLUMNS."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([tool("prelink"), *arguments], stderr=theirs, stdout=subprocess.DEVNULL) as process:
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen([tool("prelink"), *arguments], stderr=theirs, stdout=subprocess.DEVNULL,
+                          env={**os.environ, "TERM": term}) as process:
         os.close(theirs)
         seen = b""
         while True:
@@ -104,6 +109,14 @@ expect(re.search(r"\[#* *\] \d+/\d+ /", seen), f"no bar on a terminal: {seen!r}"
 bars = re.findall(r"(\d+)/(\d+) ", seen)
 expect(all(int(a) <= int(b) for a, b in bars), f"more done than there is: {bars}")
 expect(seen.rfind("\r\x1b[K") > seen.rfind("[#"), f"the bar is not cleared at the end: {seen!r}")
+for columns in (80, 62, 24, 20):
+    drawn = [line for line in re.split(r"\r(?:\x1b\[K)?", on_terminal(*at, "-af", columns=columns)) if " [" in line]
+    expect(drawn and max(map(len, drawn)) < columns, f"{columns} columns: {drawn}")
+    if columns == 62:  # a path that does not fit loses its directory, not its name
+        expect(all(re.search(r" (/|\.\.\.)\S+$", line) for line in drawn), f"a path without its name: {drawn}")
+        expect(any(line.endswith((".so", "prog")) and "..." in line for line in drawn), f"nothing was cut: {drawn}")
+for narrow in ({"columns": 19}, {"term": "dumb"}, {"term": ""}):
+    expect("[#" not in on_terminal(*at, "-af", **narrow), f"a bar on a terminal with {narrow}")
 expect("[#" not in prelink(*at, "-af").stderr, "a bar where standard error is no terminal")
 
 # Standard output that cannot be written is an error.
