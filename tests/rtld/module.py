@@ -15,7 +15,7 @@ for word in ("NEEDED", "INIT", "RELA", "JMPREL", "TEXTREL"):
     expect(f"({word})" not in dynamic, f"the module has a {word} entry:\n{dynamic}")
 expect("TLS" not in run(["readelf", "-lW", kit.MODULE]).stdout, "the module has thread-local storage")
 text = sum(int(line.split()[0]) for line in run(["size", kit.MODULE]).stdout.split("\n")[1:] if line)
-expect(text < 16384, f"{text} bytes of code and constants: a few KB were promised")
+expect(text <= 5 * 4096, f"{text} bytes of code and constants: five pages were promised")
 
 # A program without a plan runs as ever, with and without the module, in every mode.
 directory = scratch()
