@@ -222,7 +222,7 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_MISSING] = "a dependency cannot be found",
 		[SKIP_NO_ROOM] = "its program headers cannot be given more room",
 		[SKIP_LIMIT] =
-			"needs more objects, or directories to look for them, than prelink goes through",
+			"takes more addresses, or needs more objects or directories, than prelink allows",
 		[SKIP_SIGNED] = "signed (security.ima, security.evm)",
 	};
 

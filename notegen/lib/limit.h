@@ -9,6 +9,7 @@
  *                    limit      seen       of
  * LIMIT_FILE         16 GB      541 MB     a file that is mapped
  * LIMIT_HOLES        64 MB                 a file of a size of more than LIMIT_SPARSE times what it has on disk
+ * LIMIT_EXTENT       2 GB       541 MB     addresses that an object takes: slots are few
  * LIMIT_SECTIONS     131,072    74         section headers
  * LIMIT_NAMES        16 MB      1.2 KB     bytes of their names
  * LIMIT_SEGMENTS     256        14         program headers
@@ -39,6 +40,7 @@
 
 #define LIMIT_FILE ((uint64_t)16 << 30)
 #define LIMIT_HOLES ((uint64_t)64 << 20)
+#define LIMIT_EXTENT ((uint64_t)2 << 30)
 #define LIMIT_NAMES ((uint64_t)16 << 20)
 
 enum {

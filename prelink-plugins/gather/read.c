@@ -200,6 +200,10 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	object->is64 = image->is64;
 	object->big_endian = image->big_endian;
 	read_extent(object, image);
+	/* What says that it takes all addresses there are leaves them to the others. */
+	bool large = object->end - object->start > LIMIT_EXTENT;
+	if (large)
+		object->end = object->start;
 	if (status == 0) {
 		object->flags_1 = dynamic.flags_1;
 		object->soname = tag_string(&dynamic, image, DT_SONAME, &bad);
@@ -220,6 +224,8 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	if (status == 0 && !object->prelinked)
 		object->remains = remains_find(image, &dynamic, object_module(object));
 	object->skip = skip_of(conf, options, object, file, image);
+	if (large && object->skip == SKIP_NOT)
+		object->skip = SKIP_LIMIT;
 	if (bad)
 		diag_error(object->shown,
 			   "reading the dynamic section: a name lies outside the string table, or is longer "
