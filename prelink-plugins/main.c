@@ -272,7 +272,7 @@ static int show_status(struct run *run)
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
 	read_store(run);
-	return status_print(&run->table, &run->root, &run->store, run->options.all, run->options.json);
+	return status_print(&run->gather, &run->old, &run->store, run->options.all, run->options.json);
 }
 
 /* --advise: exit status 1 where something is wrong. */
@@ -306,7 +306,7 @@ static void report(struct run *run)
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
 	read_store(run);
-	report_write(&run->old, &run->table, &run->root, &run->store, advice, run->options.report);
+	report_write(&run->old, &run->gather, &run->store, advice, run->options.report);
 }
 
 /* -r: one library to one address. */

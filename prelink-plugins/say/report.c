@@ -15,14 +15,13 @@ extern const char report_page[];
 static const char mark[] = "@DATA@";
 
 /* What the page says of one program's next start, set in ITEM. */
-static void add_status(json_t *item, struct placed_table *placed, const struct store_file *store,
-		       struct object *program)
+static void add_status(json_t *item, struct status_source *source, struct object *program)
 {
-	struct program_status status = program_status(placed, store, program);
+	struct program_status status = program_status(source, program);
 	char *why = NULL;
 
 	if (status.why)
-		why = xasprintf("%s%s%s", status.cause ? status.cause->path : "", status.cause ? " " : "",
+		why = xasprintf("%s%s%s", status.cause ? status.cause : "", status.cause ? " " : "",
 				status.why);
 	json_object_set_new(item, "next", json_string(status.state));
 	json_object_set_new(item, "way", json_string(program_way_text(status.way)));
@@ -79,27 +78,29 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 }
 
 /* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
-static char *page_data(const struct cache *cache, struct object_table *table, const struct root *root,
-		       const struct store_file *store, json_t *advice)
+static char *page_data(const struct cache *cache, struct gather *gather, const struct store_file *store,
+		       json_t *advice)
 {
+	const struct object_table *table = gather->table;
+	size_t count = table->count; /* more are found when files are looked at */
 	bool *seen = xcalloc(cache->object_count, sizeof *seen);
-	struct placed_table placed = { .root = root };
+	struct status_source source;
 	json_t *objects = json_array();
 
 	for (size_t i = 0; i < cache->object_count; i++)
 		json_array_append_new(objects, object_json(cache, &cache->object[i], seen));
 	free(seen);
-	for (size_t i = 0; i < table->count; i++) {
+	status_begin(&source, gather, cache, store);
+	for (size_t i = 0; i < count; i++) {
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);
 
 		if (entry && object_is_program(object))
-			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &placed, store,
-				   object);
+			add_status(json_array_get(objects, (size_t)(entry - cache->object)), &source, object);
 	}
-	placed_release(&placed);
+	status_end(&source);
 
-	json_t *document = json_pack("{so so so}", "root", json_text(root->path), "objects", objects,
+	json_t *document = json_pack("{so so so}", "root", json_text(gather->root->path), "objects", objects,
 				     "advice", advice);
 	char *text = json_dumps(document, JSON_COMPACT | JSON_ESCAPE_SLASH);
 
@@ -107,11 +108,11 @@ static char *page_data(const struct cache *cache, struct object_table *table, co
 	return text;
 }
 
-int report_write(const struct cache *cache, struct object_table *table, const struct root *root,
-		 const struct store_file *store, json_t *advice, const char *path)
+int report_write(const struct cache *cache, struct gather *gather, const struct store_file *store,
+		 json_t *advice, const char *path)
 {
 	const char *middle = strstr(report_page, mark);
-	char *data = page_data(cache, table, root, store, advice), *inside;
+	char *data = page_data(cache, gather, store, advice), *inside;
 	struct root everywhere;
 	struct outfile out;
 	int result = -1;

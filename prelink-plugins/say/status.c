@@ -3,6 +3,7 @@
 #include "say/status.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "diag.h"
 #include "elf/undo_record.h"
@@ -29,16 +30,6 @@ static bool is_planned(const struct stored *stored, const struct placed *placed,
 		       placed->stamp[1] == planned->stamp[1];
 	return placed->has_identity && stored_identity(stored, planned, &identity) &&
 	       memcmp(&identity, &placed->identity, sizeof identity) == 0;
-}
-
-static bool plugin_is_planned(const struct stored *stored, const struct placed *placed)
-{
-	for (size_t i = stored->header.startup; i < stored->header.object.count; i++) {
-		struct planned planned;
-		if (is_planned(stored, placed, i, &planned))
-			return true;
-	}
-	return false;
 }
 
 /* Notes in THERE, the objects of a process so far, that OBJECT comes; false if ld.so cannot map it at its slot. */
@@ -100,7 +91,7 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 		struct placed *file = placed_open(placed, object);
 		if (!mapped || at >= stored->header.startup || !is_planned(stored, file, at, &planned)) {
 			status->why = mapped ? "is not the file that the plan was made for" : crowded;
-			status->cause = object;
+			status->cause = object->path;
 			return;
 		}
 		status->objects++;
@@ -110,39 +101,215 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 		status->why = "a library that the plan was made for is no longer loaded at start";
 }
 
-/* Why a plugin, or what it needs, with FILE is not loaded as planned. */
-static const char *why_slow(const struct placed *file)
+/* --- plugins --- */
+
+/* What an object is in the plan of a program; else the number of one in it, and PLANNED_FIRST. */
+enum { UNASKED, UNPLANNED, COPIED, PLANNED_FIRST };
+
+/* A program's plugins beside its plan. */
+struct comparison {
+	struct placed_table *placed;
+	const struct stored *stored;
+	const struct object *program;
+	size_t *index; /* by index in the table: what it is in the plan */
+	size_t room;
+	bool *taken;               /* by index in the plan: some object is it */
+	struct object_list *there; /* the objects of the start; the plugin's behind them */
+	size_t startup;
+};
+
+/* What OBJECT is in the plan.  Of files with the same bytes only one can be at their slot. */
+static size_t index_of(struct comparison *c, struct object *object)
 {
+	struct placed *file = placed_open(c->placed, object);
+
+	ALLOC_REACH(c->index, object->index, c->room);
+	size_t *index = &c->index[object->index];
+	for (size_t i = c->stored->header.startup;
+	     i < c->stored->header.object.count && *index < PLANNED_FIRST; i++) {
+		struct planned planned;
+
+		if (*index != UNASKED && *index != COPIED)
+			break;
+		if (!is_planned(c->stored, file, i, &planned))
+			continue;
+		*index = c->taken[i] && !(planned.flags & PLAN_UNPLACED) ? COPIED : i + PLANNED_FIRST;
+		c->taken[i] = true;
+	}
+	if (*index == UNASKED)
+		*index = UNPLANNED;
+	return *index;
+}
+
+/* True if the plan has object MEMBER in the closure of object ROOT; COUNT is set to how many are in it. */
+static bool is_in_closure(const struct stored *stored, size_t root, size_t member, size_t *count)
+{
+	struct planned planned = stored_object(stored, root);
+	uint32_t index;
+
+	*count = planned.closure.count;
+	for (size_t i = 0; i < planned.closure.count; i++) {
+		record_get(&stored->io, planned.closure, RECORD_INDEX, i, &index);
+		if (index == member)
+			return true;
+	}
+	return false;
+}
+
+/* Why OBJECT, which is INDEX in the plan, is not loaded as planned; NULL where it is. */
+static const char *why_slow(struct comparison *c, struct object *object, size_t index)
+{
+	const struct placed *file = placed_open(c->placed, object);
+
+	if (index >= PLANNED_FIRST)
+		return NULL;
+	if (index == COPIED)
+		return "is a copy of another file of the plan: only the first of them that is loaded is as planned";
 	return file && !file->stamped && !file->has_identity ?
 		       "has neither a slot nor anything to be known by, and so is in no plan" :
 		       "was not there, or was another file, when the plan was made";
 }
 
-/* Plugins: each with all that it brings, beside the objects of the start that are THERE. */
+/* Why PLUGIN is not loaded as planned, with all that it brings: the run-time module wants the very files, no more and no
+ * less.  CAUSE is set to the file that is to blame. */
+static const char *check_plugin(struct comparison *c, const struct plugin_scope *plugin, const char **cause)
+{
+	size_t root = index_of(c, plugin->plugin), brought = 0, count = 0;
+	const char *why = why_slow(c, plugin->plugin, root);
+
+	*cause = plugin->plugin->path;
+	c->there->count = c->startup;
+	for (size_t i = 0; i < plugin->scope.count && !why; i++) {
+		struct object *member = plugin->scope.member[i];
+
+		if (member->kind == OBJECT_LOADER || object_list_has(&c->program->scope, member))
+			continue;
+		size_t index = index_of(c, member);
+		bool mapped = gets_slot(c->there, member);
+		why = index != COPIED && !mapped ? crowded : why_slow(c, member, index);
+		*cause = why ? member->path : *cause;
+		if (!why && !is_in_closure(c->stored, root - PLANNED_FIRST, index - PLANNED_FIRST, &count))
+			why = count ? "needs other files than when the plan was made" :
+				      "needs what is in no plan";
+		brought++;
+	}
+	return !why && brought != count ? "needs other files than when the plan was made" : why;
+}
+
+/* Each plugin once, by however many notes and manifests it is named. */
 static void check_plugins(struct program_status *status, struct placed_table *placed,
 			  const struct stored *stored, const struct object *program,
 			  struct object_list *there)
 {
-	size_t startup = there->count;
+	struct comparison c = { .placed = placed,
+				.stored = stored,
+				.program = program,
+				.there = there,
+				.startup = there ? there->count : 0 };
+	bool *seen = NULL;
+	size_t room = 0;
 
+	c.taken = xcalloc(stored ? stored->header.object.count : 0, sizeof *c.taken);
 	for (size_t i = 0; i < program->plugin_count; i++) {
-		const struct object_list *scope = &program->plugin[i].scope;
-		struct object *cause = NULL;
-		bool mapped = true;
+		const struct plugin_scope *plugin = &program->plugin[i];
+		const char *cause = NULL;
 
-		there->count = startup;
-		for (size_t k = 0; k < scope->count && !cause; k++)
-			if (!object_list_has(&program->scope, scope->member[k]) &&
-			    (!(mapped = gets_slot(there, scope->member[k])) ||
-			     !plugin_is_planned(stored, placed_open(placed, scope->member[k]))))
-				cause = scope->member[k];
+		ALLOC_REACH(seen, plugin->plugin->index, room);
+		if (seen[plugin->plugin->index])
+			continue;
+		seen[plugin->plugin->index] = true;
 		status->plugins++;
-		status->planned += !cause;
-		if (cause && !status->cause) {
+		const char *why = stored ? check_plugin(&c, plugin, &cause) : NULL;
+		status->planned += stored && !why;
+		if (why && !status->why) {
+			status->why = why;
 			status->cause = cause;
-			status->why = mapped ? why_slow(placed_open(placed, cause)) : crowded;
+			status->named_by = plugin->entry ? plugin->entry->from : NULL;
 		}
 	}
+	free(seen);
+	free(c.index);
+	free(c.taken);
+}
+
+/* A plugin that was there when the last run made the plan of PROGRAM, and in whose place is something that cannot be
+ * loaded; NULL where there is none. */
+static const char *find_broken(struct status_source *source, const struct object *program)
+{
+	enum { FINE = 1, BROKEN };
+	const struct cache *cache = source->cache;
+	const struct cache_object *entry = cache_find(cache, program->path);
+
+	for (uint32_t i = 0; entry && i < entry->plugin.count; i++) {
+		uint32_t object = cache->plugin[entry->plugin.first + i].object;
+		const char *path = cache_string(cache, cache->object[object].path);
+		struct stat st;
+
+		if (!source->seen[object])
+			source->seen[object] = root_stat(source->placed.root, path, &st) == 0 &&
+							       S_ISREG(st.st_mode) &&
+							       !gather_find(source->gather, path) ?
+						       BROKEN :
+						       FINE;
+		if (source->seen[object] == BROKEN)
+			return path;
+	}
+	return NULL;
+}
+
+/* --- programs --- */
+
+/* Why the run-time module of PROGRAM does not run, NULL where it does. */
+static const char *why_no_module(const struct program_status *status, struct status_source *source,
+				 const struct object *program)
+{
+	const char *path = object_module(program);
+	struct stat st;
+
+	if (program->skip == SKIP_SETID)
+		return object_skip_text(program->skip);
+	if (status->way == WAY_STORE) /* whoever starts it says where the module is */
+		return NULL;
+	if (!path || root_stat(source->placed.root, path, &st))
+		return "the run-time module is not installed";
+	const struct object *module = gather_find(source->gather, path);
+	return module && module->arch == program->arch && module->soname &&
+			       strcmp(module->soname, "prelink-rtld.so") == 0 ?
+		       NULL :
+		       "what is in the place of the run-time module is none for it: install it again";
+}
+
+/* PROGRAM, which has a plan. */
+static void check_plan(struct program_status *status, struct status_source *source,
+		       const struct stored *stored, const struct object *program)
+{
+	struct object_list there = { 0 };
+
+	status->state = "slow";
+	status->why = why_no_module(status, source, program);
+	if (!status->why && program->missing) {
+		status->why = "is needed, and cannot be found";
+		status->cause = program->missing;
+	}
+	if (status->why)
+		return;
+	check_startup(status, &source->placed, stored, program, &there);
+	if (!status->why) {
+		const char *broken = find_broken(source, program);
+
+		check_plugins(status, &source->placed, stored, program, &there);
+		if (broken && !status->why) {
+			status->why = "is in the plan, and no library any more";
+			status->cause = broken;
+		}
+		status->state = status->why ? "partly" : "fast";
+	}
+	if (!stored_intact(stored)) {
+		status->state = status->state[0] == 's' ? "slow" : "partly";
+		status->why = damaged;
+		status->cause = status->named_by = NULL;
+	}
+	free(there.member);
 }
 
 const char *program_way_text(enum program_way way)
@@ -152,15 +319,14 @@ const char *program_way_text(enum program_way way)
 	return text[way];
 }
 
-struct program_status program_status(struct placed_table *placed, const struct store_file *store,
-				     struct object *program)
+struct program_status program_status(struct status_source *source, struct object *program)
 {
 	struct program_status status = { .state = "no plan" };
-	struct placed *file = placed_open(placed, program);
+	struct placed *file = placed_open(&source->placed, program);
 	bool rela = program->arch && program->arch->rela;
 	struct stored stored, in_store;
-	struct stat st;
-	enum store_answer answer = file ? store_file_find(store, file, rela, &in_store) : STORE_NO_WORD;
+	enum store_answer answer = file ? store_file_find(source->store, file, rela, &in_store) :
+					  STORE_NO_WORD;
 	bool own = file && undo_present(&file->image) && stored_read(&stored, file, rela);
 	uint64_t size;
 
@@ -183,74 +349,144 @@ struct program_status program_status(struct placed_table *placed, const struct s
 			     liblist_in(file)          ? "ld.so looks at its list of libraries by itself" :
 							 "its file holds none";
 		status.state = status.why == damaged ? "slow" : status.state;
-	} else if (status.way != WAY_STORE && /* whoever starts it says where the module is */
-		   (!object_module(program) || root_stat(placed->root, object_module(program), &st))) {
-		status.state = "slow";
-		status.why = "the run-time module is not installed";
 	} else {
-		struct object_list there = { 0 };
-
-		check_startup(&status, placed, &stored, program, &there);
-		status.state = "slow";
-		if (!status.why) {
-			check_plugins(&status, placed, &stored, program, &there);
-			status.state = status.cause ? "partly" : "fast";
-		}
-		if (!stored_intact(&stored)) {
-			status.state = status.state[0] == 's' ? "slow" : "partly";
-			status.why = damaged;
-			status.cause = NULL;
-		}
-		free(there.member);
+		check_plan(&status, source, &stored, program);
 	}
+	if (!status.plugins)
+		check_plugins(&status, &source->placed, NULL, program, NULL);
 	return status;
 }
 
-static void print_line(const struct object *program, const struct program_status *status)
+void status_begin(struct status_source *source, struct gather *gather, const struct cache *cache,
+		  const struct store_file *store)
 {
-	printf("%s: %s%s", program->path, status->state,
+	*source = (struct status_source){
+		.placed = { .root = gather->root }, .gather = gather, .cache = cache, .store = store
+	};
+	source->seen = xcalloc(cache->object_count, sizeof *source->seen);
+}
+
+void status_end(struct status_source *source)
+{
+	placed_release(&source->placed);
+	free(source->seen);
+}
+
+/* --- saying it --- */
+
+static bool has_plan(const struct program_status *status)
+{
+	return status->state[0] != 'n';
+}
+
+static void put_line(const struct object *program, const struct program_status *status)
+{
+	bool counted = has_plan(status) && (!status->why || status->state[0] == 'p');
+
+	diag_put(stdout, program->path);
+	printf(": %s%s", has_plan(status) ? status->state : "not sped up",
 	       status->way == WAY_BOTH  ? " (by its own plan, which comes before the store's)" :
 	       status->way == WAY_STORE ? " (by the store)" :
 					  "");
-	if (!status->why || status->state[0] == 'p')
+	if (counted)
 		printf(": %zu libraries at start, %zu of %zu plugins", status->objects, status->planned,
 		       status->plugins);
-	if (status->why)
-		printf(": %s%s%s", status->cause ? status->cause->path : "", status->cause ? " " : "",
-		       status->why);
+	if (status->why) {
+		printf(": ");
+		if (status->cause) {
+			diag_put(stdout, status->cause);
+			putchar(' ');
+		}
+		diag_put(stdout, status->why);
+	}
+	if (status->named_by) {
+		printf(" (");
+		diag_put(stdout, status->named_by);
+		printf(" names it)");
+	}
 	putchar('\n');
 }
 
 static json_t *json_line(const struct object *program, const struct program_status *status)
 {
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path),
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path),
 			 "state", status->state, "way", program_way_text(status->way), "reason",
-			 json_text(status->why), "file",
-			 json_text(status->cause ? status->cause->path : NULL), "libraries",
-			 (json_int_t)status->objects, "plugins", (json_int_t)status->plugins, "planned",
-			 (json_int_t)status->planned);
+			 json_text(status->why), "file", json_text(status->cause), "manifest",
+			 json_text(status->named_by), "libraries", (json_int_t)status->objects, "plugins",
+			 (json_int_t)status->plugins, "planned", (json_int_t)status->planned);
 }
 
-int status_print(struct object_table *table, const struct root *root, const struct store_file *store,
-		 bool all, bool json)
+/* How many programs are in each state, and, of each reason, how many are not fast for it. */
+struct totals {
+	size_t programs, fast, partly, slow, without;
+	const char **why; /* of object or static */
+	size_t *count, whys;
+};
+
+static void count_status(struct totals *t, const struct program_status *status)
 {
-	struct placed_table placed = { .root = root };
+	size_t *counts[] = { ['f'] = &t->fast, ['p'] = &t->partly, ['s'] = &t->slow, ['n'] = &t->without };
+	size_t i = 0;
+
+	t->programs++;
+	++*counts[(unsigned char)status->state[0]];
+	if (!status->why)
+		return;
+	while (i < t->whys && strcmp(t->why[i], status->why) != 0)
+		i++;
+	if (i == t->whys) {
+		t->why = xreallocarray(t->why, i + 1, sizeof *t->why);
+		t->count = xreallocarray(t->count, i + 1, sizeof *t->count);
+		t->why[i] = status->why;
+		t->count[t->whys++] = 0;
+	}
+	t->count[i]++;
+}
+
+static void put_totals(const struct totals *t)
+{
+	printf("%zu programs: fast %zu, partly %zu, slow %zu, not sped up %zu%s\n", t->programs, t->fast,
+	       t->partly, t->slow, t->without, t->whys ? ":" : "");
+	for (size_t i = 0; i < t->whys; i++) {
+		printf("%7zu  ", t->count[i]);
+		diag_put(stdout, t->why[i]);
+		putchar('\n');
+	}
+	if (t->without == t->programs)
+		puts("Nothing here is prelinked: `prelink -a' begins.");
+}
+
+int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store, bool all,
+		 bool json)
+{
+	const struct object_table *table = gather->table;
+	size_t count = table->count; /* more are found when files are looked at */
+	struct status_source source;
+	struct totals totals = { 0 };
 	json_t *rows = json ? json_array() : NULL;
 	int result = 0;
 
-	for (size_t i = 0; i < table->count; i++) {
+	status_begin(&source, gather, cache, store);
+	for (size_t i = 0; i < count; i++) {
 		struct object *object = table->object[i];
 		if (!object->listed || !object_is_program(object))
 			continue;
-		struct program_status status = program_status(&placed, store, object);
-		if (status.why && (!all || status.state[0] != 'n'))
+		struct program_status status = program_status(&source, object);
+		if (status.why && (!all || has_plan(&status)))
 			result = 1;
+		count_status(&totals, &status);
 		if (rows)
 			json_array_append_new(rows, json_line(object, &status));
 		else
-			print_line(object, &status);
+			put_line(object, &status);
 	}
-	placed_release(&placed);
+	if (all && !rows)
+		put_totals(&totals);
+	if (totals.without == totals.programs)
+		result = 1;
+	free(totals.why);
+	free(totals.count);
+	status_end(&source);
 	if (rows && json_print(rows, stdout))
 		result = 1;
 	return result;

@@ -5,6 +5,8 @@
 #ifndef STATUS_H
 #define STATUS_H
 
+#include "cache/cache.h"
+#include "gather/gather.h"
 #include "plan/placed.h"
 #include "plan/store_file.h"
 
@@ -13,27 +15,40 @@ enum program_way { WAY_NEITHER, WAY_SLOTS /* its own file's */, WAY_STORE, WAY_B
 /* "neither", "slots", "store", "both". */
 const char *program_way_text(enum program_way way);
 
-/* What is said of one program.  Strings are static. */
-struct program_status {
-	enum program_way way;       /* whose plan there is */
-	const char *state;          /* "fast", "partly", "slow", "no plan" */
-	const char *why;            /* NULL where fast */
-	const struct object *cause; /* the file that is to blame, or NULL */
-	size_t objects;             /* start-up libraries that are as planned */
-	size_t spared;              /* relocations of these that nobody need process at start-up */
-	size_t plugins;             /* of the program today */
-	size_t planned;             /* of them, on the fast path with all they need */
+/* What the programs of a run are compared with. */
+struct status_source {
+	struct placed_table placed;
+	struct gather *gather;
+	const struct cache *cache;      /* of the last run; may be empty */
+	const struct store_file *store; /* may be NULL */
+	unsigned char *seen; /* by object of the cache: whether it can be loaded, once that was asked */
 };
 
-/* The status of PROGRAM, whose scopes, plugins included, have been found, with the slots of all (layout_present()).  PLACED is shared by all programs
- * of a run.  STORE may be NULL. */
-struct program_status program_status(struct placed_table *placed, const struct store_file *store,
-				     struct object *program);
+/* What is said of one program.  Strings are static, the program's, the cache's, or the manifests'. */
+struct program_status {
+	enum program_way way; /* whose plan there is */
+	const char *state;    /* "fast", "partly", "slow", "no plan" */
+	const char *why;      /* NULL where fast */
+	const char *cause;    /* path of the file that is to blame, or NULL */
+	const char
+		*named_by; /* the manifest that names it, NULL where that is a note, or it is no plugin's */
+	size_t objects;    /* start-up libraries that are as planned */
+	size_t spared;     /* relocations of these that nobody need process at start-up */
+	size_t plugins;    /* of the program today, as notes and manifests name them */
+	size_t planned;    /* of them, on the fast path with all they need */
+};
 
-/* Prints a line for each program of TABLE that is listed, or with JSON one array of objects.  Scopes, plugins included, have been found.  0 where every one of
- * the programs takes the fast path with all its plugins, else 1; with ALL, those that were left without a
- * plan do not count. */
-int status_print(struct object_table *table, const struct root *root, const struct store_file *store,
-		 bool all, bool json);
+void status_begin(struct status_source *source, struct gather *gather, const struct cache *cache,
+		  const struct store_file *store);
+void status_end(struct status_source *source);
+
+/* The status of PROGRAM, whose scopes, plugins included, have been found, with the slots of all (layout_present()). */
+struct program_status program_status(struct status_source *source, struct object *program);
+
+/* Prints a line for each program of GATHER's table that is listed, or with JSON one array of objects; of ALL, totals as
+ * well.  Scopes, plugins included, have been found.  0 where every one of the programs takes the fast path with all its
+ * plugins, else 1; with ALL, those that were left without a plan do not count, unless all are. */
+int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store, bool all,
+		 bool json);
 
 #endif

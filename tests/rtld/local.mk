@@ -11,6 +11,7 @@ TESTS += tests/rtld/programs.py
 TESTS += tests/rtld/thread_variables.py
 TESTS += tests/rtld/shadowed.py
 TESTS += tests/rtld/flips.py
+TESTS += tests/rtld/foretold.py
 TESTS += tests/rtld/ifunc.py
 TESTS += tests/rtld/images.py
 TESTS += tests/rtld/profile.py
