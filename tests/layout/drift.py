@@ -65,7 +65,10 @@ def completion(shell, name):
     return os.path.join(SOURCE, "prelink-plugins/completion", shell, name)
 
 
-count = agree("prelink", help=of_help("prelink"), man=of_man(SOURCE + "/prelink-plugins/prelink.8"),
+# What --help does not list, as it is the default.
+hidden = {f"--{name}" for name in re.findall(r'\{ "([\w-]+)", [^}]*OPTION_HIDDEN',
+                                             read(SOURCE + "/prelink-plugins/options.c").decode())}
+count = agree("prelink", help=of_help("prelink"), man=of_man(SOURCE + "/prelink-plugins/prelink.8") - hidden,
               bash=of_bash(completion("bash", "prelink"), "_prelink", "prelink"),
               zsh=of_zsh(read(completion("zsh", "_prelink")).decode()))
 
