@@ -13,5 +13,6 @@ TESTS += \
 	tests/packaging/settings.py \
 	tests/packaging/unit.py \
 	tests/packaging/upgrade.py \
+	tests/packaging/upgraded.py \
 	tests/packaging/walk.py
 EXTRA_DIST += tests/packaging/machine.py tests/packaging/maintained.py
