@@ -4,6 +4,7 @@ TESTS += \
 	tests/command/devices.py \
 	tests/command/manifests.py \
 	tests/command/paths.py \
+	tests/command/readme.py \
 	tests/command/stripped.py \
 	tests/command/undo_all.py
 
