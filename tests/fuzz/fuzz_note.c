@@ -24,6 +24,8 @@ static void read_as_section(const uint8_t *data, size_t size, bool big_endian)
 				   .is64 = true,
 				   .big_endian = big_endian,
 				   .shdr = shdr,
+				   .names = (char *)bytes + size,
+				   .names_size = sizeof name,
 				   .shnum = 3,
 				   .shstrndx = 2 };
 	struct plugin_list list = { 0 };

@@ -208,7 +208,7 @@ static void print_plan(const struct stored *stored)
 /* A file that has nothing but the plan, as a section. */
 static void read_back(bool is64, bool big_endian, unsigned char *bytes, uint64_t size)
 {
-	static const char names[] = "\0" PLAN_SECTION;
+	static char names[] = "\0" PLAN_SECTION;
 	GElf_Shdr shdr[] = { { 0 },
 			     { .sh_name = 1, .sh_type = SHT_PROGBITS, .sh_size = size },
 			     { .sh_type = SHT_STRTAB, .sh_offset = size, .sh_size = sizeof names } };
@@ -217,6 +217,8 @@ static void read_back(bool is64, bool big_endian, unsigned char *bytes, uint64_t
 					  .is64 = is64,
 					  .big_endian = big_endian,
 					  .shdr = shdr,
+					  .names = names,
+					  .names_size = sizeof names,
 					  .shnum = 3,
 					  .shstrndx = 2 } };
 	struct stored stored;
