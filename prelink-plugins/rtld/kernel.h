@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The system calls that the run-time module makes, the same on every machine; MACHINE/machine.h says how one is made.
- * Each returns a negative number where it fails. */
+/* The system calls that the run-time module makes, the same on every machine.  MACHINE/machine.h has their numbers, and
+ * says how one is made.  Each returns a negative number where it fails. */
 #ifndef RTLD_KERNEL_H
 #define RTLD_KERNEL_H
 
@@ -15,37 +15,39 @@
 
 static inline int kernel_open(const char *path, int flags)
 {
-	return (int)machine_syscall(MACHINE_OPENAT, AT_FDCWD, (long)path, flags, 0600, 0);
+	return (int)machine_syscall(MACHINE_OPENAT, AT_FDCWD, (long)path, flags, 0600, 0, 0);
 }
 
 static inline void kernel_close(int fd)
 {
-	machine_syscall(MACHINE_CLOSE, fd, 0, 0, 0, 0);
+	machine_syscall(MACHINE_CLOSE, fd, 0, 0, 0, 0, 0);
 }
 
 /* Of statx(2) all that is asked for is there. */
 static inline long kernel_stat(int fd, struct statx *status)
 {
 	const unsigned wanted = STATX_TYPE | STATX_MODE | STATX_UID | STATX_SIZE;
-	long result = machine_syscall(MACHINE_STATX, fd, (long)"", AT_EMPTY_PATH, wanted, (long)status);
+	long result = machine_syscall(MACHINE_STATX, fd, (long)"", AT_EMPTY_PATH, wanted, (long)status, 0);
 
 	return result < 0 || (status->stx_mask & wanted) != wanted ? -1 : 0;
 }
 
 static inline long kernel_write(int fd, const void *bytes, size_t size)
 {
-	return machine_syscall(MACHINE_WRITE, fd, (long)bytes, (long)size, 0, 0);
+	return machine_syscall(MACHINE_WRITE, fd, (long)bytes, (long)size, 0, 0, 0);
 }
 
 static inline long kernel_readlink(const char *path, char *target, size_t size)
 {
-	return machine_syscall(MACHINE_READLINKAT, AT_FDCWD, (long)path, (long)target, (long)size, 0);
+	return machine_syscall(MACHINE_READLINKAT, AT_FDCWD, (long)path, (long)target, (long)size, 0, 0);
 }
 
 /* NULL where it fails. */
 static inline void *kernel_mmap(size_t size, int protection, int flags, int fd)
 {
-	long at = machine_mmap(size, protection, flags, fd);
+	const long block[6] = { 0, (long)size, protection, flags, fd, 0 };
+	long at = MACHINE_MMAP_BLOCK ? machine_syscall(MACHINE_MMAP, (long)block, 0, 0, 0, 0, 0) :
+				       machine_syscall(MACHINE_MMAP, 0, (long)size, protection, flags, fd, 0);
 
 	return at < 0 && at > -4096 ? NULL : (void *)at;
 }

@@ -118,6 +118,18 @@ static bool left_to_ldso(const struct plan_object *planned)
 	       bound_twice(planned);
 }
 
+/* Has ld.so take the SIZE bytes at TABLE for what OBJECT has under TAG and SIZE_TAG. */
+static void replace_table(struct object *object, unsigned tag, unsigned size_tag, ElfW(Addr) table,
+			  ElfW(Xword) size)
+{
+	ElfW(Dyn) **info = ldso_info(object->map);
+
+	object->table = (ElfW(Dyn)){ (int)tag, { table } };
+	object->size = (ElfW(Dyn)){ (int)size_tag, { size } };
+	info[tag] = &object->table;
+	info[size_tag] = &object->size;
+}
+
 /* Takes away what is relative to the object's own address: RELATIVE records come first in DT_RELA, and
  * DT_RELACOUNT says how many; RELR has nothing else. */
 static void make_relative(struct object *object, const struct tags *tags)
@@ -132,10 +144,8 @@ static void make_relative(struct object *object, const struct tags *tags)
 	ElfW(Xword) bytes = tags->relcount->d_un.d_val * sizeof(machine_reloc);
 	if (bytes > tags->relsz->d_un.d_val)
 		return;
-	object->table = (ElfW(Dyn)){ MACHINE_DT_REL, { tags->rel->d_un.d_ptr + bytes } };
-	object->size = (ElfW(Dyn)){ MACHINE_DT_RELSZ, { tags->relsz->d_un.d_val - bytes } };
-	info[MACHINE_DT_REL] = &object->table;
-	info[MACHINE_DT_RELSZ] = &object->size;
+	replace_table(object, MACHINE_DT_REL, MACHINE_DT_RELSZ, tags->rel->d_un.d_ptr + bytes,
+		      tags->relsz->d_un.d_val - bytes);
 	info[ldso_relcount()] = &zero;
 }
 
@@ -170,31 +180,29 @@ static bool writes_plt(const struct plan_object *planned)
 }
 
 /* Writes the bindings that OBJECT has in every program; see store_format.h. */
-static void write_block(const struct object *object, const struct plan_object *planned)
+static void write_block(const struct object *object, const struct plan_object *planned,
+			struct writable writable)
 {
 	const struct store_block *block = (const void *)(plan_base + planned->block);
 	const struct store_group *group = (const void *)(block + 1);
 	const struct store_word *word = (const void *)(group + block->group_count);
-	struct writable writable = writable_of(object->map);
 	bool plt = writes_plt(planned);
 	ElfW(Addr) bias = object->map->l_addr;
 	uint32_t left = block->word_count;
 
 	for (uint32_t i = 0; i < block->group_count; i++) {
 		uint32_t count = group[i].count & ~STORE_PLT, index = find_member(group[i].number);
+		bool nobody = group[i].number == STORE_NOBODY;
 
 		if (count > left)
 			return;
 		left -= count;
-		if (group[i].number != STORE_NOBODY && (index == NO_INDEX || !loaded[index])) {
+		if ((!nobody && (index == NO_INDEX || !loaded[index])) ||
+		    ((group[i].count & STORE_PLT) && !plt)) {
 			word += count;
 			continue;
 		}
-		if ((group[i].count & STORE_PLT) && !plt) {
-			word += count;
-			continue;
-		}
-		ElfW(Addr) base = group[i].number == STORE_NOBODY ? 0 : loaded[index]->map->l_addr;
+		ElfW(Addr) base = nobody ? 0 : loaded[index]->map->l_addr;
 		for (; count; count--, word++)
 			if (may_write(writable, word->address))
 				*(ElfW(Addr) *)(bias + word->address) = base + word->offset;
@@ -202,11 +210,11 @@ static void write_block(const struct object *object, const struct plan_object *p
 }
 
 /* Writes what the plan has for OBJECT alone. */
-static void write_words(const struct object *object, const struct plan_object *planned)
+static void write_words(const struct object *object, const struct plan_object *planned,
+			struct writable writable)
 {
 	const struct plan_value *value = plan_at(planned->value);
 	const struct plan_fixup *fixup = plan_at(planned->fixup);
-	struct writable writable = writable_of(object->map);
 	ElfW(Addr) bias = object->map->l_addr;
 
 	for (uint32_t i = 0; i < planned->value.count; i++)
@@ -223,34 +231,14 @@ static void write_words(const struct object *object, const struct plan_object *p
 	}
 }
 
-/* Writes what the plan says, and leaves ld.so the residual list. */
-static void make_full(struct object *object)
+/* Leaves ld.so COUNT records at RESIDUAL in place of OBJECT's own. */
+static void leave_residual(struct object *object, const struct plan_object *planned,
+			   const machine_reloc *residual, uint32_t count)
 {
-	const struct plan_object *planned = &objects[object->index];
-	const machine_reloc *residual = plan_at(planned->residual);
-	uint32_t count = global_scope_grown() ? planned->residual.count : planned->certain;
 	ElfW(Dyn) **info = ldso_info(object->map);
-	ElfW(Addr) bias = object->map->l_addr;
+	ElfW(Addr) table = (ElfW(Addr))residual;
+	ElfW(Xword) size = count * sizeof *residual;
 
-	if (!left_to_ldso(planned) &&
-	    !residual_sound(object->map, writable_of(object->map), residual, count)) {
-		object->reason = "the plan leaves ld.so what it cannot do";
-		return;
-	}
-	object->level = LEVEL_FULL;
-	object->reason = NULL;
-	if (left_to_ldso(planned)) {
-		object->reason = "its own relocations are left to ld.so";
-		return;
-	}
-	if (planned->flags & PLAN_ANYWHERE) {
-		apply_relative(info, bias);
-		if (planned->block)
-			write_block(object, planned);
-	}
-	write_words(object, planned);
-
-	ElfW(Xword) bytes = count * sizeof *residual;
 	if (planned->way == PLAN_JMPREL) {
 		/* Not lazy, so nothing ever asks for an entry of the real DT_JMPREL by its number. */
 		if (info[MACHINE_DT_RELSZ]) {
@@ -259,23 +247,44 @@ static void make_full(struct object *object)
 									   0;
 			info[MACHINE_DT_RELSZ] = &program_relsz;
 		}
-		object->table = (ElfW(Dyn)){ DT_JMPREL, { (ElfW(Addr))residual } };
-		object->size = (ElfW(Dyn)){ DT_PLTRELSZ, { bytes } };
-		info[DT_JMPREL] = &object->table;
-		info[DT_PLTRELSZ] = &object->size;
+		replace_table(object, DT_JMPREL, DT_PLTRELSZ, table, size);
 		info[DT_PLTREL] = &type_rel;
 		return;
 	}
-	object->table = (ElfW(Dyn)){ MACHINE_DT_REL, { (ElfW(Addr))residual } };
-	object->size = (ElfW(Dyn)){ MACHINE_DT_RELSZ, { bytes } };
-	info[MACHINE_DT_REL] = &object->table;
-	info[MACHINE_DT_RELSZ] = &object->size;
+	replace_table(object, MACHINE_DT_REL, MACHINE_DT_RELSZ, table, size);
 	if ((planned->flags & PLAN_ANYWHERE) && info[ldso_relcount()])
 		info[ldso_relcount()] = &zero;
 	/* _dl_fixup() goes by DT_JMPREL alone, so lazy calls still find their records. */
-	if (info[DT_PLTRELSZ] && !(planned->flags & PLAN_KEEP_PLT) &&
-	    !((planned->flags & PLAN_LAZY) && always_lazy()))
+	if (info[DT_PLTRELSZ] && writes_plt(planned))
 		info[DT_PLTRELSZ] = &zero;
+}
+
+/* Writes what the plan says, and leaves ld.so the residual list. */
+static void make_full(struct object *object)
+{
+	const struct plan_object *planned = &objects[object->index];
+	const machine_reloc *residual = plan_at(planned->residual);
+	uint32_t count = global_scope_grown() ? planned->residual.count : planned->certain;
+	struct writable writable = writable_of(object->map);
+
+	if (left_to_ldso(planned)) {
+		object->level = LEVEL_FULL;
+		object->reason = "its own relocations are left to ld.so";
+		return;
+	}
+	if (!residual_sound(object->map, writable, residual, count)) {
+		object->reason = "the plan leaves ld.so what it cannot do";
+		return;
+	}
+	object->level = LEVEL_FULL;
+	object->reason = NULL;
+	if (planned->flags & PLAN_ANYWHERE) {
+		apply_relative(ldso_info(object->map), object->map->l_addr);
+		if (planned->block)
+			write_block(object, planned, writable);
+	}
+	write_words(object, planned, writable);
+	leave_residual(object, planned, residual, count);
 }
 
 /* Asks the IFUNC resolvers; see struct plan_resolver. */
@@ -298,7 +307,7 @@ static void write_ifuncs(const struct object *object)
 	const struct plan_object *planned = &objects[object->index];
 	const struct plan_ifunc *ifunc = plan_at(planned->ifunc);
 
-	if (object->level != LEVEL_FULL || left_to_ldso(planned))
+	if (object->level != LEVEL_FULL || !planned->ifunc.count || left_to_ldso(planned))
 		return;
 	struct writable writable = writable_of(object->map);
 	for (uint32_t i = guessed_right ? planned->guessed : 0; i < planned->ifunc.count; i++)

@@ -40,6 +40,7 @@ enum {
 	MACHINE_READLINKAT = 78,
 	MACHINE_MMAP = 222,
 	MACHINE_STATX = 291,
+	MACHINE_MMAP_BLOCK = 0, /* mmap takes its arguments as any call */
 };
 
 #define MACHINE_R_TYPE(info) ELF64_R_TYPE(info)
@@ -52,7 +53,7 @@ static inline bool machine_ldso_takes(uint32_t type)
 	       (type >= R_AARCH64_COPY && type <= R_AARCH64_IRELATIVE);
 }
 
-static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)
+static inline long machine_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b;
 	register long x2 __asm__("x2") = c, x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
@@ -62,16 +63,6 @@ static inline long machine_syscall6(long number, long a, long b, long c, long d,
 			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
 			 : "memory");
 	return x0;
-}
-
-static inline long machine_syscall(long number, long a, long b, long c, long d, long e)
-{
-	return machine_syscall6(number, a, b, c, d, e, 0);
-}
-
-static inline long machine_mmap(size_t size, int protection, int flags, int fd)
-{
-	return machine_syscall6(MACHINE_MMAP, 0, (long)size, protection, flags, fd, 0);
 }
 
 /* What the IFUNC resolver at ADDRESS chooses.  HWCAP: AT_HWCAP and AT_HWCAP2. */

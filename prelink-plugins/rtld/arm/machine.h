@@ -39,6 +39,7 @@ enum {
 	MACHINE_OPENAT = 322,
 	MACHINE_READLINKAT = 332,
 	MACHINE_STATX = 397,
+	MACHINE_MMAP_BLOCK = 0, /* mmap takes its arguments as any call */
 };
 
 #define MACHINE_R_TYPE(info) ELF32_R_TYPE(info)
@@ -56,7 +57,7 @@ static inline bool machine_ldso_takes(uint32_t type)
 }
 
 /* r7, which has the number, may be the compiler's frame pointer. */
-static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)
+static inline long machine_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c, r3 __asm__("r3") = d;
 	register long r4 __asm__("r4") = e, r5 __asm__("r5") = f, ip __asm__("ip") = number,
@@ -67,16 +68,6 @@ static inline long machine_syscall6(long number, long a, long b, long c, long d,
 			 : "r"(ip), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
 			 : "memory");
 	return r0;
-}
-
-static inline long machine_syscall(long number, long a, long b, long c, long d, long e)
-{
-	return machine_syscall6(number, a, b, c, d, e, 0);
-}
-
-static inline long machine_mmap(size_t size, int protection, int flags, int fd)
-{
-	return machine_syscall6(MACHINE_MMAP, 0, (long)size, protection, flags, fd, 0);
 }
 
 /* What the IFUNC resolver at ADDRESS chooses.  HWCAP: AT_HWCAP and AT_HWCAP2. */

@@ -35,11 +35,11 @@ enum {
 
 	MACHINE_WRITE = 4,
 	MACHINE_CLOSE = 6,
-	MACHINE_MMAP =
-		90, /* the old one, which finds its arguments in memory: there are not registers enough */
+	MACHINE_MMAP = 90, /* the old one: there are not registers enough for mmap2(2) */
 	MACHINE_OPENAT = 295,
 	MACHINE_READLINKAT = 305,
 	MACHINE_STATX = 383,
+	MACHINE_MMAP_BLOCK = 1, /* mmap takes a pointer to its six arguments */
 };
 
 #define MACHINE_R_TYPE(info) ELF32_R_TYPE(info)
@@ -57,22 +57,17 @@ static inline bool machine_ldso_takes(uint32_t type)
 	return type < 64 && taken >> type & 1;
 }
 
-static inline long machine_syscall(long number, long a, long b, long c, long d, long e)
+/* Of at most five arguments: F is 0. */
+static inline long machine_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	long result;
 
+	(void)f;
 	__asm__ volatile("int $0x80"
 			 : "=a"(result)
 			 : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
 			 : "memory");
 	return result;
-}
-
-static inline long machine_mmap(size_t size, int protection, int flags, int fd)
-{
-	const long argument[6] = { 0, (long)size, protection, flags, fd, 0 };
-
-	return machine_syscall(MACHINE_MMAP, (long)argument, 0, 0, 0, 0);
 }
 
 /* What the IFUNC resolver at ADDRESS chooses.  HWCAP: AT_HWCAP and AT_HWCAP2. */

@@ -35,10 +35,11 @@ enum {
 
 	MACHINE_WRITE = 4,
 	MACHINE_CLOSE = 6,
-	MACHINE_MMAP = 90, /* finds its arguments in memory */
+	MACHINE_MMAP = 90,
 	MACHINE_OPENAT = 288,
 	MACHINE_READLINKAT = 298,
 	MACHINE_STATX = 379,
+	MACHINE_MMAP_BLOCK = 1, /* mmap takes a pointer to its six arguments */
 };
 
 #define MACHINE_R_TYPE(info) ELF64_R_TYPE(info)
@@ -57,20 +58,15 @@ static inline bool machine_ldso_takes(uint32_t type)
 	return type < 64 && taken >> type & 1;
 }
 
-static inline long machine_syscall(long number, long a, long b, long c, long d, long e)
+/* Of at most five arguments: F is 0. */
+static inline long machine_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r1 __asm__("r1") = number, r2 __asm__("r2") = a, r3 __asm__("r3") = b;
 	register long r4 __asm__("r4") = c, r5 __asm__("r5") = d, r6 __asm__("r6") = e;
 
+	(void)f;
 	__asm__ volatile("svc 0" : "+d"(r2) : "d"(r1), "d"(r3), "d"(r4), "d"(r5), "d"(r6) : "memory");
 	return r2;
-}
-
-static inline long machine_mmap(size_t size, int protection, int flags, int fd)
-{
-	const long argument[6] = { 0, (long)size, protection, flags, fd, 0 };
-
-	return machine_syscall(MACHINE_MMAP, (long)argument, 0, 0, 0, 0);
 }
 
 /* What the IFUNC resolver at ADDRESS chooses.  HWCAP: AT_HWCAP and AT_HWCAP2. */

@@ -39,6 +39,7 @@ enum {
 	MACHINE_OPENAT = 257,
 	MACHINE_READLINKAT = 267,
 	MACHINE_STATX = 332,
+	MACHINE_MMAP_BLOCK = 0, /* mmap takes its arguments as any call */
 };
 
 #define MACHINE_R_TYPE(info) ELF64_R_TYPE(info)
@@ -58,7 +59,7 @@ static inline bool machine_ldso_takes(uint32_t type)
 	return type < 64 && taken >> type & 1;
 }
 
-static inline long machine_syscall6(long number, long a, long b, long c, long d, long e, long f)
+static inline long machine_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
 	long result;
@@ -68,16 +69,6 @@ static inline long machine_syscall6(long number, long a, long b, long c, long d,
 			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return result;
-}
-
-static inline long machine_syscall(long number, long a, long b, long c, long d, long e)
-{
-	return machine_syscall6(number, a, b, c, d, e, 0);
-}
-
-static inline long machine_mmap(size_t size, int protection, int flags, int fd)
-{
-	return machine_syscall6(MACHINE_MMAP, 0, (long)size, protection, flags, fd, 0);
 }
 
 /* What the IFUNC resolver at ADDRESS chooses.  HWCAP: AT_HWCAP and AT_HWCAP2. */
