@@ -202,8 +202,11 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	read_extent(object, image);
 	/* What says that it takes all addresses there are leaves them to the others. */
 	bool large = object->end - object->start > LIMIT_EXTENT;
-	if (large)
+	if (large) {
+		diag_warn(object->shown, "left alone: it says that it takes %llu bytes of addresses",
+			  (unsigned long long)(object->end - object->start));
 		object->end = object->start;
+	}
 	if (status == 0) {
 		object->flags_1 = dynamic.flags_1;
 		object->soname = tag_string(&dynamic, image, DT_SONAME, &bad);
