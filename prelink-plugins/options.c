@@ -125,14 +125,14 @@ static void add_to_blacklist(struct options *options, const char *path)
 static void check(const struct options *o, struct argp_state *state)
 {
 	bool print = o->mode == MODE_PRINT || o->mode == MODE_REPORT;
+	bool verify = o->mode == MODE_VERIFY && !o->store; /* files; a store is made again, and compared */
 
 	if ((o->mode == MODE_STATUS && !o->file_count) || o->mode == MODE_REPORT)
 		((struct options *)state->input)->all = true;
 	/* What these do depends on no plugin; and a note that cannot be read is no reason not to do it. */
-	if (o->mode == MODE_UNDO || o->mode == MODE_VERIFY || o->mode == MODE_RELOC_ONLY ||
-	    o->mode == MODE_BINDINGS)
+	if (o->mode == MODE_UNDO || verify || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS)
 		((struct options *)state->input)->with_plugins = false;
-	if (o->mode == MODE_VERIFY) /* what was done with it is there to be checked without it */
+	if (verify) /* what was done with it is there to be checked without it */
 		((struct options *)state->input)->with_unsafe = true;
 	if (o->store && (o->mode == MODE_UNDO || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS ||
 			 o->mode == MODE_LEARN || o->digest != DIGEST_NONE))
@@ -145,12 +145,11 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "-p and --report show the whole cache: no FILE with them");
 	if (o->all && o->file_count && o->mode != MODE_ADVISE)
 		argp_error(state, "-a takes all that prelink.conf names: no FILE with it");
-	if (o->all &&
-	    ((o->mode == MODE_VERIFY && !o->store) || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
+	if (o->all && (verify || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
 		argp_error(state, "-a goes with prelinking and -u only");
 	if ((o->mode == MODE_RELOC_ONLY || o->undo_output) && o->file_count != 1)
 		argp_error(state, "-r and -o take one FILE");
-	if (o->mode == MODE_VERIFY && !o->store && o->digest == DIGEST_NONE && o->file_count != 1)
+	if (verify && o->digest == DIGEST_NONE && o->file_count != 1)
 		argp_error(state, "-y prints the original of one FILE; give --sha256 for several");
 	if (o->undo_output && o->mode != MODE_UNDO)
 		argp_error(state, "-o goes with -u only");

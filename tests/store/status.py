@@ -11,6 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import kit
 import rooted
+import whole_root
 from harness import compile_c, expect, expect_equal, prelink, read, run, scratch, write
 
 # A tree with two programs, a library and what glibc has.
@@ -94,6 +95,20 @@ expect_equal(status(TWO, want=1)["two"], ("store", "slow", "/usr/lib/libg.so"), 
 prelink("--root", root, "--report", root + "/report.html")
 expect('"way":"slots"' in read(root + "/report.html").decode(), "no word of the way in the report")
 prelink("--root", root, "-u", ONE, root + "/usr/lib")
+
+# Plugins are part of what it would be today, and of what was made.
+compile_c("extern int f0(void); int plugin(void) { return f0(); }", root + "/usr/lib/plugin.so", "-x", "none", "-shared", "-fPIC",
+          LIBRARY, "-Wl,-rpath,/usr/lib")
+os.makedirs(root + whole_root.manifests())
+MANIFEST = root + whole_root.manifests() + "/one.yaml"
+write(MANIFEST, "manifest: 1\napplication: one\nhosts:\n  - path: /usr/bin/one\nplugins:\n  - feature: f\n"
+      "    path: /usr/lib/plugin.so\n")
+store("-a")
+store("-y", "-a")
+store("--without-plugins", "-y", "-a", want=1)
+store("--without-plugins", "-a")
+store("--without-plugins", "-y", "-a")
+os.unlink(MANIFEST)
 
 # -q: nothing is done where nothing has changed, and everything else is noticed.
 store("-a", "-q")
