@@ -11,7 +11,7 @@
  * LIMIT_HOLES        64 MB                 a file of a size of more than LIMIT_SPARSE times what it has on disk
  * LIMIT_EXTENT       2 GB       541 MB     addresses that an object takes: slots are few
  * LIMIT_SECTIONS     131,072    74         section headers
- * LIMIT_NAMES        16 MB      1.2 KB     bytes of their names
+ * LIMIT_NAMES        16 MB      1.2 KB     bytes of their names; of the names of versions
  * LIMIT_SEGMENTS     256        14         program headers
  * LIMIT_DYNAMIC      16,384     85         entries of the dynamic section
  * LIMIT_STRING       64 KB      1,042      bytes of one name, of a symbol or in the dynamic section

@@ -132,7 +132,26 @@ struct version_walk {
 	struct symbols *symbols;
 	uint64_t at, end; /* file offsets: of the current outer record, and of the end of its segment */
 	uint64_t budget;  /* records that fit the file, LIMIT_VERSIONS at most */
+	uint64_t bytes;   /* of names that are still copied */
 };
+
+/* A copy of the name of a version that lies at INDEX; NULL after a message. */
+static char *copy_name(struct version_walk *walk, uint32_t index)
+{
+	char *name = symbols_string_copy(walk->symbols, index);
+	size_t length = strlen(name);
+
+	if (length <= walk->bytes) {
+		walk->bytes -= length;
+		return name;
+	}
+	free(name);
+	diag_error(walk->symbols->image->path,
+		   "reading the dynamic symbols: the names of its versions have more than the %lu bytes that "
+		   "are looked at; left alone",
+		   (unsigned long)LIMIT_NAMES);
+	return NULL;
+}
 
 static bool has_record(struct version_walk *walk, uint64_t at, uint64_t size)
 {
@@ -171,10 +190,12 @@ static int load_needed_versions(struct version_walk *walk)
 			if (!has_record(walk, aux, sizeof(GElf_Vernaux)))
 				return damaged(s, "DT_VERNEED is malformed");
 			uint16_t other = elf_get16(s->image, aux + 6);
+			char *name = copy_name(walk, elf_get32(s->image, aux + 8));
+			if (!name)
+				return -1;
 			set_version(s, other & 0x7fff,
-				    (struct symbol_version){
-					    symbols_string_copy(s, elf_get32(s->image, aux + 8)),
-					    elf_get32(s->image, aux), other & 0x8000 });
+				    (struct symbol_version){ name, elf_get32(s->image, aux),
+							     other & 0x8000 });
 			next = elf_get32(s->image, aux + 12);
 			aux += next;
 		} while (next);
@@ -200,7 +221,8 @@ static int load_defined_versions(struct version_walk *walk)
 			if (!has_record(walk, aux, sizeof(GElf_Verdaux)))
 				return damaged(s, "DT_VERDEF is malformed");
 			version.hash = elf_get32(s->image, walk->at + 8);
-			version.name = symbols_string_copy(s, elf_get32(s->image, aux));
+			if (!(version.name = copy_name(walk, elf_get32(s->image, aux))))
+				return -1;
 		}
 		set_version(s, index, version);
 		next = elf_get32(s->image, walk->at + 16);
@@ -211,7 +233,7 @@ static int load_defined_versions(struct version_walk *walk)
 
 static int load_versions(struct symbols *s, const struct dynamic *dynamic)
 {
-	struct version_walk walk = { .symbols = s };
+	struct version_walk walk = { .symbols = s, .bytes = LIMIT_NAMES };
 
 	if (!dynamic->verneed && !dynamic->verdef)
 		return 0;

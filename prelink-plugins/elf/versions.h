@@ -5,7 +5,9 @@
  *     while (versions_next(&versions))
  *             ... versions.name of versions.file ...
  *
- * Ends early in a table that runs out of its segment, or in a circle.  Follows the gABI's symbol versioning (LSB Core,
+ * Who leaves the loop before its end calls versions_end().
+ *
+ * Ends early in a table that runs out of its segment, in a circle, or in one beyond limit.h.  Follows the gABI's symbol versioning (LSB Core,
  * chapter 10.7). */
 #ifndef ELF_VERSIONS_H
 #define ELF_VERSIONS_H
@@ -17,15 +19,17 @@ struct versions {
 	const struct dynamic *dynamic;
 	bool defined;
 	GElf_Addr record, entry; /* addresses of the next ones; 0: none */
-	size_t left;             /* entries that a file of this size can have, at most */
+	uint64_t left;           /* entries that a file of this size can have, LIMIT_VERSIONS at most */
+	uint64_t bytes;          /* of names that are still looked at */
 	/* Of the version that was given last: */
-	const char *file, *name; /* `file`, that has to have it, is NULL for a defined one */
+	char *file, *name; /* `file`, that has to have it, is NULL for a defined one; until the next; owned */
 	uint16_t flags;
 };
 
 struct versions versions_needed(const struct dynamic *dynamic, const struct elf_image *image);
 struct versions versions_defined(const struct dynamic *dynamic, const struct elf_image *image);
 bool versions_next(struct versions *versions);
+void versions_end(struct versions *versions);
 
 /* True if NAME is among those that the object defines. */
 bool versions_define(const struct dynamic *dynamic, const struct elf_image *image, const char *name);

@@ -5,7 +5,7 @@ the tree is done as ever, in 10 seconds of processor time and 512 MB."""
 import os
 import struct
 
-from harness import expect, notegen, read, tool, write
+from harness import compile_c, expect, notegen, read, tool, write
 
 from guarded_tree import SOUND, Trees
 from shaped_elf import Shape
@@ -84,6 +84,15 @@ def names(root, count, length):
     shape.write(root + LIB)
 
 
+def versions(root, count, length):
+    """COUNT versions, each of a name of LENGTH bytes that ends the same."""
+    shape = Shape(symbols=["a" * length], versions=count)
+    first = shape.get("sym[2].st_name")
+    for i in range(1, count):
+        shape.set(f"verdaux[{i}].vda_name", first + i % (length - 1))
+    shape.write(root + LIB)
+
+
 def directories(root, count):
     for i in range(count):
         os.makedirs(root + f"/usr/share/{i % 60}/{i}", exist_ok=True)
@@ -123,6 +132,7 @@ CASES = {
     "a circle of 6,000 libraries": (circle, 6000),
     "16,000 dependencies": (needed, 16000), "990 dependencies in 1,000 directories": (needed, 990, 1000),
     "60,000 directories": (needed, 1, 5000), "20,000 names of 60 KB": (names, 20000, 60000),
+    "30,000 versions of 60 KB": (versions, 30000, 60000),
     "1,024 patterns /**/x": (patterns, 1024), "a pattern of 60 stars": (backtracking, 60),
     "60,000 times the same megabyte of notes": (overlapping_notes, 60000),
 }
@@ -169,5 +179,13 @@ for what, count, hosts in (("40,000 hosts", 40000, "/**"), ("1,024 hosts", 1024,
         text = trees.command(what, [tool("notegen"), "add", "--root", root, *arguments])
     expect(b".note.prelink.plugins" in read(root + SOUND[1]), f"{what}: another manifest was not heeded\n{text[-1000:]}")
     passed += 1
+# What asks of each version that is needed whether it is there: long names, but not too long to be looked at.
+here, wanted = trees.here, range(200)
+write(here + "/map", "".join("v%d%s { global: f%d; };\n" % (i, "a" * 50000, i) for i in wanted))
+compile_c("".join(f"void f{i}(void) {{}}\n" for i in wanted), here + "/libmany.so", "-shared", "-fPIC", "-nostdlib",
+          "-Wl,-soname,libmany.so", f"-Wl,--version-script={here}/map")
+compile_c("".join(f"extern void f{i}(void);\n" for i in wanted) + "void *all[] = {" + ",".join(f"f{i}" for i in wanted) + "};",
+          here + "/libasks.so", "-shared", "-fPIC", "-nostdlib", f"-Wl,-rpath,{here}", "-x", "none", here + "/libmany.so")
+trees.command("200 versions of 50 KB", [tool("prelink"), "--advise", here + "/libasks.so"])
 for name, (value, what) in trees.worst.items():
     print(f"{passed} cases; most {name}: {value:.1f} ({what})")
