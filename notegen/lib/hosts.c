@@ -37,7 +37,7 @@ static int compare_inodes(const void *a, const void *b)
 	return (left->device > right->device) - (left->device < right->device);
 }
 
-static struct host *find_inode(const struct host_table *table, const struct stat *st)
+struct host *hosts_of_file(const struct host_table *table, const struct stat *st)
 {
 	const struct inode key = { st->st_dev, st->st_ino, 0 };
 	struct inode **found = tfind(&key, &table->inodes, compare_inodes);
@@ -78,7 +78,7 @@ static bool add_host(const struct root *root, const char *path, const struct man
 	if (root_stat(root, path, &st) || !S_ISREG(st.st_mode) || !(real = root_real(root, path)))
 		return false;
 
-	struct host *host = find_inode(table, &st);
+	struct host *host = hosts_of_file(table, &st);
 	if (host)
 		free(real);
 	else
@@ -148,7 +148,7 @@ struct host *hosts_select(const struct root *root, const struct host_table *tabl
 	if (root_stat(root, path, &st))
 		return NULL;
 	errno = 0;
-	return find_inode(table, &st);
+	return hosts_of_file(table, &st);
 }
 
 void host_table_release(struct host_table *table)

@@ -37,6 +37,9 @@ int hosts_find(const struct root *root, const struct manifest *manifest, enum un
 int hosts_expand_plugins(const struct root *root, const struct manifest *manifest, enum unmatched unmatched,
 			 struct host_table *table);
 
+/* The host that is the file of ST, NULL where it is none.  Any thread may ask. */
+struct host *hosts_of_file(const struct host_table *table, const struct stat *st);
+
 /* Finds the host that is the file PATH (inside the tree), NULL with errno set (0: it is no host). */
 struct host *hosts_select(const struct root *root, const struct host_table *table, const char *path);
 

@@ -8,30 +8,18 @@
 
 #include "diag.h"
 
-static int compare_stat(const struct stat *a, const struct stat *b)
-{
-	if (a->st_ino != b->st_ino)
-		return a->st_ino < b->st_ino ? -1 : 1;
-	return (a->st_dev > b->st_dev) - (a->st_dev < b->st_dev);
-}
-
-static int compare_inodes(const void *a, const void *b)
-{
-	return compare_stat(&(*(struct host *const *)a)->st, &(*(struct host *const *)b)->st);
-}
-
 static int compare_paths(const void *a, const void *b)
 {
 	return strcmp((*(struct host *const *)a)->path, (*(struct host *const *)b)->path);
 }
 
-static struct host **sort(struct host_table *hosts, int (*compare)(const void *, const void *))
+static struct host **sort_by_path(struct host_table *hosts)
 {
 	struct host **sorted = xcalloc(hosts->count, sizeof *sorted);
 
 	for (size_t i = 0; i < hosts->count; i++)
 		sorted[i] = &hosts->host[i];
-	qsort(sorted, hosts->count, sizeof *sorted, compare);
+	qsort(sorted, hosts->count, sizeof *sorted, compare_paths);
 	return sorted;
 }
 
@@ -58,29 +46,27 @@ void installed_read(struct installed *installed, const struct root *root)
 		path_list_add(&installed->inputs, manifest->file + strlen(root->path));
 	}
 	path_list_sort(&installed->inputs);
-	installed->by_inode = sort(&installed->hosts, compare_inodes);
-	installed->by_path = sort(&installed->hosts, compare_paths);
+	installed->by_path = sort_by_path(&installed->hosts);
 }
 
 void installed_add(const struct installed *installed, struct object *object)
 {
-	struct host key = { .path = object->path, .st = object->st }, *wanted = &key, **found = NULL;
+	const struct host *host = hosts_of_file(&installed->hosts, &object->st);
+	struct host key = { .path = object->path }, *wanted = &key, **found = NULL;
 
-	if (!installed->hosts.count)
-		return;
-	found = bsearch(&wanted, installed->by_inode, installed->hosts.count, sizeof wanted, compare_inodes);
-	if (!found) /* somebody has put another file in its place since */
+	if (!host && installed->hosts.count) /* somebody has put another file in its place since */
 		found = bsearch(&wanted, installed->by_path, installed->hosts.count, sizeof wanted,
 				compare_paths);
-	for (size_t i = 0; found && i < (*found)->plugins.count; i++)
-		plugin_list_add(&object->plugins, &(*found)->plugins.entry[i]);
+	if (found)
+		host = *found;
+	for (size_t i = 0; host && i < host->plugins.count; i++)
+		plugin_list_add(&object->plugins, &host->plugins.entry[i]);
 }
 
 void installed_release(struct installed *installed)
 {
 	manifest_list_release(&installed->manifests);
 	host_table_release(&installed->hosts);
-	free(installed->by_inode);
 	free(installed->by_path);
 	path_list_release(&installed->inputs);
 	*installed = (struct installed){ 0 };

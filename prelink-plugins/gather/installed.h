@@ -23,7 +23,7 @@
 struct installed {
 	struct manifest_list manifests;
 	struct host_table hosts;
-	struct host **by_inode, **by_path; /* of `hosts`, sorted */
+	struct host **by_path;   /* of `hosts`, sorted */
 	struct path_list inputs; /* inside the tree: the directories, and the files that could be read */
 	bool failed;             /* something there is that could not be read, and was told */
 };
