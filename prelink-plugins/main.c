@@ -106,7 +106,7 @@ static void prelink(struct run *run)
 	gather_all(&run->gather);
 	gather_cached(run, false);
 
-	/* search, scope: what each needs and, and may load; in ld.so's order. */
+	/* search, scope: what each needs and may load; in ld.so's order. */
 	scope_all(&run->table, &run->search);
 
 	/* Beyond this point no object is added to the table, and what is to be rewritten is known. */
@@ -157,22 +157,21 @@ static char *store_path(const struct run *run)
 	return root_inside(&run->root, run->options.store_file ? run->options.store_file : SYSTEM_STORE);
 }
 
+/* True for runs that do nothing where nothing has changed. */
+static bool is_quick(const struct options *options)
+{
+	return options->mode == MODE_PRELINK && options->all && options->quick;
+}
+
 static void prelink_store(struct run *run)
 {
 	const struct options *options = &run->options;
-	bool quick = options->all && options->quick && !options->dry_run && options->mode == MODE_PRELINK;
 	char *path = store_path(run);
 
-	if (quick && cache_is_current(&run->old, &run->root, options)) {
-		if (options->verbose)
-			puts("nothing has changed since the store was made");
-		free(path);
-		return;
-	}
 	gather_all(&run->gather);
 	int status = write_store(run, path);
 
-	if (quick && status == 0) { /* what the next one asks for */
+	if (is_quick(options) && !options->dry_run && status == 0) { /* what the next one asks for */
 		struct cache cache;
 
 		cache_inputs_collect(&run->inputs, &run->old, &run->gather);
@@ -326,13 +325,19 @@ static bool writes(const struct options *options)
 		options->mode == MODE_RELOC_ONLY);
 }
 
-/* -q: true where nothing has changed since the last run, files and manifests included. */
+/* -q: says so and returns true where nothing has changed since the last run, files and manifests included. */
 static bool is_done_already(const struct run *run)
 {
 	const struct options *options = &run->options;
 
-	return options->mode == MODE_PRELINK && !options->store && options->all && options->quick &&
-	       cache_is_current(&run->old, &run->root, options);
+	if (!is_quick(options) || (options->store && options->dry_run) ||
+	    !cache_is_current(&run->old, &run->root, options))
+		return false;
+	if (!options->store)
+		print_current(&run->old, options);
+	else if (options->verbose)
+		puts("nothing has changed since the store was made");
+	return true;
 }
 
 /* 1 where the answer to what was asked is no. */
@@ -354,10 +359,8 @@ static int run_mode(struct run *run)
 		return print_tables(&run->old, NULL, &run->store, options) ? 1 : 0;
 	if (conf_read(&run->conf, &run->root, options))
 		return 1;
-	if (is_done_already(run)) {
-		print_current(&run->old, options);
+	if (is_done_already(run))
 		return 0;
-	}
 	/* What prelink-run has seen needs no manifest. */
 	if (options->with_plugins && options->mode != MODE_LEARN)
 		installed_read(&run->installed, &run->root);

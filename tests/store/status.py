@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """--status, -p, --report, -y and -q know the store: which way a program goes, which file is to blame, whether the store is
 what it would be today, and that nothing is done where nothing has changed."""
+import ctypes
 import json
 import os
 import shutil
@@ -108,7 +109,6 @@ store("-y", "-a")
 store("--without-plugins", "-y", "-a", want=1)
 store("--without-plugins", "-a")
 store("--without-plugins", "-y", "-a")
-os.unlink(MANIFEST)
 
 # -q: nothing is done where nothing has changed, and everything else is noticed.
 store("-a", "-q")
@@ -122,17 +122,34 @@ def stamp():
 first = stamp()
 
 
+def opened(directory, run_it):
+    """How often something in DIRECTORY was opened meanwhile, inotify(7) says."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_NONBLOCK)
+    expect(libc.inotify_add_watch(watch, directory.encode(), 0x20) >= 0, f"inotify: {os.strerror(ctypes.get_errno())}")
+    run_it()
+    try:
+        return len(os.read(watch, 1 << 16))
+    except BlockingIOError:
+        return 0
+    finally:
+        os.close(watch)
+
+
 def is_quick():
     return "nothing has changed" in store("-a", "-q", "-v").stdout
 
 
 expect(is_quick(), "-q does it again")
+expect_equal(opened(os.path.dirname(MANIFEST), is_quick), 0, "what -q opened of the manifests")
+expect(opened(os.path.dirname(MANIFEST), lambda: store("-a")) > 0, "what a whole run opens of them is not seen")
 store("-a")
 expect_equal(stamp(), first, "a store that has the right bytes is written again")
 for what, change in (("a library", lambda: build_library()),
                      ("a new program", lambda: shutil.copy(ONE, root + "/usr/bin/three")),
                      ("a program less", lambda: os.unlink(root + "/usr/bin/three")),
                      ("the store is gone", lambda: os.unlink(root + STORE)),
+                     ("a manifest less", lambda: os.unlink(MANIFEST)),
                      ("prelink.conf", lambda: write(root + "/etc/prelink.conf", "-l /usr/bin\n-b /usr/bin/two\n"))):
     change()
     expect(not is_quick(), f"-q did not notice: {what}")
