@@ -40,7 +40,7 @@ static const struct allowed {
 	{ "sha", 0, false },
 	{ "sha256", 0, false },
 	{ "verbose", 'v', false },
-	{ "with-plugins", 0, false },
+	{ "with-plugins", 0, false }, /* which prelink takes from older files */
 	{ "with-unsafe", 0, false },
 	{ "without-plugins", 0, false },
 };
@@ -322,7 +322,6 @@ int settings_read(struct settings *settings, const struct root *root)
 	int result = 0, fd = -1;
 
 	*settings = (struct settings){ .full_interval = 14 };
-	add_option(settings, "--with-plugins"); /* where PRELINK_OPTS does not say otherwise */
 	for (size_t i = 0; i < sizeof files / sizeof *files && fd < 0 && !result; i++) {
 		char *outside = root_outside(root, files[i]);
 

@@ -30,17 +30,17 @@ def check_states():
     expect_equal(system.maintain(), ["-a -q --with-plugins -m"], "the run after that")
     system.configure(PRELINKING="yes", PRELINK_FULL_TIME_INTERVAL="2")
     system.age("full", 2)
-    expect_equal(system.maintain("--quick"), ["-a -q --with-plugins"], "--quick, and default options")
-    expect_equal(system.maintain(), ["-a -f -R --with-plugins"], "an interval of 2 days")
-    expect_equal(system.maintain("--full"), ["-a -f -R --with-plugins"], "--full")
+    expect_equal(system.maintain("--quick"), ["-a -q"], "--quick, and default options")
+    expect_equal(system.maintain(), ["-a -f -R"], "an interval of 2 days")
+    expect_equal(system.maintain("--full"), ["-a -f -R"], "--full")
     system.configure(PRELINKING="yes", PRELINK_FULL_TIME_INTERVAL="0")
-    expect_equal(system.maintain(), ["-a -f -R --with-plugins"], "an interval of 0")
+    expect_equal(system.maintain(), ["-a -f -R"], "an interval of 0")
 
     system.configure(PRELINKING="yes")
     expect_equal(system.maintain("--if-pending"), [], "nothing pending")
     expect_equal(system.maintain("--mark-pending"), [], "--mark-pending")
     expect_equal(system.state(), ["active", "full", "pending"], "state after it")
-    expect_equal(system.maintain("--if-pending"), ["-a -q --with-plugins"], "--if-pending")
+    expect_equal(system.maintain("--if-pending"), ["-a -q"], "--if-pending")
     expect_equal(system.state(), ["active", "full"], "state after it")
 
     system.configure(PRELINKING="no")
@@ -62,8 +62,8 @@ def check_auto():
     expect_equal(system.state(), [], "what it left")
     write(system.root + "/etc/prelink.cache", "")
     system.maintain("--mark-pending")
-    expect_equal(system.maintain("--if-pending"), ["-a -q --with-plugins"], "after an upgrade")
-    expect_equal(system.maintain(), ["-a -q --with-plugins"], "daily")
+    expect_equal(system.maintain("--if-pending"), ["-a -q"], "after an upgrade")
+    expect_equal(system.maintain(), ["-a -q"], "daily")
     expect_equal(system.state(), ["active"], "state after it")
     notes = f"notegen remove --recorded --root {system.root}"
     expect_equal(system.maintain("--undo"), ["-ua", notes], "--undo takes back what notegen changed, too")
@@ -71,8 +71,8 @@ def check_auto():
     # yes, and the first layout by hand: hooks do not wait for the night.
     system.configure(PRELINKING="yes")
     system.maintain("--mark-pending")
-    expect_equal(system.maintain("--if-pending"), ["-a -q --with-plugins"], "after a first layout by hand")
-    expect_equal(system.maintain(), ["-a -f -R --with-plugins"], "the night after it")
+    expect_equal(system.maintain("--if-pending"), ["-a -q"], "after a first layout by hand")
+    expect_equal(system.maintain(), ["-a -f -R"], "the night after it")
 
 
 def check_hook():
@@ -108,7 +108,7 @@ def check_log():
     system.configure(PRELINKING="yes")
     write(system.calls + ".status", "1")
     system.maintain(status=1)
-    for line in ("prelink -a -f -R --with-plugins", "prelinking this", "a complaint", "exit status 1"):
+    for line in ("prelink -a -f -R", "prelinking this", "a complaint", "exit status 1"):
         line = line.replace("prelink -a", f"prelink --root {system.root} -a")
         expect(f"prelink: {line}" in system.output or line == "exit status 1" and line in system.output,
                f"under systemd, the journal gets no {line!r}: {system.output}")
@@ -192,18 +192,18 @@ def check_store():
     system.configure(PRELINKING="store")
     expect_equal(system.maintain("--if-pending"), [], "an upgrade before there is a store")
     for what in "the first run", "the second":
-        expect_equal(system.maintain(), ["--store -a -q --with-plugins"], what)
+        expect_equal(system.maintain(), ["--store -a -q"], what)
         write(store, "plans")
-    expect_equal(system.maintain("--full"), ["--store -a -q --with-plugins"], "--full")
+    expect_equal(system.maintain("--full"), ["--store -a -q"], "--full")
     system.maintain("--mark-pending")
-    expect_equal(system.maintain("--if-pending"), ["--store -a -q --with-plugins"], "after an upgrade")
+    expect_equal(system.maintain("--if-pending"), ["--store -a -q"], "after an upgrade")
     expect_equal(system.maintain("--if-pending"), [], "and again")
     expect_equal(system.state(), ["store", "stored"], "state")
     system.configure(PRELINKING="yes")
-    expect_equal(system.maintain(), ["-a -f -R --with-plugins"], "from store to yes")
+    expect_equal(system.maintain(), ["-a -f -R"], "from store to yes")
     expect_equal(system.state(), ["active", "full"], "state after it")
     system.configure(PRELINKING="store")
-    expect_equal(system.maintain(), ["-ua", "--store -a -q --with-plugins"], "from yes to store")
+    expect_equal(system.maintain(), ["-ua", "--store -a -q"], "from yes to store")
     write(store, "plans")
     system.configure(PRELINKING="no")
     expect_equal((system.maintain(), system.state()), ([], []), "from store to no")
@@ -211,7 +211,7 @@ def check_store():
     system.configure(PRELINKING="no")
     expect_equal((system.maintain(), system.state()), ([], ["store"]), "a store that was made by hand stays")
     system.configure(PRELINKING="auto")
-    expect_equal(system.maintain(), ["--store -a -q --with-plugins"], "auto keeps it fresh")
+    expect_equal(system.maintain(), ["--store -a -q"], "auto keeps it fresh")
     expect_equal(system.maintain("--undo")[0], "-ua", "--undo")
     expect_equal(system.state(), [], "state after it")
 

@@ -11,10 +11,10 @@ from maintained import System
 
 FIRST = "-a -f -R "
 GOOD = [
-    ("PRELINKING=yes", FIRST + "--with-plugins"),
-    ("  PRELINKING='yes'  # a comment\n# PRELINKING=no\n\n", FIRST + "--with-plugins"),
-    ('PRELINKING="y"e\'s\'', FIRST + "--with-plugins"),
-    ("PRELINKING=no\nPRELINKING=yes", FIRST + "--with-plugins"),
+    ("PRELINKING=yes", FIRST.strip()),
+    ("  PRELINKING='yes'  # a comment\n# PRELINKING=no\n\n", FIRST.strip()),
+    ('PRELINKING="y"e\'s\'', FIRST.strip()),
+    ("PRELINKING=no\nPRELINKING=yes", FIRST.strip()),
     ("PRELINKING=yes\nPRELINK_OPTS=", FIRST.strip()),
     ('PRELINKING=yes\nPRELINK_OPTS="-mR --seed=4 -j 2"', FIRST + "-mR --seed=4 -j 2"),
     ("PRELINKING=yes\nPRELINK_OPTS=' -b /opt/x\t--layout-page-size 65536 '", FIRST + "-b /opt/x --layout-page-size 65536"),
