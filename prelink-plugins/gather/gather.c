@@ -218,12 +218,14 @@ struct open_directory {
 	bool fixed;
 };
 
-/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no error, unless we were at it. */
+/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no error, unless we were at it; nor is it
+ * where it is to be left alone. */
 static void add_met(struct walk *walk, const struct file *file)
 {
-	bool everywhere = walk->gather->conf->everywhere;
+	const struct conf *conf = walk->gather->conf;
+	bool everywhere = conf->everywhere;
 
-	diag_lenient(everywhere);
+	diag_lenient(everywhere || conf_blacklisted(conf, file->path));
 	struct object *object = add_file(walk->gather, file, NULL, true);
 	int error = errno;
 

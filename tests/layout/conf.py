@@ -7,6 +7,7 @@ import shutil
 
 import graph
 from harness import expect, expect_equal, prelink, scratch, write
+from shaped_elf import Shape
 
 root = graph.Root(scratch())
 a = root.library("a")
@@ -24,6 +25,7 @@ os.symlink("/usr/lib/plugins", root.path + "/opt/link")
 V1, V2, SPACE = "/opt/v1/lib/libv1.so", "/opt/v2/lib/libv2.so", "/opt/with space/libs.so"
 BRACES = "/srv/{1,2}/libs.so"
 os.makedirs(root.path + "/srv/{1,2}")
+os.makedirs(root.path + "/usr/lib/cut")
 shutil.copy(root.path + V1, root.path + BRACES)
 
 
@@ -96,6 +98,16 @@ mistakes = [
 for conf, where in mistakes:
     message = found(conf, status=1)
     expect(where in message, f"{conf!r}: expected a message with {where!r}, seen {message!r}")
+
+# What is wrong with a file that is to be left alone is no error; with another it is.
+cut, endless = Shape(), Shape()
+endless.set("ph[2].p_filesz", 32)
+for what, data in (("truncated", cut.data[:300]), ("without an end of its dynamic section", endless.data)):
+    write(root.path + "/usr/lib/cut/libcut.so", bytes(data))
+    write(root.path + "/etc/prelink.conf", "/usr/lib/cut\n")
+    expect("libcut.so: reading" in prelink("--root", root.path, "-an", status=1).stderr, f"nothing is said of one {what}")
+    done = prelink("--root", root.path, "-an", "-b", "libcut.so")
+    expect_equal(done.stderr.count("libcut.so: warning: reading"), 1, f"what is said of one {what}, with -b: {done.stderr!r}")
 os.unlink(root.path + "/etc/prelink.conf")
 done = prelink("--root", root.path, "-an", status=1)
 expect(root.path + "/etc/prelink.conf" in done.stderr, f"a missing configuration is not named: {done.stderr!r}")
