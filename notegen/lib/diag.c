@@ -81,7 +81,11 @@ int diag_error(const char *path, const char *format, ...)
 
 const char *diag_reason(int error)
 {
-	return error == EMEDIUMTYPE ? "not a regular file" : strerror(error);
+	switch (error) {
+	case EMEDIUMTYPE: return "not a regular file";
+	case EFBIG: return "it is larger than what is looked at";
+	}
+	return strerror(error);
 }
 
 int diag_errno(const char *path, const char *format, ...)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "limit.h"
 
 static bool is_system(const struct root *root)
 {
@@ -103,6 +104,23 @@ int root_open(const struct root *root, const char *path, int flags)
 	/* O_TMPFILE has O_DIRECTORY in it. */
 	return flags & (O_PATH | O_DIRECTORY | O_CREAT) ? open_any(root, path, flags) :
 							  open_regular(root, path, flags);
+}
+
+FILE *root_open_text(const struct root *root, const char *path)
+{
+	int fd = root_open(root, path, O_RDONLY);
+	struct stat st;
+	FILE *file = NULL;
+
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		errno = EFBIG;
+		file = st.st_size > LIMIT_CONF ? NULL : fdopen(fd, "r");
+	}
+	int saved = errno;
+	if (fd >= 0 && !file)
+		close(fd);
+	errno = saved;
+	return file;
 }
 
 /* --- the lock --- */

@@ -10,6 +10,7 @@
 #define ROOT_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 struct root {
@@ -46,6 +47,10 @@ int root_open(const struct root *root, const char *path, int flags);
 
 /* The same with a PATH outside of any tree. */
 int root_open_file(const char *path, int flags);
+
+/* Opens the configuration file PATH, to read it by lines.  NULL with errno set: EFBIG where it is beyond limit.h. */
+FILE *root_open_text(const struct root *root, const char *path);
+
 /* Makes the directories that PATH, a file's inside the tree, is to lie in, as far as they are not there (mode 0755
  * less the umask).  0, or -1 with errno set. */
 int root_make_parents(const struct root *root, const char *path);

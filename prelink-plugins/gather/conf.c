@@ -3,12 +3,10 @@
 #include "gather/conf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "diag.h"
 #include "limit.h"
@@ -267,23 +265,10 @@ static int read_file(struct conf *conf, const struct root *root, const char *pat
 	size_t room = 0;
 	ssize_t length;
 	int status = 0;
-	int fd = root_open(root, path, O_RDONLY);
-	struct stat st;
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	FILE *file = root_open_text(root, path);
 
-	if (file && fstat(fd, &st) == 0 && st.st_size > LIMIT_CONF) {
-		status = diag_error(
-			outside,
-			"reading the configuration: it is larger than the %d bytes that are looked at",
-			LIMIT_CONF);
-		fclose(file);
-		free(outside);
-		return status;
-	}
 	if (!file) {
 		status = diag_errno(outside, "reading the configuration");
-		if (fd >= 0)
-			close(fd);
 		free(outside);
 		return status;
 	}

@@ -4,12 +4,10 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "diag.h"
 #include "limit.h"
@@ -292,20 +290,16 @@ static void find_plugins(struct scoping *s, struct object *program)
 /* Names in ld.so.preload: between blanks and colons, `#` starts a comment. */
 static void read_preload(struct scoping *s)
 {
-	int fd = root_open(s->search->gather->root, LD_SO_PRELOAD, O_RDONLY);
-	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
+	const struct root *root = s->search->gather->root;
+	FILE *in = root_open_text(root, LD_SO_PRELOAD);
 	char *line = NULL, *rest, *word;
 	size_t size = 0;
-	struct stat st;
 
-	if (in && (fstat(fd, &st) || st.st_size > LIMIT_CONF)) {
-		char *shown = root_outside(s->search->gather->root, LD_SO_PRELOAD);
+	if (!in && errno == EFBIG) {
+		char *shown = root_outside(root, LD_SO_PRELOAD);
 
-		diag_error(shown, "it is larger than the %d bytes that are looked at; passed over",
-			   LIMIT_CONF);
+		diag_errno(shown, "reading it; it is passed over");
 		free(shown);
-		fclose(in);
-		return;
 	}
 	while (in && getline(&line, &size, in) >= 0) {
 		line[strcspn(line, "#\n")] = '\0';
@@ -316,8 +310,6 @@ static void read_preload(struct scoping *s)
 	free(line);
 	if (in)
 		fclose(in);
-	else if (fd >= 0)
-		close(fd);
 }
 
 int scope_all(struct object_table *table, struct search *search)

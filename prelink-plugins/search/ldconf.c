@@ -4,11 +4,9 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "diag.h"
 #include "limit.h"
@@ -90,41 +88,33 @@ static int read_lines(struct reading *reading, const char *path, FILE *in)
 		if (read_line(reading, path, line))
 			status = -1;
 	free(line);
-	return ferror(in) ? diag_errno(path, "reading the directories of libraries") : status;
+	return status;
 }
 
 static int read_conf(struct reading *reading, const char *path)
 {
 	if (was_read(reading, path))
 		return 0;
-	if (reading->files.count == LIMIT_CONF_FILES)
-		return diag_error(path,
-				  "reading the directories of libraries: more than %d files are included; "
-				  "merge some",
-				  LIMIT_CONF_FILES);
-	path_list_add(&reading->files, path);
+	char *shown = root_outside(reading->root, path);
+	FILE *in = NULL;
+	int status = 0;
 
-	int fd = root_open(reading->root, path, O_RDONLY), status = 0;
-	struct stat st;
-	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (in && fstat(fd, &st) == 0 && st.st_size > LIMIT_CONF) {
-		status = diag_error(
-			path,
-			"reading the directories of libraries: it is larger than the %d bytes that are "
-			"looked at",
-			LIMIT_CONF);
-		fclose(in);
-	} else if (in) {
-		status = read_lines(reading, path, in);
-		fclose(in);
-	} else if (errno != ENOENT) {
-		char *shown = root_outside(reading->root, path);
-
-		status = diag_errno(shown, "reading the directories of libraries");
-		free(shown);
-		if (fd >= 0)
-			close(fd);
+	if (reading->files.count == LIMIT_CONF_FILES) {
+		status = diag_error(shown,
+				    "reading the directories of libraries: more than %d files are included; "
+				    "merge some",
+				    LIMIT_CONF_FILES);
+	} else {
+		path_list_add(&reading->files, path);
+		in = root_open_text(reading->root, path);
+		if (in)
+			status = read_lines(reading, path, in);
+		if (in ? ferror(in) : errno != ENOENT)
+			status = diag_errno(shown, "reading the directories of libraries");
 	}
+	if (in)
+		fclose(in);
+	free(shown);
 	return status;
 }
 

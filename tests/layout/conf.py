@@ -6,7 +6,7 @@ import os
 import shutil
 
 import graph
-from harness import expect, expect_equal, prelink, scratch, write
+from harness import expect, expect_equal, prelink, read, scratch, write
 from shaped_elf import Shape
 
 root = graph.Root(scratch())
@@ -114,4 +114,15 @@ expect(root.path + "/etc/prelink.conf" in done.stderr, f"a missing configuration
 write(root.path + "/etc/other", f"{a}\n")
 done = prelink("--root", root.path, "-an", "--json", "-c", "/etc/other")
 expect_equal([o["path"] for o in json.loads(done.stdout)["objects"]], [a], "-c FILE")
+
+# A file of megabytes is not what anybody wrote: of each kind that is said, with its name.
+write(root.path + "/etc/prelink.conf", f"{prog}\n")
+prelink("--root", root.path, "-an")
+for path in ("/etc/prelink.conf", "/etc/ld.so.conf", "/etc/ld.so.preload"):
+    before = read(root.path + path) if os.path.exists(root.path + path) else b""
+    write(root.path + path, before + b"#" * (1 << 20) + b"\n")
+    said = prelink("--root", root.path, "-an", status=1).stderr
+    expect(said.startswith(f"prelink: {root.path}{path}: reading ") and "larger than what is looked at" in said and
+           said.count("\n") == 1, f"what is said of a large {path}: {said!r}")
+    write(root.path + path, before)
 print(f"{len(cases) + 5} configurations, {len(mistakes) + 1} mistakes")
