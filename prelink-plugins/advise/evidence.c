@@ -129,10 +129,10 @@ static void note(struct watcher *w, struct bind_object *by, const struct binding
 static void measure(struct witness *witness, const struct decision_list *list,
 		    const struct binding_list *bindings)
 {
-	struct cost cost = cost_count(list);
-
 	if (witness->relocations)
 		return;
+	struct cost cost = cost_count(list);
+
 	witness->relocations = cost.relative + bindings->count;
 	witness->pages = cost.pages_before;
 	for (size_t i = 0; i < bindings->count; i++)
