@@ -57,7 +57,8 @@ struct store {
 	bool rela;
 	uint16_t machine;
 	unsigned char *bytes;
-	uint64_t size, room;
+	size_t size, room;
+	bool full;              /* something had no room, and so is nowhere: no plan is added any more */
 	void *interned;         /* struct interned: a tree of tsearch(3) */
 	struct member **member; /* by object->index */
 	size_t member_count;
@@ -73,12 +74,11 @@ static uint32_t reserve(struct store *store, uint64_t size)
 {
 	uint64_t at = align_up(store->size, 8);
 
-	if (size > UINT32_MAX || at > UINT32_MAX - size)
+	if (size > UINT32_MAX || at > UINT32_MAX - size) {
+		store->full = true;
 		return 0;
-	if (at + size > store->room) {
-		store->room = 2 * (at + size);
-		store->bytes = xreallocarray(store->bytes, store->room, 1);
 	}
+	ALLOC_GROW(store->bytes, at + size, store->room);
 	memset(store->bytes + store->size, 0, at + size - store->size);
 	store->size = at + size;
 	return (uint32_t)at;
@@ -150,13 +150,7 @@ static struct member *member_of(struct store *store, const struct draft *draft)
 {
 	size_t index = draft->object->index;
 
-	if (index >= store->member_count) {
-		size_t count = 2 * index + 64;
-		store->member = xreallocarray(store->member, count, sizeof *store->member);
-		memset(store->member + store->member_count, 0,
-		       (count - store->member_count) * sizeof *store->member);
-		store->member_count = count;
-	}
+	ALLOC_REACH(store->member, index, store->member_count);
 	struct member **member = &store->member[index];
 	if (!*member) {
 		*member = xcalloc(1, sizeof **member);
@@ -227,9 +221,8 @@ static uint32_t put_block(struct store *store, const struct word *words, size_t 
 			count * sizeof(struct store_word);
 	uint32_t at = reserve(store, size), group = at + sizeof(struct store_block);
 	uint32_t word = group + groups * (uint32_t)sizeof(struct store_group);
-	struct elf_image *out = &(struct elf_image){ 0 };
+	struct elf_image image = io_at(store, 0).plan, *out = &image;
 
-	*out = io_at(store, 0).plan;
 	for (size_t i = 0, first = 0; at && i < count; i++) {
 		elf_put32(out, word + 8 * i, sorted[i].address);
 		elf_put32(out, word + 8 * i + 4, (uint32_t)sorted[i].offset);
@@ -451,7 +444,7 @@ bool store_add(struct store *store, const struct plan *plan)
 	header.object = (struct plan_table){ reserve(store, plan->count * record_size(&io, RECORD_OBJECT)),
 					     (uint32_t)plan->count };
 	uint32_t at = reserve(store, header.size = (uint32_t)record_size(&io, RECORD_HEADER));
-	if (at && header.object.offset) {
+	if (!store->full) {
 		io = io_at(store, header.object.offset);
 		for (size_t i = 0; i < plan->count; i++)
 			record_next(&io, RECORD_OBJECT, &planned[i]);
@@ -462,7 +455,7 @@ bool store_add(struct store *store, const struct plan *plan)
 	}
 	free(planned);
 	free(entry.member);
-	return at && header.object.offset;
+	return !store->full;
 }
 
 void store_add_none(struct store *store, const struct identity *identity)

@@ -3,7 +3,7 @@
  *
  *     struct store *store = store_new(program);           // of the machine that it is for
  *     for each program, in an order that depends on nothing but the files:
- *             store_add(store, plan), or store_add_none(store, placed) where it has no plan
+ *             store_add(store, plan), or store_add_none(store, identity) where it has no plan
  *     store_write(store, root, path);
  *     store_free(store);
  *
@@ -19,7 +19,8 @@ struct store;
 struct store *store_new(const struct object *program);
 void store_free(struct store *store);
 
-/* Adds PLAN, whose program is then known.  False where the store has no room for it (4 GB). */
+/* Adds PLAN, whose program is then known.  False where the store has no room for it (4 GB),
+ * which then takes no other, either. */
 bool store_add(struct store *store, const struct plan *plan);
 
 /* Notes that the program IDENTITY has no plan, and that this is known. */
