@@ -157,12 +157,14 @@ void cost_of_module(struct plan *plan)
 	plan->estimate.cost += NS_MODULE + (int64_t)plan->startup * NS_OBJECT;
 }
 
-bool plan_pays(const struct plan *plan)
+const char *plan_does_not_pay(const struct plan *plan)
 {
 	const struct plan_estimate *estimate = &plan->estimate;
 	int64_t all = estimate->plugin_objects, loaded = PLUGINS_MIN + all / PLUGIN_SHARE;
 
 	if (loaded > all)
 		loaded = all;
-	return estimate->saved + (all ? estimate->plugins_saved * loaded / all : 0) > estimate->cost;
+	if (estimate->saved + (all ? estimate->plugins_saved * loaded / all : 0) > estimate->cost)
+		return NULL;
+	return "the run-time module would cost more than it saves";
 }

@@ -23,7 +23,7 @@ void cost_add(struct plan *plan, const struct draft *draft, const struct decisio
 /* The same for what is paid once: the module, and the objects at start-up. */
 void cost_of_module(struct plan *plan);
 
-/* Whether the program is better off with the plan and the module than without. */
-bool plan_pays(const struct plan *plan);
+/* NULL where the program is better off with the plan and the module than without; else words for that, static. */
+const char *plan_does_not_pay(const struct plan *plan);
 
 #endif

@@ -502,6 +502,14 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 	return refuse(NULL, NULL);
 }
 
+char *plan_refusal_text(const struct plan_refusal *refusal)
+{
+	if (!refusal->why)
+		return NULL;
+	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) :
+				xstrdup(refusal->why);
+}
+
 struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal)
 {
 	struct plan *plan = xcalloc(1, sizeof *plan);

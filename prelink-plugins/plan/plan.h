@@ -18,6 +18,9 @@ struct plan_refusal {
 	const struct object *about; /* whose fault it is, where it is another object's */
 };
 
+/* What REFUSAL says, allocated; NULL where there is nothing to say. */
+char *plan_refusal_text(const struct plan_refusal *refusal);
+
 /* Makes the plan of PROGRAM.  NULL where it cannot have one: REFUSAL then says why, and a message was printed
  * only if something failed. */
 struct plan *plan_make(struct planner *planner, struct object *program, struct plan_refusal *refusal);

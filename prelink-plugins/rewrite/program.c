@@ -54,23 +54,7 @@ void program_sift(const struct rewriting *rewriting, struct object_list *list)
 
 /* --- what is said of one --- */
 
-/* Says, in one line, that PROGRAM got PLAN, or why not; PLAN may be NULL then. */
-static void say_plan(const struct object *program, const struct plan *plan)
-{
-	flockfile(stdout); /* other threads have something to say, too */
-	diag_put(stdout, program->path);
-	printf(": %s", program->no_plan ? "no plan: " : "plan");
-	if (program->no_plan)
-		diag_put(stdout, program->no_plan);
-	if (plan) {
-		printf(": ");
-		plan_print(plan, stdout);
-	}
-	putchar('\n');
-	funlockfile(stdout);
-}
-
-/* The same for LIST. */
+/* Says, in one line, that PROGRAM got LIST, or why not; LIST may be NULL then. */
 static void say_list(const char *path, const struct liblist *list, const char *why)
 {
 	flockfile(stdout);
@@ -83,14 +67,6 @@ static void say_list(const char *path, const struct liblist *list, const char *w
 }
 
 /* --- one program --- */
-
-static char *refusal_text(const struct plan_refusal *refusal)
-{
-	if (!refusal->why)
-		return NULL;
-	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) :
-				xstrdup(refusal->why);
-}
 
 enum object_skip program_attach(struct rewriting *rewriting, struct object *program, struct elf_image *image,
 				struct undo *undo, bool *changed)
@@ -106,9 +82,9 @@ enum object_skip program_attach(struct rewriting *rewriting, struct object *prog
 
 	if (!module)
 		refusal.why = no_module;
-	else if (plan && !plan_pays(plan))
-		refusal.why = "the run-time module would cost more than it saves";
 	else if (plan)
+		refusal.why = plan_does_not_pay(plan);
+	if (plan && !refusal.why)
 		skip = plan_attach(plan, object_module(program), image, undo,
 				   attach_list_guest(&guest, list, image), &refusal.why);
 	*changed = !refusal.why;
@@ -117,9 +93,9 @@ enum object_skip program_attach(struct rewriting *rewriting, struct object *prog
 		*changed = !why_no_list;
 	}
 	free(program->no_plan);
-	program->no_plan = refusal_text(&refusal);
+	program->no_plan = plan_refusal_text(&refusal);
 	if (talk)
-		say_plan(program, plan);
+		plan_say(program, plan);
 	if (talk && (list || why_no_list))
 		say_list(program->path, list, why_no_list);
 	liblist_free(list);

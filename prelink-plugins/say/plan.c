@@ -2,10 +2,12 @@
 /* What -v says of a plan; see say/plan.h. */
 #include "say/plan.h"
 
+#include "diag.h"
 #include "plan/draft.h"
 #include "plan/encode.h"
 
-void plan_print(const struct plan *plan, FILE *out)
+/* What PLAN would do for its program. */
+static void put_figures(const struct plan *plan, FILE *out)
 {
 	const struct plan_estimate *estimate = &plan->estimate;
 
@@ -22,6 +24,21 @@ void plan_print(const struct plan *plan, FILE *out)
 			"; leaves out %zu plugins, which have no slot and no build-id, or need what has none",
 			estimate->left_out);
 	putc(')', out);
+}
+
+void plan_say(const struct object *program, const struct plan *plan)
+{
+	flockfile(stdout); /* other threads have something to say, too */
+	diag_put(stdout, program->path);
+	printf(": %s", program->no_plan ? "no plan: " : "plan");
+	if (program->no_plan)
+		diag_put(stdout, program->no_plan);
+	if (plan) {
+		printf(": ");
+		put_figures(plan, stdout);
+	}
+	putchar('\n');
+	funlockfile(stdout);
 }
 
 void liblist_print(const struct liblist *list, FILE *out)

@@ -8,8 +8,8 @@
 #include "plan/liblist.h"
 #include "plan/plan.h"
 
-/* Writes to OUT what PLAN would do for its program: figures, without the end of the line. */
-void plan_print(const struct plan *plan, FILE *out);
+/* Says, in one line on standard output, what PLAN does for PROGRAM, or why it has none; PLAN may be NULL then. */
+void plan_say(const struct object *program, const struct plan *plan);
 
 /* Writes to OUT what LIST has, without an end of line. */
 void liblist_print(const struct liblist *list, FILE *out);

@@ -30,34 +30,23 @@ struct work {
 	struct store *store;
 };
 
-static char *refusal_text(const struct plan_refusal *refusal)
-{
-	return refusal->about ? xasprintf("%s: %s", refusal->about->path, refusal->why) :
-				xstrdup(refusal->why);
-}
-
 /* Adds PLAN (or NULL, and the reason) of PROGRAM to the store.  Under the lock, in its turn. */
 static void add(struct work *work, struct object *program, const struct plan *plan,
 		struct plan_refusal refusal)
 {
 	struct placed *placed = plan_look_at(&work->planner, program);
 
-	if (plan && work->options->all && !plan_pays(plan))
-		refusal.why = "the run-time module would cost more than it saves";
+	if (plan && work->options->all)
+		refusal.why = plan_does_not_pay(plan);
 	if (!refusal.why && !store_add(work->store, plan))
 		refusal.why = "the store is full";
 	free(program->no_plan);
-	program->no_plan = refusal.why ? refusal_text(&refusal) : NULL;
+	program->no_plan = plan_refusal_text(&refusal);
 	program->outcome = refusal.why ? OUTCOME_UNCHANGED : OUTCOME_PRELINKED;
 	if (refusal.why && placed && placed->has_identity)
 		store_add_none(work->store, &placed->identity);
-	if (work->options->verbose && !work->options->json) {
-		diag_put(stdout, program->path);
-		printf(": %s%s", refusal.why ? "no plan: " : "plan: ", refusal.why ? program->no_plan : "");
-		if (!refusal.why)
-			plan_print(plan, stdout);
-		putchar('\n');
-	}
+	if (work->options->verbose && !work->options->json)
+		plan_say(program, refusal.why ? NULL : plan);
 }
 
 /* plan_make(), again where some file became zeros meanwhile: without that file. */

@@ -64,6 +64,14 @@ expect_equal(prelink("--root", root, "--status", ONE).stdout,
 store(ONE, TWO)
 expect_equal(status(ONE, TWO, want=0)["two"][:2], ("store", "fast"), "both programs")
 
+# What is said of a program without a plan has no control characters of somebody's file name.
+ODD = "/usr/lib/odd\x1b[31m.so"
+compile_c("int odd(void) { return 1; }", root + ODD, "-shared", "-fPIC", "-Wl,-f,libf.so",
+          "-Wl,-soname," + os.path.basename(ODD))
+compile_c("int odd(void); int main(void) { return odd(); }", root + "/odd", "-x", "none", root + ODD, "-Wl,-rpath,/usr/lib")
+said = prelink("--root", root, "--store=/odd.store", "-v", root + "/odd").stdout
+expect("/odd: no plan: /usr/lib/odd" in said and "it is a filter" in said and "\x1b" not in said, f"-v: {said!r}")
+
 # What it would be today.
 store("-y", ONE, TWO)
 whole = read(root + STORE)
