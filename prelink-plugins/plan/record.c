@@ -150,6 +150,23 @@ static void identity_fields(struct record_io *io, struct identity *identity)
 	number32(io, &identity->symbols);
 }
 
+static void store_fields(struct record_io *io, struct store_header *header)
+{
+	number32(io, &header->magic);
+	number16(io, &header->machine);
+	number16(io, &header->elf_class);
+	number64(io, &header->size);
+	table_fields(io, &header->program);
+	table_fields(io, &header->reserved);
+}
+
+static void program_fields(struct record_io *io, struct store_program *program)
+{
+	number64(io, &program->dynamic);
+	number32(io, &program->identity);
+	number32(io, &program->plan);
+}
+
 uint64_t record_size(const struct record_io *io, enum record_kind kind)
 {
 	size_t word = elf_word_size(&io->plan);
@@ -164,6 +181,8 @@ uint64_t record_size(const struct record_io *io, enum record_kind kind)
 	case RECORD_IFUNC: return word + 8;
 	case RECORD_RESOLVER: return 2 * word + 8;
 	case RECORD_IDENTITY: return sizeof(struct identity);
+	case RECORD_STORE: return sizeof(struct store_header);
+	case RECORD_PROGRAM: return sizeof(struct store_program);
 	}
 	return 0;
 }
@@ -180,6 +199,8 @@ void record_next(struct record_io *io, enum record_kind kind, void *record)
 	case RECORD_IFUNC: ifunc_fields(io, record); break;
 	case RECORD_RESOLVER: resolver_fields(io, record); break;
 	case RECORD_IDENTITY: identity_fields(io, record); break;
+	case RECORD_STORE: store_fields(io, record); break;
+	case RECORD_PROGRAM: program_fields(io, record); break;
 	}
 }
 

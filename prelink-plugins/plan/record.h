@@ -7,7 +7,7 @@
 
 #include "elf_image.h"
 #include "rtld/identity.h"
-#include "rtld/plan_format.h"
+#include "rtld/store_format.h"
 
 enum record_kind {
 	RECORD_HEADER,   /* struct plan_header, which is the same in every class */
@@ -19,6 +19,8 @@ enum record_kind {
 	RECORD_IFUNC,    /* struct planned_ifunc */
 	RECORD_RESOLVER, /* struct planned_resolver */
 	RECORD_IDENTITY, /* struct identity */
+	RECORD_STORE,    /* struct store_header */
+	RECORD_PROGRAM,  /* struct store_program */
 };
 
 /* struct plan_object. */

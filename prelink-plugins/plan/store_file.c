@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "rtld/store_format.h"
 
 /* Why the module would pass over the file of ST; NULL if it takes it. */
 static const char *distrust(const struct stat *st)
@@ -40,43 +39,41 @@ static int read_bytes(struct store_file *store, int fd, const char *outside)
 	return 0;
 }
 
-static struct elf_image image_of(const struct store_file *store)
+/* For reading the records of STORE. */
+static struct record_io io_of(const struct store_file *store, bool rela)
 {
-	struct elf_image image = store->form;
-
-	image.data = store->bytes;
-	image.size = store->size;
-	return image;
+	return record_io(&store->form, rela, store->bytes, store->size);
 }
 
-/* The table of programs; false where there is none inside the file. */
-static bool programs_at(const struct store_file *store, uint32_t *at)
+static struct store_program program_at(const struct record_io *io, const struct store_file *store,
+				       size_t index)
 {
-	struct elf_image image = image_of(store);
-	uint32_t count = elf_get32(&image, 20);
+	struct store_program program;
 
-	*at = elf_get32(&image, 16);
-	return elf_get64(&image, 8) == store->size && *at <= store->size &&
-	       count <= (store->size - *at) / sizeof(struct store_program);
+	record_get(io, store->header.program, RECORD_PROGRAM, index, &program);
+	return program;
 }
 
-/* Reads the header; false where it is none that we know. */
+/* Reads the header, which says by its magic in which byte order; false where it is none that we know. */
 static bool read_header(struct store_file *store)
 {
-	struct elf_image image = image_of(store);
-	uint32_t at;
+	struct store_header *header = &store->header;
+	struct record_io io = io_of(store, false);
 
-	if (store->size < sizeof(struct store_header))
+	if (store->size < record_size(&io, RECORD_STORE))
 		return false;
-	if (elf_get32(&image, 0) != STORE_MAGIC)
-		image.big_endian = store->form.big_endian = true;
-	if (elf_get32(&image, 0) != STORE_MAGIC || !programs_at(store, &at))
+	record_next(&io, RECORD_STORE, header);
+	if (header->magic != STORE_MAGIC) {
+		store->form.big_endian = true;
+		io = io_of(store, false);
+		record_next(&io, RECORD_STORE, header);
+	}
+	if (header->magic != STORE_MAGIC || header->size != store->size ||
+	    !record_table_fits(&io, header->program, RECORD_PROGRAM))
 		return false;
-	store->form.is64 = elf_get16(&image, 6) == ELFCLASS64;
-	store->machine = elf_get16(&image, 4);
-	store->programs = elf_get32(&image, 20);
-	for (size_t i = 0; i < store->programs; i++)
-		store->plans += elf_get32(&image, at + i * sizeof(struct store_program) + 12) != 0;
+	store->form.is64 = header->elf_class == ELFCLASS64;
+	for (size_t i = 0; i < header->program.count; i++)
+		store->plans += program_at(&io, store, i).plan != 0;
 	return true;
 }
 
@@ -114,34 +111,40 @@ void store_file_release(struct store_file *store)
 	*store = (struct store_file){ 0 };
 }
 
-static bool same_identity(const struct stored *in, uint32_t at, const struct identity *wanted)
+/* The first program whose dynamic section may have DIGEST. */
+static size_t first_program(const struct record_io *io, const struct store_file *store, uint64_t digest)
 {
-	struct planned planned = { .identity = at };
-	struct identity identity;
+	size_t low = 0, high = store->header.program.count;
 
-	return stored_identity(in, &planned, &identity) && identity.dynamic == wanted->dynamic &&
-	       identity.headers == wanted->headers && identity.content == wanted->content &&
-	       identity.content_size == wanted->content_size && identity.symbols == wanted->symbols;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (program_at(io, store, middle).dynamic < digest)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-enum store_answer store_file_find(const struct store_file *store, const struct placed *program, bool rela,
-				  struct stored *stored)
+enum store_answer store_file_find(const struct store_file *store, const struct placed *program,
+				  const struct arch *arch, struct stored *stored)
 {
-	struct elf_image image = store ? image_of(store) : (struct elf_image){ 0 };
-	uint32_t at = 0;
-
-	if (!image.data || !program->has_identity || image.is64 != program->image.is64 ||
-	    image.big_endian != program->image.big_endian || !programs_at(store, &at))
+	if (!store || !store->bytes || !arch || !program->has_identity ||
+	    store->header.machine != arch->machine || store->form.is64 != program->image.is64 ||
+	    store->form.big_endian != program->image.big_endian)
 		return STORE_NO_WORD;
-	stored->io = record_io(&image, rela, store->bytes, store->size);
-	for (size_t i = 0; i < store->programs; i++) {
-		uint64_t entry = at + i * sizeof(struct store_program);
-		uint32_t plan = elf_get32(&image, entry + 12);
+	stored->io = io_of(store, arch->rela);
+	for (size_t i = first_program(&stored->io, store, program->identity.dynamic);
+	     i < store->header.program.count; i++) {
+		struct store_program found = program_at(&stored->io, store, i);
 
-		if (elf_get64(&image, entry) != program->identity.dynamic ||
-		    !same_identity(stored, elf_get32(&image, entry + 8), &program->identity))
+		if (found.dynamic != program->identity.dynamic)
+			break;
+		if (!stored_is(stored, &(struct planned){ .identity = found.identity }, program))
 			continue;
-		return plan == 0 ? STORE_NO_PLAN : stored_at(stored, plan) ? STORE_PLAN : STORE_NO_WORD;
+		return found.plan == 0               ? STORE_NO_PLAN :
+		       stored_at(stored, found.plan) ? STORE_PLAN :
+						       STORE_NO_WORD;
 	}
 	return STORE_NO_WORD;
 }

@@ -4,16 +4,16 @@
 #define STORE_FILE_H
 
 #include "plan/stored.h"
+#include "rtld/store_format.h"
 
 struct store_file {
-	char *path;            /* inside the root; owned */
-	unsigned char *bytes;  /* owned; NULL where there is none that counts */
-	uint64_t size;         /* bytes */
-	struct elf_image form; /* class and byte order of the machine that it is for */
-	uint16_t machine;      /* e_machine */
-	size_t programs;       /* that it knows */
-	size_t plans;          /* of these, with a plan */
-	const char *why;       /* static: why the file that is there counts as none; NULL */
+	char *path;                 /* inside the root; owned */
+	unsigned char *bytes;       /* owned; NULL where there is none that counts */
+	uint64_t size;              /* bytes */
+	struct elf_image form;      /* class and byte order of the machine that it is for */
+	struct store_header header; /* its table lies inside of it */
+	size_t plans;               /* of the programs that it knows, with a plan */
+	const char *why;            /* static: why the file that is there counts as none; NULL */
 };
 
 /* Reads the store at PATH inside ROOT.  The rules are the module's: a regular file of root's or of our own, which
@@ -23,9 +23,9 @@ void store_file_release(struct store_file *store);
 
 enum store_answer { STORE_NO_WORD, STORE_NO_PLAN, STORE_PLAN };
 
-/* What the store has for PROGRAM's file, of a machine whose relocations carry addends if RELA.  STORE_PLAN: STORED is
- * set, and reads from the store as long as that is there. */
-enum store_answer store_file_find(const struct store_file *store, const struct placed *program, bool rela,
-				  struct stored *stored);
+/* What STORE (or NULL) has for PROGRAM's file, of the machine ARCH (or NULL).  STORE_PLAN: STORED is set, and reads
+ * from the store as long as that is there. */
+enum store_answer store_file_find(const struct store_file *store, const struct placed *program,
+				  const struct arch *arch, struct stored *stored);
 
 #endif

@@ -77,3 +77,11 @@ bool stored_identity(const struct stored *stored, const struct planned *planned,
 	record_get(&stored->io, table, RECORD_IDENTITY, 0, identity);
 	return true;
 }
+
+bool stored_is(const struct stored *stored, const struct planned *planned, const struct placed *file)
+{
+	struct identity identity;
+
+	return file->has_identity && stored_identity(stored, planned, &identity) &&
+	       memcmp(&identity, &file->identity, sizeof identity) == 0;
+}

@@ -31,5 +31,7 @@ bool stored_intact(const struct stored *stored);
 
 /* What PLANNED is known by; false where it is known by its stamp, or damaged. */
 bool stored_identity(const struct stored *stored, const struct planned *planned, struct identity *identity);
+/* True if FILE is what PLANNED is known by, an identity. */
+bool stored_is(const struct stored *stored, const struct planned *planned, const struct placed *file);
 
 #endif

@@ -342,13 +342,13 @@ static void put_store(const struct store_file *store)
 {
 	diag_put(stdout, store->path);
 	printf(": the plans of %zu programs, %zu more that can have none; %" PRIu64 " bytes\n", store->plans,
-	       store->programs - store->plans, store->size);
+	       store->header.program.count - store->plans, store->size);
 }
 
 static json_t *store_json(const struct store_file *store)
 {
 	return json_pack("{s:o, s:I, s:I, s:I}", "path", json_text(store->path), "programs",
-			 (json_int_t)store->programs, "plans", (json_int_t)store->plans, "bytes",
+			 (json_int_t)store->header.program.count, "plans", (json_int_t)store->plans, "bytes",
 			 (json_int_t)store->size);
 }
 

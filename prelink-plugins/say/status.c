@@ -19,8 +19,6 @@ static const char damaged[] = "its plan is damaged, or of another version: preli
 static bool is_planned(const struct stored *stored, const struct placed *placed, size_t index,
 		       struct planned *planned)
 {
-	struct identity identity;
-
 	*planned = stored_object(stored, index);
 	if (!placed || placed->slot != !(planned->flags & PLAN_UNPLACED) ||
 	    placed->dynamic.address != planned->dynamic || !stored_object_intact(stored, index))
@@ -28,8 +26,7 @@ static bool is_planned(const struct stored *stored, const struct placed *placed,
 	if (!planned->identity)
 		return placed->stamped && placed->stamp[0] == planned->stamp[0] &&
 		       placed->stamp[1] == planned->stamp[1];
-	return placed->has_identity && stored_identity(stored, planned, &identity) &&
-	       memcmp(&identity, &placed->identity, sizeof identity) == 0;
+	return stored_is(stored, planned, placed);
 }
 
 /* Notes in THERE, the objects of a process so far, that OBJECT comes; false if ld.so cannot map it at its slot. */
@@ -323,11 +320,11 @@ struct program_status program_status(struct status_source *source, struct object
 {
 	struct program_status status = { .state = "no plan" };
 	struct placed *file = placed_open(&source->placed, program);
-	bool rela = program->arch && program->arch->rela;
 	struct stored stored, in_store;
-	enum store_answer answer = file ? store_file_find(source->store, file, rela, &in_store) :
+	enum store_answer answer = file ? store_file_find(source->store, file, program->arch, &in_store) :
 					  STORE_NO_WORD;
-	bool own = file && undo_present(&file->image) && stored_read(&stored, file, rela);
+	bool own = file && undo_present(&file->image) &&
+		   stored_read(&stored, file, program->arch && program->arch->rela);
 	uint64_t size;
 
 	if (own)

@@ -477,24 +477,22 @@ static int compare_programs(const void *a, const void *b)
 /* Puts the table of programs, and the header that names it. */
 static void finish(struct store *store)
 {
-	const struct store_program *program = store->program.item;
+	struct store_program *program = store->program.item;
 	size_t count = store->program.count;
 	uint32_t at = reserve(store, count * sizeof *program + 8);
+	struct store_header header = { .magic = STORE_MAGIC,
+				       .machine = store->machine,
+				       .elf_class = store->form.is64 ? ELFCLASS64 : ELFCLASS32,
+				       .size = store->size,
+				       .program = { at, at ? (uint32_t)count : 0 } };
 	struct record_io io = io_at(store, 0);
 
 	if (count)
-		qsort(store->program.item, count, sizeof *program, compare_programs);
-	for (size_t i = 0; at && i < count; i++) {
-		elf_put64(&io.plan, at + 16 * i, program[i].dynamic);
-		elf_put32(&io.plan, at + 16 * i + 8, program[i].identity);
-		elf_put32(&io.plan, at + 16 * i + 12, program[i].plan);
-	}
-	elf_put32(&io.plan, 0, STORE_MAGIC);
-	elf_put16(&io.plan, 4, store->machine);
-	elf_put16(&io.plan, 6, store->form.is64 ? ELFCLASS64 : ELFCLASS32);
-	elf_put64(&io.plan, 8, store->size);
-	elf_put32(&io.plan, 16, at);
-	elf_put32(&io.plan, 20, at ? (uint32_t)count : 0);
+		qsort(program, count, sizeof *program, compare_programs);
+	record_next(&io, RECORD_STORE, &header);
+	io.at = at;
+	for (size_t i = 0; i < header.program.count; i++)
+		record_next(&io, RECORD_PROGRAM, &program[i]);
 	store->figures.bytes = store->size;
 }
 
