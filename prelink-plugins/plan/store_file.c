@@ -9,8 +9,7 @@
 
 #include "diag.h"
 
-/* Why the module would pass over the file of ST; NULL if it takes it. */
-static const char *distrust(const struct stat *st)
+const char *store_file_distrust(const struct stat *st)
 {
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return "others can write it";
@@ -88,7 +87,7 @@ int store_file_read(struct store_file *store, const struct root *root, const cha
 		status = diag_errno(outside, "opening the store");
 	else if (fd >= 0 && fstat(fd, &st))
 		status = diag_errno(outside, "reading the store");
-	else if (fd >= 0 && !(store->why = distrust(&st))) {
+	else if (fd >= 0 && !(store->why = store_file_distrust(&st))) {
 		store->size = (uint64_t)st.st_size;
 		status = read_bytes(store, fd, outside);
 		if (status == 0 && !read_header(store))

@@ -16,6 +16,9 @@ struct store_file {
 	const char *why;            /* static: why the file that is there counts as none; NULL */
 };
 
+/* Why the run-time module would pass over a store whose status is ST, static; NULL if it takes it. */
+const char *store_file_distrust(const struct stat *st);
+
 /* Reads the store at PATH inside ROOT.  The rules are the module's: a regular file of root's or of our own, which
  * nobody else can write.  One that is not there is empty; 0, or -1 after a message where it cannot be read. */
 int store_file_read(struct store_file *store, const struct root *root, const char *path);

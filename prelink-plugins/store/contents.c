@@ -18,6 +18,7 @@
 #include "plan/draft.h"
 #include "plan/record.h"
 #include "plan/seal.h"
+#include "plan/store_file.h"
 #include "rtld/store_format.h"
 
 /* A block may stand in for one that differs in a word of so many; and an object has so many blocks at most. */
@@ -496,11 +497,13 @@ static void finish(struct store *store)
 	store->figures.bytes = store->size;
 }
 
-/* True if the file at PATH has the bytes of STORE, which is finished. */
+/* True if the file at PATH has the bytes of STORE, which is finished, and the run-time module takes it. */
 static bool is_there(const struct store *store, const struct root *root, const char *path)
 {
 	int fd = root_open(root, path, O_RDONLY | O_CLOEXEC);
-	bool same = fd >= 0;
+	struct stat st;
+	bool same = fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == store->size &&
+		    !store_file_distrust(&st);
 	uint64_t at = 0;
 
 	while (same && at < store->size) {
@@ -510,11 +513,6 @@ static bool is_there(const struct store *store, const struct root *root, const c
 		same = pread(fd, part, wanted, (off_t)at) == (ssize_t)wanted &&
 		       memcmp(part, store->bytes + at, wanted) == 0;
 		at += wanted;
-	}
-	if (same) {
-		struct stat st;
-
-		same = fstat(fd, &st) == 0 && (uint64_t)st.st_size == store->size;
 	}
 	if (fd >= 0)
 		close(fd);

@@ -26,10 +26,12 @@ bool store_add(struct store *store, const struct plan *plan);
 /* Notes that the program IDENTITY has no plan, and that this is known. */
 void store_add_none(struct store *store, const struct identity *identity);
 
-/* Writes the store to PATH inside ROOT, unless the file there has these very bytes.  0, or -1 after a message. */
+/* Writes the store to PATH inside ROOT, unless the file there has these very bytes, and the run-time module
+ * takes it.  0, or -1 after a message. */
 int store_write(struct store *store, const struct root *root, const char *path);
 
-/* Compares the store with the file at PATH inside ROOT: 0 where it has these very bytes, else -1 after a message. */
+/* Compares the store with the file at PATH inside ROOT: 0 where it has these very bytes, and the
+ * run-time module takes it, else -1 after a message. */
 int store_compare(struct store *store, const struct root *root, const char *path);
 
 /* Removes the store at PATH, if there is one.  0, or -1 after a message. */

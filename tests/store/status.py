@@ -95,7 +95,9 @@ write(root + STORE, whole)
 os.chmod(root + STORE, 0o666)
 done = prelink("--root", root, "--status", ONE, status=1)
 expect("others can write it" in done.stderr and "not sped up" in done.stdout, f"a store that others can write: {done}")
-os.chmod(root + STORE, 0o644)
+store(ONE, TWO)
+expect_equal(os.stat(root + STORE).st_mode & 0o777, 0o644, "the mode of a store that has the right bytes, made again")
+expect_equal(status(ONE, want=0)["one"][:2], ("store", "fast"), "made again where others could write it")
 
 # -p, with and without a cache; the report; the way of a program that was rewritten, too.
 expect("the plans of 2 programs" in prelink("--root", root, "-p").stdout, "-p without a cache")
