@@ -16,6 +16,9 @@
 /* More than anybody starts, or than one program loads: what comes after is not learnt. */
 enum { PROGRAMS_MAX = 4096, OBJECTS_MAX = 4096 };
 
+/* What `seen` is called while it is read, until what it says is safe in `learned`. */
+#define TAKEN "seen.taken"
+
 static int compare(const void *key, const void *program)
 {
 	return strcmp(key, ((const struct learned_program *)program)->path);
@@ -110,23 +113,18 @@ static int lock_directory(const struct root *root, const char *directory)
 
 int learned_read(struct learned *learned, const struct root *root, const char *directory)
 {
-	char *old = xasprintf("%s/learned", directory), *seen = xasprintf("%s/seen", directory);
-	char *taken = xasprintf("%s/seen.taken", directory);
-	char *from = root_outside(root, seen), *to = root_outside(root, taken);
+	char *old = xasprintf("%s/learned", directory), *taken = xasprintf("%s/%s", directory, TAKEN);
 	int status;
 
 	*learned = (struct learned){ .lock = lock_directory(root, directory) };
 	status = learned->lock < 0 ? -1 : read_file(learned, root, old);
-	/* Whoever has it open goes on writing to it; what is written after we have read it is seen again. */
-	if (status == 0 && rename(from, to) == 0) {
+	if (status == 0) /* it is there where somebody was stopped, or could not write */
 		status = read_file(learned, root, taken);
-		unlink(to);
-	}
+	/* Whoever has it open goes on writing to it; what is written after we have read it is seen again. */
+	if (status == 0 && renameat(learned->lock, "seen", learned->lock, TAKEN) == 0)
+		status = read_file(learned, root, taken);
 	free(old);
-	free(seen);
 	free(taken);
-	free(from);
-	free(to);
 	return status;
 }
 
@@ -178,6 +176,8 @@ int learned_write(const struct learned *learned, const struct root *root, const 
 		else
 			outfile_abandon(&out);
 	}
+	if (status == 0)
+		unlinkat(learned->lock, TAKEN, 0);
 	free(text);
 	free(path);
 	return status;

@@ -22,14 +22,14 @@ struct learned {
 	int lock; /* of DIRECTORY: one at a time learns */
 };
 
-/* Waits until nobody else learns in DIRECTORY (inside ROOT); then reads both files there; `seen` is taken away.  What
+/* Waits until nobody else learns in DIRECTORY (inside ROOT); then reads both files there; `seen` is put aside.  What
  * is no longer there is left out.  0, or -1 after a message. */
 int learned_read(struct learned *learned, const struct root *root, const char *directory);
 
 /* Forgets the program that NAME, from the command line, names.  Says so where it was not known. */
 void learned_forget(struct learned *learned, const struct root *root, const char *name);
 
-/* Writes `learned`.  0, or -1 after a message. */
+/* Writes `learned`, and removes what was put aside.  0, or -1 after a message. */
 int learned_write(const struct learned *learned, const struct root *root, const char *directory);
 
 /* Adds what was seen to the notes of the programs in TABLE, and says how each was started. */

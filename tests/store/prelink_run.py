@@ -3,6 +3,7 @@
 """prelink-run: the first start learns, the second is fast; whatever is started behaves as if it had been started
 directly: exit status, signals, streams, argv[0], process number; a program that was built again is learnt anew."""
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import kit
-from harness import BUILD, compile_c, expect, expect_equal, fail, need, scratch, write
+from harness import BUILD, compile_c, expect, expect_equal, fail, need, prelink, read, scratch, write
 from prelink_run_tool import build as build_tool
 
 need("gcc", "bash")
@@ -161,6 +162,18 @@ other = start("bash", "-c", "echo $LD_AUDIT", LD_AUDIT="/no/such.so")
 expect_equal(other.stdout, "/no/such.so\n", "another audit module")
 printed = dict(line.split("=", 1) for line in start("--print-env").stdout.splitlines())
 expect_equal(printed["LD_AUDIT"], kit.MODULE, "--print-env")
+
+# What was seen and could not be written down (no file may grow) is not lost.
+full = here + "/full"
+os.mkdir(full)
+write(full + "/seen", f"P {program}\n")
+done = prelink("--learn", full, status=1, restore_signals=False,
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+expect("File too large" in done.stderr, f"--learn with a full disk: {done.stderr}")
+expect_equal([name for name in os.listdir(full) if not name.startswith("seen")], [], "what it leaves on a full disk")
+prelink("--learn", full)
+expect_equal((read(full + "/learned"), sorted(os.listdir(full))), (f"P {program}\n".encode(), ["learned", "store"]),
+             "what was seen before the disk was full")
 
 # Forgotten.
 expect_equal(start("--forget", program).returncode, 0, "--forget")
