@@ -14,6 +14,7 @@
 
 #include "diag.h"
 #include "hardlinks.h"
+#include "same_file.h"
 #include "temporary.h"
 
 #define MEANWHILE "by somebody else meanwhile; left alone, run again"
@@ -98,7 +99,7 @@ static int hold_old(struct exchange *x)
 		if (!x->leased && errno == EAGAIN)
 			return outfile_refuse(out, "somebody has it open for writing; left alone, run again");
 	}
-	if (fstat(x->old, &now) || !outfile_is_unchanged(&out->old, &now))
+	if (fstat(x->old, &now) || !same_untouched(&out->old, &now))
 		return outfile_refuse(out, "it was changed " MEANWHILE);
 	return 0;
 }

@@ -80,19 +80,13 @@ static int create_new_file(struct outfile *out)
 	return out->fd < 0 ? -1 : 0;
 }
 
-/* True if NOW is the file that was read when stat said OLD. */
-bool outfile_is_unchanged(const struct stat *old, const struct stat *now)
-{
-	return same_untouched(old, now);
-}
-
 int outfile_check_old(const struct outfile *out)
 {
 	struct stat now;
 
 	if (fstatat(out->directory, base_name(out->path), &now, AT_SYMLINK_NOFOLLOW))
 		return outfile_fail(out, "replacing it: looking at it again");
-	if (!outfile_is_unchanged(&out->old, &now))
+	if (!same_untouched(&out->old, &now))
 		return outfile_refuse(out,
 				      "it was changed by somebody else meanwhile; left alone, run again");
 	return 0;

@@ -94,9 +94,6 @@ int outfile_refuse(const struct outfile *out, const char *why);
 int outfile_open_directory(const struct root *root, const char *path);
 int outfile_sync_directory(int directory);
 
-/* True if NOW is the file that was read when stat said OLD. */
-bool outfile_is_unchanged(const struct stat *old, const struct stat *now);
-
 /* 0 if what is under the name is still what OUT means to replace, or -1 after a message. */
 int outfile_check_old(const struct outfile *out);
 
