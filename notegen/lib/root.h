@@ -27,10 +27,11 @@ int root_open_tree(struct root *root, const char *path);
 void root_release(struct root *root);
 
 /* Keeps a second writer out: locks (flock(2)) the file /run/prelink/lock of the tree (/etc/prelink.lock/lock where
- * it has no /run) until root_release() or the end of the process, however it ends.  The directory is made for it, can be entered by its owner only, and goes
- * with the lock: whoever could open the file could lock it.  0, also where we have no right to make it: then the
- * system's files are not ours, either, and two runs over what is ours replace each file as safely as with any
- * foreign writer.  -1 after a message, where somebody else holds it: nobody waits. */
+ * it has no /run) until root_release() or the end of the process, however it ends.  The directory is made for it,
+ * can be entered by its owner only, and goes with the lock: whoever could open the file could lock it.  0, also
+ * where we have no right to make it: then the system's files are not ours, either, and two runs over what is ours
+ * replace each file as safely as with any foreign writer.  -1 after a message, where somebody else holds it: nobody
+ * waits. */
 int root_lock(struct root *root);
 
 /* True if FD (O_PATH will do), a file or directory, is immutable or append-only (chattr(1)): in such a directory

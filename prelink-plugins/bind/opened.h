@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The objects whose symbols are looked at: each is opened once, its tables mapped and checked, and stays until
- * the end, but for files that somebody makes shorter: those cannot be opened from then on (mapfault.h).  And what is known of all of them together: what they ask for, by number (asked.h), and who
- * defines it (definers.h).
+/* The objects whose symbols are looked at: each is opened once, its tables mapped and checked, and stays until the
+ * end, but for files that somebody makes shorter: those cannot be opened from then on (mapfault.h).  And what is
+ * known of all of them together: what they ask for, by number (asked.h), and who defines it (definers.h).
  *
  * Any thread may call any of these at any time, but for opened_free() and opened_index(). */
 #ifndef OPENED_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The dynamic symbols of one object, made ready for lookups as ld.so does them.
  *
- * symbols_load() checks the hash, version and string tables once; after it every lookup ends, and reads
- * inside the file only, whatever the file holds, and whoever writes to it meanwhile.  The tables are read where they lie in the image, in its
- * own class and byte order: nothing is copied but the versions, which ld.so collects as well.
+ * symbols_load() checks the hash, version and string tables once; after it every lookup ends, and reads inside the
+ * file only, whatever the file holds, and whoever writes to it meanwhile.  The tables are read where they lie in
+ * the image, in its own class and byte order: nothing is copied but the versions, which ld.so collects as well.
  *
  * Follows glibc's elf/dl-setup_hash.c, dl-version.c and dl-lookup.c (check_match, and the part of
  * do_lookup_x that looks into one object). */

@@ -70,6 +70,7 @@ static int stamp(struct elf_image *image, uint64_t time, struct undo *undo)
 	return 0;
 }
 
+/* What relocations of OBJECT, which IMAGE is at its place, resolve to.  0, or -1 after a message. */
 static int fill(const struct rewriting *rewriting, struct object *object, struct elf_image *image)
 {
 	if (!rewriting->bind)
