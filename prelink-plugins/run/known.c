@@ -18,11 +18,9 @@
 /* More program headers or dynamic entries than any program has: not looked at. */
 enum { PHDR_MAX = 64, DYNAMIC_MAX = 256 };
 
-enum answer { NO_PLAN_POSSIBLE, ASK_STORE };
-
-/* The digest of the dynamic section of the program FD; NO_PLAN_POSSIBLE where it is none of this machine's, or
- * has no interpreter. */
-static enum answer digest_of(int fd, uint64_t *digest)
+/* The digest of the dynamic section of the program FD; false where it can have no plan, being none of this machine's,
+ * or without an interpreter. */
+static bool digest_of(int fd, uint64_t *digest)
 {
 	static ElfW(Dyn) dynamic[DYNAMIC_MAX];
 	ElfW(Phdr) phdr[PHDR_MAX];
@@ -35,7 +33,7 @@ static enum answer digest_of(int fd, uint64_t *digest)
 	    ehdr.e_phnum > PHDR_MAX || ehdr.e_phentsize != sizeof *phdr ||
 	    pread(fd, phdr, ehdr.e_phnum * sizeof *phdr, (off_t)ehdr.e_phoff) !=
 		    (ssize_t)(ehdr.e_phnum * sizeof *phdr))
-		return NO_PLAN_POSSIBLE;
+		return false;
 	for (size_t i = 0; i < ehdr.e_phnum; i++) {
 		interpreted |= phdr[i].p_type == PT_INTERP;
 		if (phdr[i].p_type == PT_DYNAMIC)
@@ -43,11 +41,11 @@ static enum answer digest_of(int fd, uint64_t *digest)
 	}
 	if (!found || !interpreted || found->p_filesz > sizeof dynamic ||
 	    pread(fd, dynamic, found->p_filesz, (off_t)found->p_offset) != (ssize_t)found->p_filesz)
-		return NO_PLAN_POSSIBLE;
+		return false;
 	*digest = IDENTITY_START;
 	for (size_t i = 0; i < found->p_filesz / sizeof *dynamic && dynamic[i].d_tag != DT_NULL; i++)
 		*digest = identity_add_dynamic(*digest, (uint64_t)dynamic[i].d_tag, dynamic[i].d_un.d_val);
-	return ASK_STORE;
+	return true;
 }
 
 static bool store_has(int fd, uint64_t digest)
@@ -92,14 +90,14 @@ bool known(const char *directory, const char *program)
 	struct stat seen;
 	uint64_t digest;
 	int fd = open_regular(program);
-	enum answer answer = fd < 0 ? NO_PLAN_POSSIBLE : digest_of(fd, &digest);
+	bool possible = fd >= 0 && digest_of(fd, &digest);
 
 	if (fd >= 0)
 		close(fd);
 	snprintf(path, sizeof path, "%s/seen", directory);
 	if (stat(path, &seen) == 0 && seen.st_size > 0)
 		return false;
-	if (answer == NO_PLAN_POSSIBLE)
+	if (!possible)
 		return true;
 	snprintf(path, sizeof path, "%s/store", directory);
 	fd = open_regular(path);

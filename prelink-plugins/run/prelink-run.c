@@ -184,29 +184,20 @@ static bool find_directory(struct run *run)
 	return mkdir(run->directory, 0700) == 0 || errno == EEXIST;
 }
 
-/* Adds VALUE to the list that is in the variable NAME, after SEPARATOR. */
-static void append_variable(const char *name, char separator, const char *value)
-{
-	const char *old = getenv(name);
-	char *text;
-
-	if (!old || !*old)
-		setenv(name, value, 1);
-	else if (asprintf(&text, "%s%c%s", old, separator, value) > 0) {
-		setenv(name, text, 1);
-		free(text);
-	}
-}
-
 /* GLIBC_TUNABLES with room in the static TLS block: beside an audit module, ld.so gives start-up libraries and
  * what is preloaded a surplus of some 1.9 KB only (glibc 2.33 and later know the variable). */
 static void make_tls_room(void)
 {
-	static const char name[] = "glibc.rtld.optional_static_tls";
+	static const char room[] = "glibc.rtld.optional_static_tls=8192";
 	const char *old = getenv("GLIBC_TUNABLES");
+	char *text;
 
-	if (!old || !strstr(old, name))
-		append_variable("GLIBC_TUNABLES", ':', "glibc.rtld.optional_static_tls=8192");
+	if (!old || !*old)
+		setenv("GLIBC_TUNABLES", room, 1);
+	else if (!strstr(old, "glibc.rtld.optional_static_tls") && asprintf(&text, "%s:%s", old, room) > 0) {
+		setenv("GLIBC_TUNABLES", text, 1);
+		free(text);
+	}
 }
 
 /* What makes a program find the module and the store.  False where somebody else's audit module is asked for:
