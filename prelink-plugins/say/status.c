@@ -413,11 +413,16 @@ static json_t *json_line(const struct object *program, const struct program_stat
 			 (json_int_t)status->plugins, "planned", (json_int_t)status->planned);
 }
 
+struct total {
+	const char *why; /* of object or static */
+	size_t count;
+};
+
 /* How many programs are in each state, and, of each reason, how many are not fast for it. */
 struct totals {
 	size_t programs, fast, partly, slow, without;
-	const char **why; /* of object or static */
-	size_t *count, whys;
+	struct total *total;
+	size_t whys;
 };
 
 static void count_status(struct totals *t, const struct program_status *status)
@@ -429,15 +434,13 @@ static void count_status(struct totals *t, const struct program_status *status)
 	++*counts[(unsigned char)status->state[0]];
 	if (!status->why)
 		return;
-	while (i < t->whys && strcmp(t->why[i], status->why) != 0)
+	while (i < t->whys && strcmp(t->total[i].why, status->why) != 0)
 		i++;
 	if (i == t->whys) {
-		t->why = xreallocarray(t->why, i + 1, sizeof *t->why);
-		t->count = xreallocarray(t->count, i + 1, sizeof *t->count);
-		t->why[i] = status->why;
-		t->count[t->whys++] = 0;
+		ALLOC_NEXT(t->total, t->whys);
+		t->total[t->whys++] = (struct total){ status->why, 0 };
 	}
-	t->count[i]++;
+	t->total[i].count++;
 }
 
 static void put_totals(const struct totals *t)
@@ -445,8 +448,8 @@ static void put_totals(const struct totals *t)
 	printf("%zu programs: fast %zu, partly %zu, slow %zu, not sped up %zu%s\n", t->programs, t->fast,
 	       t->partly, t->slow, t->without, t->whys ? ":" : "");
 	for (size_t i = 0; i < t->whys; i++) {
-		printf("%7zu  ", t->count[i]);
-		diag_put(stdout, t->why[i]);
+		printf("%7zu  ", t->total[i].count);
+		diag_put(stdout, t->total[i].why);
 		putchar('\n');
 	}
 	if (t->without == t->programs)
@@ -481,8 +484,7 @@ int status_print(struct gather *gather, const struct cache *cache, const struct 
 		put_totals(&totals);
 	if (totals.without == totals.programs)
 		result = 1;
-	free(totals.why);
-	free(totals.count);
+	free(totals.total);
 	status_end(&source);
 	if (rows && json_print(rows, stdout))
 		result = 1;
