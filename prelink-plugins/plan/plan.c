@@ -190,26 +190,25 @@ static void add_own(struct records *residual, GElf_Addr address, const struct de
 static uint32_t find_resolver(struct plan *plan, GElf_Addr address)
 {
 	const struct planned_resolver *known = plan->resolver.item;
-	GElf_Addr guess, base;
+	struct planned_resolver added = { .resolver = address };
 
 	for (size_t i = 0; i < plan->resolver.count; i++)
 		if (known[i].resolver == address)
 			return (uint32_t)i;
-	if (plan->anywhere && plan->libc && plan->resolver.count < PLAN_RESOLVERS_MAX) {
-		*(struct planned_resolver *)records_add(&plan->resolver, sizeof(struct planned_resolver)) =
-			(struct planned_resolver){ .resolver = address,
-						   .base = (uint32_t)(plan->libc - plan->draft) };
-		return (uint32_t)plan->resolver.count - 1;
+	if (!plan->libc || plan->resolver.count == PLAN_RESOLVERS_MAX)
+		return NO_INDEX;
+	if (plan->anywhere) {
+		added.base = (uint32_t)(plan->libc - plan->draft);
+	} else {
+		if (address < plan->libc->placed->start)
+			return NO_INDEX;
+		GElf_Addr base = elf_image_first_address(&plan->libc->by->image);
+		GElf_Addr guess = ifunc_guess(plan->libc->by, address - plan->libc->placed->start + base);
+		if (!guess)
+			return NO_INDEX;
+		added.guess = guess - base + plan->libc->placed->start;
 	}
-	if (plan->anywhere || !plan->libc || plan->resolver.count == PLAN_RESOLVERS_MAX ||
-	    address < plan->libc->placed->start)
-		return NO_INDEX;
-	base = elf_image_first_address(&plan->libc->by->image);
-	guess = ifunc_guess(plan->libc->by, address - plan->libc->placed->start + base);
-	if (!guess)
-		return NO_INDEX;
-	*(struct planned_resolver *)records_add(&plan->resolver, sizeof(struct planned_resolver)) =
-		(struct planned_resolver){ address, guess - base + plan->libc->placed->start, 0 };
+	*(struct planned_resolver *)records_add(&plan->resolver, sizeof added) = added;
 	return (uint32_t)plan->resolver.count - 1;
 }
 
