@@ -83,7 +83,7 @@ const char *diag_reason(int error)
 {
 	switch (error) {
 	case EMEDIUMTYPE: return "not a regular file";
-	case EFBIG: return "it is larger than what is looked at";
+	case EOVERFLOW: return "it is larger than what is looked at";
 	}
 	return strerror(error);
 }

@@ -113,7 +113,7 @@ FILE *root_open_text(const struct root *root, const char *path)
 	FILE *file = NULL;
 
 	if (fd >= 0 && fstat(fd, &st) == 0) {
-		errno = EFBIG;
+		errno = EOVERFLOW;
 		file = st.st_size > LIMIT_CONF ? NULL : fdopen(fd, "r");
 	}
 	int saved = errno;

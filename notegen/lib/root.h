@@ -49,7 +49,7 @@ int root_open(const struct root *root, const char *path, int flags);
 /* The same with a PATH outside of any tree. */
 int root_open_file(const char *path, int flags);
 
-/* Opens the configuration file PATH, to read it by lines.  NULL with errno set: EFBIG where it is beyond limit.h. */
+/* Opens the configuration file PATH, to read it by lines.  NULL with errno set: EOVERFLOW where it is beyond limit.h. */
 FILE *root_open_text(const struct root *root, const char *path);
 
 /* Makes the directories that PATH, a file's inside the tree, is to lie in, as far as they are not there (mode 0755

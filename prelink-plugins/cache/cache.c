@@ -115,7 +115,7 @@ static int read_whole(struct cache *cache, int fd)
 	if (fstat(fd, &st))
 		return -1;
 	if (!S_ISREG(st.st_mode) || st.st_size > LIMIT_CACHE) {
-		errno = EFBIG;
+		errno = EOVERFLOW;
 		return -1;
 	}
 	cache->data = xmalloc(sizeof h);

@@ -2,7 +2,7 @@
 /* The store: the plans of many programs in one file beside the system, for objects that lie where ld.so and the
  * kernel happen to put them.
  *
- * prelink writes it (plan/store.c), the run-time module maps it read-only (rtld/store.c).  It names no address,
+ * prelink writes it (store/contents.c), the run-time module maps it read-only (rtld/store.c).  It names no address,
  * inode, time or path of the machine that it was made on: the same files give the same store, and it is valid
  * wherever these files are.
  *
@@ -32,11 +32,11 @@ struct store_header {
 	struct plan_table reserved;
 };
 
-/* A program that has a plan. */
+/* A program that was looked at. */
 struct store_program {
 	uint64_t dynamic;  /* digest of its dynamic section (identity.h) */
 	uint32_t identity; /* offset of its struct identity */
-	uint32_t plan;     /* offset of its struct plan_header */
+	uint32_t plan;     /* offset of its struct plan_header; 0: it can have none, or it would not pay */
 };
 
 /* The natural bindings of an object: this, GROUP_COUNT groups, then the words of each. */

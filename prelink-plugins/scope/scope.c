@@ -295,7 +295,7 @@ static void read_preload(struct scoping *s)
 	char *line = NULL, *rest, *word;
 	size_t size = 0;
 
-	if (!in && errno == EFBIG) {
+	if (!in && errno == EOVERFLOW) {
 		char *shown = root_outside(root, LD_SO_PRELOAD);
 
 		diag_errno(shown, "reading it; it is passed over");
