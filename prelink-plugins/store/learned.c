@@ -17,6 +17,7 @@
 enum { PROGRAMS_MAX = 4096, OBJECTS_MAX = 4096 };
 
 /* What `seen` is called while it is read, until what it says is safe in `learned`. */
+#define SEEN "seen"
 #define TAKEN "seen.taken"
 
 static int compare(const void *key, const void *program)
@@ -72,8 +73,8 @@ static void read_line(struct learned *learned, const struct root *root, const ch
 		path_list_add(&(*program)->object, line + 2);
 }
 
-/* Adds what the file at PATH says; one that is not there says nothing. */
-static int read_file(struct learned *learned, const struct root *root, const char *path)
+/* Adds what the file at PATH says; one that is not there says nothing.  *SIZE: bytes that were read. */
+static int read_file(struct learned *learned, const struct root *root, const char *path, off_t *size)
 {
 	int fd = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct learned_program *program = NULL;
@@ -81,6 +82,7 @@ static int read_file(struct learned *learned, const struct root *root, const cha
 	size_t room = 0;
 	ssize_t length;
 
+	*size = 0;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : diag_errno(path, "reading what was learnt");
 	FILE *file = fdopen(fd, "r");
@@ -89,6 +91,7 @@ static int read_file(struct learned *learned, const struct root *root, const cha
 		return diag_errno(path, "reading what was learnt");
 	}
 	while ((length = getline(&line, &room, file)) > 0) {
+		*size += length;
 		line[strcspn(line, "\n")] = '\0';
 		read_line(learned, root, line, &program);
 	}
@@ -114,15 +117,16 @@ static int lock_directory(const struct root *root, const char *directory)
 int learned_read(struct learned *learned, const struct root *root, const char *directory)
 {
 	char *old = xasprintf("%s/learned", directory), *taken = xasprintf("%s/%s", directory, TAKEN);
+	off_t size;
 	int status;
 
 	*learned = (struct learned){ .lock = lock_directory(root, directory) };
-	status = learned->lock < 0 ? -1 : read_file(learned, root, old);
+	status = learned->lock < 0 ? -1 : read_file(learned, root, old, &size);
 	if (status == 0) /* it is there where somebody was stopped, or could not write */
-		status = read_file(learned, root, taken);
-	/* Whoever has it open goes on writing to it; what is written after we have read it is seen again. */
-	if (status == 0 && renameat(learned->lock, "seen", learned->lock, TAKEN) == 0)
-		status = read_file(learned, root, taken);
+		status = read_file(learned, root, taken, &learned->taken);
+	/* Whoever has it open goes on writing to it; see give_back(). */
+	if (status == 0 && renameat(learned->lock, SEEN, learned->lock, TAKEN) == 0)
+		status = read_file(learned, root, taken, &learned->taken);
 	free(old);
 	free(taken);
 	return status;
@@ -151,6 +155,20 @@ void learned_forget(struct learned *learned, const struct root *root, const char
 	free(inside);
 }
 
+/* All that was put aside is in `learned`: it goes, unless a program that had it open has written to it since it was
+ * read.  Then it is for the next who learns, who finds it under either name. */
+static void give_back(const struct learned *learned)
+{
+	struct stat st;
+
+	if (fstatat(learned->lock, TAKEN, &st, AT_SYMLINK_NOFOLLOW))
+		return;
+	if (st.st_size == learned->taken)
+		unlinkat(learned->lock, TAKEN, 0);
+	else
+		renameat2(learned->lock, TAKEN, learned->lock, SEEN, RENAME_NOREPLACE);
+}
+
 int learned_write(const struct learned *learned, const struct root *root, const char *directory)
 {
 	char *path = xasprintf("%s/learned", directory), *text = NULL;
@@ -177,7 +195,7 @@ int learned_write(const struct learned *learned, const struct root *root, const 
 			outfile_abandon(&out);
 	}
 	if (status == 0)
-		unlinkat(learned->lock, TAKEN, 0);
+		give_back(learned);
 	free(text);
 	free(path);
 	return status;

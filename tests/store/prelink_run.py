@@ -175,6 +175,34 @@ prelink("--learn", full)
 expect_equal((read(full + "/learned"), sorted(os.listdir(full))), (f"P {program}\n".encode(), ["learned", "store"]),
              "what was seen before the disk was full")
 
+# What a program writes that had the file open when it was put aside, and read, is not lost, either: LATE writes it in its
+# name when the result is written down.
+LATE = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int fsync(int fd)
+{
+	static int written;
+	int late = written++ ? -1 : open(getenv("LATE_FILE"), O_WRONLY | O_APPEND);
+	if (late >= 0)
+		write(late, getenv("LATE_LINE"), strlen(getenv("LATE_LINE")));
+	return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+}
+"""
+late = here + "/late"
+os.mkdir(late)
+write(late + "/seen", f"P {program}\n")
+shim = compile_c(LATE, here + "/late.so", "-shared", "-fPIC")
+prelink("--learn", late, env={**os.environ, "LD_PRELOAD": shim, "LATE_FILE": late + "/seen.taken", "LATE_LINE": f"P {many[0]}\n"})
+expect_equal(sorted(os.listdir(late)), ["learned", "seen", "store"], "what is there to be learnt once more")
+prelink("--learn", late)
+expect_equal((read(late + "/learned"), sorted(os.listdir(late))),
+             ("".join(f"P {path}\n" for path in sorted((program, many[0]))).encode(), ["learned", "store"]), "what came late")
+
 # Forgotten.
 expect_equal(start("--forget", program).returncode, 0, "--forget")
 expect_equal(start("--status", program).returncode, 1, "--status when it is forgotten")
