@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "elf_append.h"
 #include "mapfault.h"
+#include "note_change.h"
 #include "yaml_text.h"
 
 /* Where prelink keeps what it needs to restore the original; present in a prelinked file. */
@@ -55,29 +55,6 @@ static int check_image(const struct elf_image *image)
 	return 0;
 }
 
-/* Index of the note's section in INDEX, 0 where there is none.  0, or -1 after a message. */
-static int find_note(const struct elf_image *image, size_t *index)
-{
-	struct plugin_list now = { 0 };
-	size_t count = 0;
-	int result;
-
-	*index = elf_image_find_section(image, NOTE_SECTION);
-	if (!*index)
-		return 0;
-	for (size_t i = *index; i < image->shnum; i++)
-		count += strcmp(elf_image_section_name(image, i), NOTE_SECTION) == 0;
-	if (count > 1 || image->shdr[*index].sh_type != SHT_NOTE)
-		return diag_error(image->path,
-				  "reading its note: it has %zu sections " NOTE_SECTION ", or one that is "
-				  "no note; objcopy --remove-section=" NOTE_SECTION " takes them out",
-				  count);
-	/* A note that nobody could read is not ours to judge, so not ours to replace. */
-	result = note_read(image, false, &now);
-	plugin_list_release(&now);
-	return result;
-}
-
 static bool same_content(const struct elf_image *image, size_t index, const unsigned char *content,
 			 size_t size)
 {
@@ -86,48 +63,15 @@ static bool same_content(const struct elf_image *image, size_t index, const unsi
 	return s->sh_size == size && memcmp(image->data + s->sh_offset, content, size) == 0;
 }
 
-/* The new file, as what has been taken out of the old one and put in. */
-struct change {
-	struct elf_append removed, added;
-	struct elf_image base; /* the file without its note; borrows from the image or from `removed` */
-	bool has_base;
-};
-
-static void change_release(struct change *change)
-{
-	if (change->has_base)
-		elf_image_release(&change->base);
-	elf_append_release(&change->added);
-	elf_append_release(&change->removed);
-}
-
-/* Replaces section INDEX (0: there is none) by the SIZE bytes at CONTENT (NULL: by nothing). */
-static int build_change(struct elf_image *image, size_t index, const unsigned char *content, size_t size,
-			struct change *change)
-{
-	const struct elf_image *base = image;
-
-	if (index) {
-		if (elf_remove_section(image, index, &change->removed))
-			return -1;
-		if (!content)
-			return 0;
-		if (elf_append_open(image, &change->removed, &change->base))
-			return -1;
-		change->has_base = true;
-		base = &change->base;
-	}
-	return elf_append_section(base, NOTE_SECTION, SHT_NOTE, content, size, &change->added);
-}
-
 static int write_change(struct outfile *out, const struct elf_image *image, int fd,
-			const struct change *change)
+			const struct note_change *change)
 {
-	const struct elf_append *last = change->added.tail ? &change->added : &change->removed;
+	const unsigned char *data;
+	const struct elf_append *last = note_change_parts(change, image, &data);
 	int result = 0;
 
-	if (change->has_base && change->base.data != image->data)
-		result = outfile_write(out, change->base.data, last->keep);
+	if (data != image->data)
+		result = outfile_write(out, data, last->keep);
 	else if (last->keep)
 		result = outfile_copy(out, fd, last->keep);
 	if (result == 0 && last->keep)
@@ -199,7 +143,7 @@ static int account(struct editor *editor, const char *path, const struct elf_ima
 
 /* Writes the new file, to be put in the old one's place with its group. */
 static int schedule(struct editor *editor, const char *path, const struct stat *st, int fd,
-		    const struct elf_image *image, size_t index, const struct change *change, char *said)
+		    const struct elf_image *image, size_t index, const struct note_change *change, char *said)
 {
 	struct outfile *out = &editor->out[editor->count];
 
@@ -217,11 +161,11 @@ static int schedule(struct editor *editor, const char *path, const struct stat *
 static int set_note(struct editor *editor, const char *path, const struct stat *st, int fd,
 		    struct elf_image *image, const struct plugin_list *list)
 {
-	struct change change = { 0 };
+	struct note_change change = { 0 };
 	unsigned char *content = NULL;
 	size_t index, size = 0;
 	char *said = NULL;
-	int result = find_note(image, &index);
+	int result = note_change_find(image, &index);
 
 	if (result == 0 && list) {
 		content = note_section_content(image, list, &size);
@@ -238,13 +182,13 @@ static int set_note(struct editor *editor, const char *path, const struct stat *
 				 !content ? "note removed" :
 				 index    ? "note replaced" :
 					    "note added");
-		result = check_image(image) ? -1 : build_change(image, index, content, size, &change);
+		result = check_image(image) ? -1 : note_change_make(image, index, content, size, &change);
 		if (result == 0 && editor->dry_run)
 			say(editor, said);
 		else if (result == 0)
 			result = schedule(editor, path, st, fd, image, index, &change, said);
 	}
-	change_release(&change);
+	note_change_release(&change);
 	free(content);
 	free(said);
 	return result;

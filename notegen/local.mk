@@ -1,10 +1,12 @@
 # The plugin note: its library (shared with prelink) and its command line.
 noinst_LIBRARIES += notegen/lib/libcommon.a
 notegen_lib_libcommon_a_SOURCES = \
+	notegen/lib/added.c notegen/lib/added.h \
 	notegen/lib/align.h \
 	notegen/lib/alloc.c notegen/lib/alloc.h \
 	notegen/lib/bits.h \
 	notegen/lib/diag.c notegen/lib/diag.h \
+	notegen/lib/elf_append.c notegen/lib/elf_append.h \
 	notegen/lib/elf_copy.c notegen/lib/elf_copy.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \
 	notegen/lib/elf_notes.c notegen/lib/elf_notes.h \
@@ -17,6 +19,7 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/manifest.c notegen/lib/manifest.h \
 	notegen/lib/mapfault.c notegen/lib/mapfault.h \
 	notegen/lib/note.c notegen/lib/note.h \
+	notegen/lib/note_change.c notegen/lib/note_change.h \
 	notegen/lib/outfile.c notegen/lib/outfile.h \
 	notegen/lib/path_list.c notegen/lib/path_list.h \
 	notegen/lib/pattern.c notegen/lib/pattern.h \
@@ -31,10 +34,8 @@ bin_PROGRAMS += notegen/notegen
 notegen_notegen_SOURCES = \
 	notegen/main.c notegen/command.h \
 	notegen/add.c \
-	notegen/added.c notegen/added.h \
 	notegen/check.c \
 	notegen/edit.c notegen/edit.h \
-	notegen/elf_append.c notegen/elf_append.h \
 	notegen/found.c notegen/found.h \
 	notegen/manifest_print.c notegen/manifest_print.h \
 	notegen/record.c \

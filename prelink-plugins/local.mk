@@ -125,6 +125,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/rewrite/image.c prelink-plugins/rewrite/image.h \
 	prelink-plugins/rewrite/original.c prelink-plugins/rewrite/original.h \
 	prelink-plugins/rewrite/output.c prelink-plugins/rewrite/output.h \
+	prelink-plugins/rewrite/packaged.c prelink-plugins/rewrite/packaged.h \
 	prelink-plugins/rewrite/program.c prelink-plugins/rewrite/program.h \
 	prelink-plugins/rewrite/replace.c prelink-plugins/rewrite/replace.h \
 	prelink-plugins/rewrite/rewrite.c prelink-plugins/rewrite/rewrite.h \

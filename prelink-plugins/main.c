@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "added.h"
 #include "advise/advise.h"
 #include "bind/libraries.h"
 #include "say/bindings.h"
@@ -43,6 +44,7 @@ struct run {
 	struct search search;
 	struct cache_inputs inputs;
 	struct store_file store; /* the system's, for who asks what it has */
+	struct added added;      /* what notegen did here, for who gives originals out */
 	struct rewriting rewriting;
 };
 
@@ -227,6 +229,7 @@ static void undo(struct run *run)
 	bool seen = gather_all(&run->gather) == 0; /* all that there is */
 
 	if (options->undo_output) {
+		added_read(&run->added, &run->root);
 		back_undo_elsewhere(&run->rewriting, &run->gather.plain);
 		return;
 	}
@@ -249,6 +252,7 @@ static void verify_files(struct run *run)
 	layout_present(&run->table);
 	object_table_want(&run->table);
 	run->rewriting.bind = bind_libraries(&run->root, &run->table, run->options.jobs);
+	added_read(&run->added, &run->root);
 	verify(&run->rewriting, &run->gather.plain);
 }
 
@@ -366,7 +370,9 @@ static int run_mode(struct run *run)
 		installed_read(&run->installed, &run->root);
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options, &run->installed);
-	run->rewriting = (struct rewriting){ .root = &run->root, .table = &run->table, .options = options };
+	run->rewriting = (struct rewriting){
+		.root = &run->root, .table = &run->table, .options = options, .added = &run->added
+	};
 	if (search_init(&run->search, &run->gather) == 0) {
 		switch (options->mode) {
 		case MODE_PRELINK: run->options.store ? prelink_store(run) : prelink(run); break;
@@ -382,6 +388,7 @@ static int run_mode(struct run *run)
 		}
 		bind_free(run->rewriting.bind);
 		search_release(&run->search);
+		added_release(&run->added);
 	}
 	cache_inputs_release(&run->inputs);
 	gather_release(&run->gather);

@@ -13,6 +13,7 @@
 #include "mapfault.h"
 #include "rewrite/original.h"
 #include "rewrite/output.h"
+#include "rewrite/packaged.h"
 #include "rewrite/replace.h"
 
 /* PRESENT, mapped from FD, has lost its record.  If it asks for the run-time module, it does so no longer. */
@@ -145,13 +146,29 @@ static bool is_standard_output(const struct options *options)
 	return strcmp(options->undo_output, "-") == 0;
 }
 
+static int write_piece(void *context, const unsigned char *data, size_t size)
+{
+	struct elsewhere *out = context;
+
+	return outfile_write(&out->file, data, size);
+}
+
+/* PACKAGED, of a file with STATUS, to the file that -o names; releases it. */
+static void put_elsewhere(const struct options *options, struct packaged *packaged, const struct stat *status)
+{
+	struct elsewhere out;
+
+	if (!options->dry_run && elsewhere_begin(&out, options) == 0)
+		elsewhere_end(&out, packaged_each(packaged, &out, write_piece), status);
+	packaged_release(packaged);
+}
+
 /* The original of OBJECT to where -o says. */
 static void undo_object_elsewhere(const struct rewriting *rewriting, const struct object *object)
 {
 	const struct options *options = rewriting->options;
 	struct elf_image present, original;
-	struct elsewhere out;
-	struct output output;
+	struct packaged packaged;
 	int fd;
 
 	if (object->remains > REMAINS_UNUSED) {
@@ -164,12 +181,11 @@ static void undo_object_elsewhere(const struct rewriting *rewriting, const struc
 		if (mapfault_count()) {
 			/* It was said: what is here is zeros. */
 		} else if (is_standard_output(options)) {
-			output_begin(&output, DIGEST_NONE);
-			output_add(&output, original.data, original.size);
-			output_end(&output, object->shown);
-		} else if (!options->dry_run && elsewhere_begin(&out, options) == 0) {
-			elsewhere_end(&out, outfile_write(&out.file, original.data, original.size),
-				      &object->st);
+			output_packaged(rewriting->added, object->path, &object->st, &original, DIGEST_NONE,
+					object->shown);
+		} else if (packaged_init(&packaged, rewriting->added, object->path, &object->st, &original) ==
+			   0) {
+			put_elsewhere(options, &packaged, &object->st);
 		}
 		elf_image_release(&original);
 	}
@@ -181,15 +197,18 @@ static void copy_elsewhere(const struct rewriting *rewriting, const char *path)
 {
 	const struct options *options = rewriting->options;
 	char *shown = root_outside(rewriting->root, path);
+	struct packaged packaged;
 	struct elsewhere out;
 	struct stat st;
-	int fd = -1;
+	int fd = -1, noted = 0;
 
 	if (is_standard_output(options))
-		output_file(rewriting->root, path, DIGEST_NONE, shown);
+		output_file(rewriting->root, rewriting->added, path, DIGEST_NONE, shown);
 	else if ((fd = root_open(rewriting->root, path, O_RDONLY)) < 0 || fstat(fd, &st))
 		diag_errno(shown, "opening it to copy it");
-	else if (!options->dry_run && elsewhere_begin(&out, options) == 0)
+	else if ((noted = packaged_open(&packaged, rewriting->added, path, &st, fd, shown)) > 0)
+		put_elsewhere(options, &packaged, &st);
+	else if (noted == 0 && !options->dry_run && elsewhere_begin(&out, options) == 0)
 		elsewhere_end(&out, outfile_copy(&out.file, fd, (uint64_t)st.st_size), &st);
 	if (fd >= 0)
 		close(fd);

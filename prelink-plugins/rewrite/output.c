@@ -11,6 +11,12 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "rewrite/packaged.h"
+
+struct output {
+	const struct nettle_hash *hash; /* NULL: the bytes themselves */
+	void *context;                  /* of HASH; owned */
+};
 
 static const struct nettle_hash *hash_of(enum digest digest)
 {
@@ -23,7 +29,8 @@ static const struct nettle_hash *hash_of(enum digest digest)
 	return NULL;
 }
 
-void output_begin(struct output *output, enum digest digest)
+/* DIGEST_NONE: the bytes. */
+static void output_begin(struct output *output, enum digest digest)
 {
 	*output = (struct output){ .hash = hash_of(digest) };
 	if (output->hash) {
@@ -32,7 +39,7 @@ void output_begin(struct output *output, enum digest digest)
 	}
 }
 
-void output_add(struct output *output, const void *data, size_t size)
+static void output_add(struct output *output, const void *data, size_t size)
 {
 	if (output->hash)
 		output->hash->update(output->context, size, data);
@@ -61,7 +68,8 @@ static void print_line(const unsigned char *digest, size_t size, const char *nam
 	putchar('\n');
 }
 
-int output_end(struct output *output, const char *name)
+/* Releases OUTPUT; a digest is printed with the NAME of the file, as it was given.  0, or -1 after a message. */
+static int output_end(struct output *output, const char *name)
 {
 	if (output->hash) {
 		unsigned char digest[SHA256_DIGEST_SIZE];
@@ -75,15 +83,37 @@ int output_end(struct output *output, const char *name)
 	return 0;
 }
 
-int output_file(const struct root *root, const char *path, enum digest digest, const char *name)
+static int add_piece(void *context, const unsigned char *data, size_t size)
+{
+	output_add(context, data, size);
+	return 0;
+}
+
+static int put_packaged(struct packaged *packaged, enum digest digest, const char *name)
+{
+	struct output output;
+
+	output_begin(&output, digest);
+	packaged_each(packaged, &output, add_piece);
+	packaged_release(packaged);
+	return output_end(&output, name);
+}
+
+int output_packaged(const struct added *added, const char *path, const struct stat *st,
+		    const struct elf_image *original, enum digest digest, const char *name)
+{
+	struct packaged packaged;
+
+	return packaged_init(&packaged, added, path, st, original) ? -1 :
+								     put_packaged(&packaged, digest, name);
+}
+
+/* All that FD has. */
+static int put_file(int fd, enum digest digest, const char *name)
 {
 	enum { PIECE = 64 << 10 };
 	struct output output;
 	ssize_t got = -1;
-	int fd = root_open(root, path, O_RDONLY);
-
-	if (fd < 0)
-		return diag_errno(name, "opening it to print it");
 	char *piece = xmalloc(PIECE);
 
 	output_begin(&output, digest);
@@ -94,6 +124,23 @@ int output_file(const struct root *root, const char *path, enum digest digest, c
 		diag_errno(name, "reading it to print it");
 		free(output.context);
 	}
-	close(fd);
 	return got < 0 ? -1 : output_end(&output, name);
+}
+
+int output_file(const struct root *root, const struct added *added, const char *path, enum digest digest,
+		const char *name)
+{
+	struct packaged packaged;
+	struct stat st;
+	int fd = root_open(root, path, O_RDONLY), result = -1;
+
+	if (fd < 0 || fstat(fd, &st))
+		diag_errno(name, "opening it to print it");
+	else if ((result = packaged_open(&packaged, added, path, &st, fd, name)) > 0)
+		result = put_packaged(&packaged, digest, name);
+	else if (result == 0)
+		result = put_file(fd, digest, name);
+	if (fd >= 0)
+		close(fd);
+	return result;
 }

@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Originals to standard output: their bytes, or their digest in the form of md5sum(1).
  *
- *     struct output output;
- *     output_begin(&output, digest);
- *     output_add(&output, data, size);        // in pieces
- *     output_end(&output, name); */
+ * What notegen added on this system is looked through: they are what packages have. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
+#include "added.h"
+#include "elf_image.h"
 #include "options.h"
 #include "root.h"
 
-struct output {
-	const struct nettle_hash *hash; /* NULL: the bytes themselves */
-	void *context;                  /* of HASH; owned */
-};
+/* The file at PATH (inside the tree, with the status ST), whose ORIGINAL it is, as its package has it (packaged.h).  0, or
+ * -1 after a message. */
+int output_packaged(const struct added *added, const char *path, const struct stat *st,
+		    const struct elf_image *original, enum digest digest, const char *name);
 
-/* DIGEST_NONE: the bytes. */
-void output_begin(struct output *output, enum digest digest);
-void output_add(struct output *output, const void *data, size_t size);
-
-/* Releases OUTPUT; a digest is printed with the NAME of the file, as it was given.  0, or -1 after a message. */
-int output_end(struct output *output, const char *name);
-
-/* The file at PATH, inside ROOT, as it is: begin to end.  0, or -1 after a message. */
-int output_file(const struct root *root, const char *path, enum digest digest, const char *name);
+/* The same of the file at PATH, inside ROOT, that is never prelinked.  0, or -1 after a message. */
+int output_file(const struct root *root, const struct added *added, const char *path, enum digest digest,
+		const char *name);
 
 #endif

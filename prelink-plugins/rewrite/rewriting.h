@@ -10,6 +10,7 @@
 #ifndef REWRITING_H
 #define REWRITING_H
 
+#include "added.h"
 #include "bind/bind.h"
 #include "options.h"
 #include "plan/plan.h"
@@ -20,7 +21,8 @@ struct rewriting {
 	const struct root *root;
 	struct object_table *table;
 	const struct options *options;
-	struct bind *bind; /* what libraries are filled in from; NULL: nothing is filled in (-r) */
+	const struct added *added; /* what notegen changed here; set for who gives originals out */
+	struct bind *bind;         /* what libraries are filled in from; NULL: nothing is filled in (-r) */
 
 	/* Set by who makes or looks at programs, for as long as that takes. */
 	struct planner *planner;

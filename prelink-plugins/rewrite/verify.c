@@ -49,7 +49,6 @@ static int redo_and_compare(struct rewriting *rewriting, struct object *object,
  * original or its digest, with NAME. */
 static int verify_object(struct rewriting *rewriting, struct object *object, const char *name)
 {
-	struct output output;
 	struct elf_image present, original;
 	int result = -1, fd = object_open(rewriting->root, object, READ_MAX, &present);
 
@@ -63,11 +62,9 @@ static int verify_object(struct rewriting *rewriting, struct object *object, con
 		result = undo_present(&present) ?
 				 redo_and_compare(rewriting, object, &present, &original, fd) :
 				 0;
-		if (result == 0) {
-			output_begin(&output, rewriting->options->digest);
-			output_add(&output, original.data, original.size);
-			result = output_end(&output, name);
-		}
+		if (result == 0)
+			result = output_packaged(rewriting->added, object->path, &object->st, &original,
+						 rewriting->options->digest, name);
 		elf_image_release(&original);
 	}
 	object_close(&present, fd);
@@ -110,7 +107,7 @@ static void verify_named(struct rewriting *rewriting, const struct path_list *pl
 		else if (object)
 			verify_object(rewriting, object, name);
 		else if (path_list_has(plain, real))
-			output_file(root, real, rewriting->options->digest, name);
+			output_file(root, rewriting->added, real, rewriting->options->digest, name);
 	}
 	free(real);
 	free(inside);

@@ -12,7 +12,7 @@ tests_fuzz_manifest_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 tests_fuzz_note_SOURCES = tests/fuzz/fuzz_note.c $(fuzz_common)
 tests_fuzz_note_LDADD = $(notegen_notegen_LDADD)
 tests_fuzz_note_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
-tests_fuzz_elf_SOURCES = tests/fuzz/fuzz_elf.c notegen/elf_append.c $(fuzz_common)
+tests_fuzz_elf_SOURCES = tests/fuzz/fuzz_elf.c $(fuzz_common)
 tests_fuzz_elf_CPPFLAGS = $(tests_fuzz_manifest_CPPFLAGS)
 tests_fuzz_elf_LDADD = prelink-plugins/libprelink.a $(notegen_notegen_LDADD)
 tests_fuzz_elf_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
@@ -22,7 +22,7 @@ tests_fuzz_elf_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 FUZZ_SECONDS = 60
 FUZZ_CC = clang
 fuzz_flags = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wl,--wrap=write
-fuzz_sources = $(notegen_lib_libcommon_a_SOURCES:%.h=) notegen/elf_append.c \
+fuzz_sources = $(notegen_lib_libcommon_a_SOURCES:%.h=) \
 	prelink-plugins/elf/dynamic.c prelink-plugins/elf/symbols.c \
 	tests/fuzz/silent.c
 fuzz:

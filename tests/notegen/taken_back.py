@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """notegen remove --recorded: what notegen changed on a system is what it was, bit for bit; notes that came inside packages
-stay, also where another was put in their place; what an upgrade replaced is left alone; nothing is written down in a
+stay, also where another was put in their place, and prelink gives out what was packaged; what an upgrade replaced is left alone; nothing is written down in a
 package's image, nor followed out of the tree."""
 import hashlib
 import os
@@ -93,6 +93,44 @@ def check_prelinked():
     expect_equal(programs(root), before, "the program afterwards")
 
 
+def check_originals():
+    """What prelink gives out as a file's original, and its digest, is what was packaged, with the notes that came with it
+    and without those that were added here; prelinked or not."""
+    root = system("plain", "packaged")
+    bin_, library = root + "/usr/bin/", root + "/usr/lib/one.so"
+    compile_c("int main(void) { return 0; }", bin_ + "fixed", "-static")
+    os.link(bin_ + "plain", bin_ + "linked")
+    add(root, "packaged", "of-the-package", "--no-record")
+    names = ["/usr/bin/plain", "/usr/bin/linked", "/usr/bin/packaged", "/usr/bin/fixed", "/usr/lib/one.so"]
+    before = {name: read(root + name) for name in names}
+    for name in "plain", "packaged", "fixed":
+        add(root, name, "b")
+    write(root + "/manifest.yaml", MANIFEST.format(name="x", feature="b").replace("/usr/bin/x", "/usr/lib/one.so"))
+    notegen("add", "--root", root, "--manifest", root + "/manifest.yaml")
+    expect_equal([name for name in names if read(root + name) == before[name]], [], "files without the note")
+    for prelinked in False, True:
+        if prelinked:
+            prelink("--root", root, "-r", "0x3000000000", library)
+        for option, digest in ("--md5", "md5"), ("--sha", "sha1"), ("--sha256", "sha256"):
+            said = prelink("--root", root, "-y", option, *names).stdout.split("\n")[:-1]
+            expect_equal(said, [f"{hashlib.new(digest, before[name]).hexdigest()}  {name}" for name in names], option)
+        for name in names:
+            for options in ["-y"], ["-u", "-o", "-"]:
+                data = prelink("--root", root, *options, name, text=False, errors=None).stdout
+                expect(data == before[name], f"{' '.join(options)} {name} is not what was packaged")
+            prelink("--root", root, "-u", "-o", root + "/out", name)
+            expect(read(root + "/out") == before[name], f"-o FILE {name} is not what was packaged")
+    prelink("--root", root, "-u", library)
+    # A record that is wrong about what the file was is no help, and that is said.
+    record = read(root + RECORD)
+    write(root + RECORD, record.replace(hashlib.sha256(before["/usr/lib/one.so"]).hexdigest().encode(), b"0" * 64))
+    said = prelink("--root", root, "-y", "--md5", "/usr/lib/one.so", "/usr/bin/plain", status=1)
+    expect("does not come out" in said.stderr and len(said.stdout.split("\n")) == 2, f"a wrong record: {said}")
+    # What an upgrade put there is its own original.
+    compile_c("int two(void) { return 2; }", library, "-shared", "-fPIC")
+    expect(prelink("--root", root, "-y", library, text=False, errors=None).stdout == read(library), "an upgraded library")
+
+
 def check_hostile():
     """A record that is none, a link in its place, a path out of the tree."""
     host = scratch()
@@ -125,4 +163,5 @@ if os.getuid() != 0:
 check_back()
 check_upgraded()
 check_prelinked()
+check_originals()
 check_hostile()

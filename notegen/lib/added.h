@@ -13,6 +13,7 @@
 #ifndef ADDED_H
 #define ADDED_H
 
+#include <nettle/sha2.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -35,7 +36,10 @@ struct added {
 	size_t count;
 };
 
-/* Reads what there is.  0, or -1 after a message. */
+/* Reads what there is, for who changes nothing.  0, or -1 after a message. */
+int added_read(struct added *added, const struct root *root);
+
+/* The same, with the tree's lock, for who changes files.  0, or -1 after a message. */
 int added_open(struct added *added, struct root *root);
 void added_release(struct added *added);
 
@@ -44,11 +48,16 @@ void added_change(struct added *added, const char *path, const char *before, con
 		  const char *note);
 /* Forgets the changes of PATH. */
 void added_forget(struct added *added, const char *path);
-/* How PATH, with the bytes AFTER, came to be so; NULL if that is not known. */
+/* True if any change of PATH (NULL: of any file) is known, whatever it is now. */
+bool added_has(const struct added *added, const char *path);
+/* How PATH (NULL: some file, which may have other names), with the bytes AFTER, came to be so; NULL if that is not known. */
 const struct added_change *added_find(const struct added *added, const char *path, const char *after);
 
 /* Writes it; nothing where it is not kept, or has not changed.  0, or -1 after a message. */
 int added_write(struct added *added);
+
+/* What CONTEXT has come to, in hexadecimal. */
+void added_digest_end(struct sha256_ctx *context, char digest[ADDED_DIGEST]);
 
 /* The SHA-256 of the file FD, which messages call PATH.  0, or -1 after a message. */
 int added_digest(int fd, const char *path, char digest[ADDED_DIGEST]);

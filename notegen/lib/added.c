@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +19,18 @@
 #define ADDED_FILE ADDED_DIRECTORY "/notes"
 #define ADDED_MAX (64 << 20) /* bytes; a change has some hundred */
 
+void added_digest_end(struct sha256_ctx *context, char digest[ADDED_DIGEST])
+{
+	unsigned char sum[SHA256_DIGEST_SIZE];
+
+	sha256_digest(context, sizeof sum, sum);
+	for (size_t i = 0; i < sizeof sum; i++)
+		snprintf(digest + 2 * i, 3, "%02x", sum[i]);
+}
+
 int added_digest(int fd, const char *path, char digest[ADDED_DIGEST])
 {
-	unsigned char block[65536], sum[SHA256_DIGEST_SIZE];
+	unsigned char block[65536];
 	struct sha256_ctx context;
 	off_t at = 0;
 	ssize_t length;
@@ -34,9 +42,7 @@ int added_digest(int fd, const char *path, char digest[ADDED_DIGEST])
 	}
 	if (length < 0)
 		return diag_errno(path, "reading it for its digest");
-	sha256_digest(&context, sizeof sum, sum);
-	for (size_t i = 0; i < sizeof sum; i++)
-		snprintf(digest + 2 * i, 3, "%02x", sum[i]);
+	added_digest_end(&context, digest);
 	return 0;
 }
 
@@ -94,25 +100,21 @@ static int read_all(struct added *added, int fd, const char *outside)
 	return result;
 }
 
-int added_open(struct added *added, struct root *root)
+int added_read(struct added *added, const struct root *root)
 {
 	struct stat st;
-	char *outside;
-	int fd, result = 0;
+	int fd, result;
 
-	*added = (struct added){ .root = root };
-	added->kept = geteuid() == 0 && root_stat(root, ADDED_DIRECTORY, &st) == 0 && S_ISDIR(st.st_mode);
-	if (!added->kept)
-		return 0;
-	if (root->lock < 0 && root_lock(root))
-		return -1;
+	*added = (struct added){ 0 };
 	if (root_lstat(root, ADDED_FILE, &st))
-		return errno == ENOENT ? 0 : diag_errno(ADDED_FILE, "looking at it");
-	outside = root_outside(root, ADDED_FILE);
+		return errno == ENOENT || errno == ENOTDIR ? 0 : diag_errno(ADDED_FILE, "looking at it");
+	char *outside = root_outside(root, ADDED_FILE);
 	fd = S_ISREG(st.st_mode) ?
 		     root_open(root, ADDED_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) :
 		     -1;
-	if (fd < 0)
+	if (fd < 0 && S_ISREG(st.st_mode))
+		result = diag_errno(outside, "opening it");
+	else if (fd < 0)
 		result = diag_error(outside, "opening it: it is not a file of ours; move it away");
 	else
 		result = read_all(added, fd, outside);
@@ -120,6 +122,19 @@ int added_open(struct added *added, struct root *root)
 		close(fd);
 	free(outside);
 	return result;
+}
+
+int added_open(struct added *added, struct root *root)
+{
+	struct stat st;
+	bool kept = geteuid() == 0 && root_stat(root, ADDED_DIRECTORY, &st) == 0 && S_ISDIR(st.st_mode);
+
+	*added = (struct added){ 0 };
+	if (kept && ((root->lock < 0 && root_lock(root)) || added_read(added, root)))
+		return -1;
+	added->root = root;
+	added->kept = kept;
+	return 0;
 }
 
 void added_release(struct added *added)
@@ -135,9 +150,18 @@ void added_release(struct added *added)
 const struct added_change *added_find(const struct added *added, const char *path, const char *after)
 {
 	for (size_t i = 0; i < added->count; i++)
-		if (strcmp(added->change[i].path, path) == 0 && strcmp(added->change[i].after, after) == 0)
+		if ((!path || strcmp(added->change[i].path, path) == 0) &&
+		    strcmp(added->change[i].after, after) == 0)
 			return &added->change[i];
 	return NULL;
+}
+
+bool added_has(const struct added *added, const char *path)
+{
+	for (size_t i = 0; i < added->count; i++)
+		if (!path || strcmp(added->change[i].path, path) == 0)
+			return true;
+	return false;
 }
 
 void added_change(struct added *added, const char *path, const char *before, const char *after,
