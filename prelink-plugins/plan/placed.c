@@ -15,7 +15,18 @@
 
 static struct placed unusable;
 
-static int read_placed(const struct root *root, struct object *object, struct placed *placed)
+/* OBJECT would have been rewritten: makes PLACED what it would be, but for its bytes. */
+static void foretell(struct placed *placed, const struct object *object)
+{
+	placed->stamped = true;
+	placed->slot = object->has_slot;
+	if (object->has_slot || object->kind == OBJECT_LOADER)
+		placed->start = object->slot;
+	if (!placed->dynamic.checksum)
+		placed->dynamic.checksum = 1; /* stands for that of bytes that nobody has */
+}
+
+static int read_placed(const struct root *root, struct object *object, bool foretold, struct placed *placed)
 {
 	int fd = root_open(root, object->path, O_RDONLY);
 
@@ -41,6 +52,8 @@ static int read_placed(const struct root *root, struct object *object, struct pl
 			    undo_present(&placed->image);
 
 	placed->stamped = placed->slot || moved_loader;
+	if (foretold && object->outcome == OUTCOME_PRELINKED)
+		foretell(placed, object);
 	placed->stamp[0] = stamp.checksum;
 	placed->stamp[1] = stamp.time;
 	if (!placed->stamped)
@@ -56,7 +69,7 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 		struct placed *placed = xcalloc(1, sizeof *placed);
 		*place = placed;
 		table->opened++;
-		if (read_placed(table->root, object, placed)) {
+		if (read_placed(table->root, object, table->foretold, placed)) {
 			free(placed);
 			*place = &unusable;
 		}

@@ -37,7 +37,7 @@ void program_sift(const struct rewriting *rewriting, struct object_list *list)
 	bool there = false;
 
 	list->count = 0;
-	if (rewriting->options->libs_only || rewriting->options->dry_run)
+	if (rewriting->options->libs_only)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct object *program = list->member[i];

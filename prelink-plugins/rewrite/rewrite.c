@@ -100,6 +100,7 @@ void rewrite_programs(struct rewriting *rewriting)
 	program_sift(rewriting, &list);
 	if (list.count) {
 		plan_init(&planner, rewriting->root, rewriting->bind);
+		planner.placed.foretold = rewriting->options->dry_run;
 		plan_look(&planner, list.member, list.count);
 		rewriting->planner = &planner;
 		rewriting->program = program_attach;

@@ -123,7 +123,7 @@ static void count_object(struct counts *counts, const struct object *object, con
 		counts->undone++;
 	else if (object->outcome == OUTCOME_UNCHANGED && (object->prelinked || !object_is_program(object)))
 		counts->unchanged++;
-	else if (object_is_program(object) && !undoing && !options->dry_run && !options->libs_only)
+	else if (object_is_program(object) && !undoing && !options->libs_only)
 		counts->no_plan++;
 }
 

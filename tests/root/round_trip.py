@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """All programs of a root that answer --version or --help answer the same prelinked; prelinking again changes
-nothing; undoing gives back every file, bit for bit, with mode, owner, time, attributes and hard links.
+nothing; -n foretells how many files are written; undoing gives back every file, bit for bit, with mode, owner, time,
+attributes and hard links.
 
 With LONG=1 much more of Debian 12, 13 and sid, some 30 GB; SUITES=NAME: of that release alone."""
 import os
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import scratch_root
-from harness import elf_files, expect, fail, lint, need, notegen
+from harness import elf_files, expect, expect_equal, fail, lint, need, notegen
 from tree import differences
 from tree import snapshot as snapshot_of
 from whole_root import LEFT_OUT, LOADER_SETS, add_notes, expect_no_temporaries, noted, prelink_all, root_of, undo_all
@@ -61,6 +63,11 @@ def lint_programs(root):
         return dict(zip(paths, pool.map(lambda path: lint(path, "AUDIT value must point into loaded segment$"), paths)))
 
 
+def summary(said):
+    """How many files were, or would be, written, and why others were not."""
+    return said.stdout[re.search(r"^(would have )?prelinked ", said.stdout, re.MULTILINE).start():]
+
+
 def check(root):
     inside = len(os.path.realpath(root))
     asked = [(path[inside:], option)
@@ -77,7 +84,11 @@ def check(root):
     hosts = noted(add_notes(root).stdout)
     expect(len(hosts) >= 3, f"only {hosts} got a note")
     with_notes, linted = snapshot(root), lint_programs(root)
-    prelink_all(root)
+    foretold = summary(prelink_all(root, "-n"))
+    lines = differences(with_notes, snapshot(root))
+    expect(not lines, "who only asked changed:\n" + "\n".join(lines))
+    done = summary(prelink_all(root))
+    expect_equal(foretold, "would have " + done, "what -n said would be done")
     expect_no_temporaries(root)
     prelinked = snapshot(root)
     changed = sum(1 for path in with_notes if prelinked[path] != with_notes[path])
