@@ -19,9 +19,15 @@ EXTRA_DIST += $(TESTS) \
 	tests/install-packages \
 	tests/lib/build.sh \
 	tests/lib/demo.py \
+	tests/lib/elf.py \
 	tests/lib/graph.py \
 	tests/lib/harness.py \
+	tests/lib/image.c \
+	tests/lib/kit.py \
+	tests/lib/ldso_bindings.py \
+	tests/lib/placements.py \
 	tests/lib/process.py \
+	tests/lib/rooted.py \
 	tests/lib/shaped_elf.py \
 	tests/lib/scratch_root.py \
 	tests/lib/tree.py \
@@ -35,6 +41,7 @@ tests/bench/runtime: ;
 include tests/command/local.mk
 include tests/notegen/local.mk
 include tests/search/local.mk
+include tests/cache/local.mk
 include tests/layout/local.mk
 include tests/machines/local.mk
 include tests/rebase/local.mk

@@ -6,11 +6,11 @@ LONG=1: all of this machine's programs and libraries, else a few dozen."""
 import os
 import random
 import re
-import struct
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import elf_files, expect, expect_equal, prelink, read, run, skip
-from fixtures import advise, subjects
+from elf import PT_DYNAMIC, PT_INTERP, elf_or_none
+from harness import elf_files, expect_equal, prelink, run, skip
+from fixtures import subjects
 
 LDSO = "/lib64/ld-linux-x86-64.so.2"
 LONG = os.environ.get("LONG")
@@ -20,17 +20,12 @@ if not os.path.exists(LDSO):
 
 def kind(path):
     """"program", "library" or None for what ld.so of x86-64 does not load."""
-    with open(path, "rb") as file:
-        head = file.read(4096)
-    if len(head) < 64 or head[4:6] != b"\2\1" or head[18:20] != b"\x3e\0":
+    elf = elf_or_none(path)
+    if not elf or not elf.wide or elf.machine != 62 or not elf.segment(PT_DYNAMIC):
         return None
-    start, size, count = struct.unpack_from("<Q", head, 32)[0], *struct.unpack_from("<HH", head, 54)
-    types = [struct.unpack_from("<I", head, start + i * size)[0] for i in range(count) if start + i * size + 4 <= len(head)]
-    if 2 not in types or (head[16] == 2 and 3 not in types):
-        return None
-    if 3 in types:
-        return "program" if LDSO.encode() in head else None
-    return "library" if head[16] == 3 else None
+    if elf.segment(PT_INTERP):
+        return "program" if elf.interpreter() == LDSO else None
+    return "library" if elf.kind == 3 else None
 
 
 def ask(path, **environment):

@@ -4,7 +4,7 @@
 and in one that has not."""
 import os
 
-from harness import expect, expect_equal, notegen, scratch, write
+from harness import expect, expect_equal, notegen, write
 from fixtures import Fixtures, advise, only, subjects
 
 f = Fixtures()

@@ -9,7 +9,7 @@ import shutil
 import struct
 
 from harness import compile_c, expect, expect_equal, need, prelink, read, run, scratch, skip, write
-from elf import Elf
+from elf import Elf, to_bend
 
 LIBC = os.path.realpath("/lib/x86_64-linux-gnu/libc.so.6")
 LOADER = "/lib64/ld-linux-x86-64.so.2"
@@ -40,24 +40,6 @@ def irelative(path):
     return found
 
 
-def at_address(data, address, slot=0):
-    """The word at ADDRESS less the file's first address, of the ELF file DATA; SLOT: the first address."""
-    phoff, = struct.unpack_from("<Q", data, 32)
-    count, = struct.unpack_from("<H", data, 56)
-    for i in range(count):
-        kind, _, offset, start, _, size = struct.unpack_from("<IIQQQQ", data, phoff + 56 * i)
-        if kind == 1 and start <= address + slot < start + size:
-            return struct.unpack_from("<Q", data, offset + address + slot - start)[0]
-    raise ValueError(address)
-
-
-def first_address(data):
-    phoff, = struct.unpack_from("<Q", data, 32)
-    count, = struct.unpack_from("<H", data, 56)
-    return min(struct.unpack_from("<Q", data, phoff + 56 * i + 16)[0] for i in range(count)
-               if struct.unpack_from("<I", data, phoff + 56 * i)[0] == 1)
-
-
 def made(path):
     """A library of a few functions with the name and the build-id of this machine's C library."""
     build_id = re.search(r"Build ID: (\w+)", run(["readelf", "-n", LIBC]).stdout)[1]
@@ -77,7 +59,7 @@ def one_relocation(path):
 
 def one_symbol(path):
     shutil.copy(LIBC, path)
-    bent = Elf(path)
+    bent = to_bend(path)
     for name in ("memcpy", "strlen", "strchr"):
         bent.symbol(name, value=ABORT)
     bent.save()
@@ -110,12 +92,12 @@ def guessed(make):
     """How many words of MAKE's C library, prelinked, hold a function of it that they did not hold before."""
     root = root_with(make)
     prelink("--root", root, "-a")
-    before, after = read(LIBC), read(f"{root}/lib/libc.so.6")
-    slot = first_address(after)
+    before, after = Elf(LIBC), Elf(f"{root}/lib/libc.so.6")
+    slot = min(segment.vaddr for segment in after.loads())
     expect(slot, f"{make.__name__}: not prelinked")
     words = [word for word, _, _ in irelative(LIBC)]
-    return sum(at_address(after, word, slot) - slot != at_address(before, word) for word in words
-               if at_address(after, word, slot)), len(words)
+    return sum(after.word(slot + word) - slot != before.word(word) for word in words
+               if after.word(slot + word)), len(words)
 
 
 need("gcc", "readelf")
@@ -123,7 +105,7 @@ if not os.path.exists(LIBC) or not irelative(LIBC):
     skip("this machine's C library is not glibc's for x86-64, or has no resolvers")
 ABORT = int(re.search(r"(\w+) +\d+ FUNC .* abort@@", run(["readelf", "--dyn-syms", "-W", LIBC]).stdout)[1], 16)
 CODE = ABORT  # no page before .text holds data only: file offset and address are the same there in every glibc so far
-expect_equal(at_address(read(LIBC), CODE), struct.unpack_from("<Q", read(LIBC), CODE)[0], "offset of abort()")
+expect_equal(Elf(LIBC).offset(CODE), CODE, "offset of abort()")
 runs = 0
 for case in (made, one_relocation, one_symbol):
     root = root_with(case)

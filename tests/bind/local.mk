@@ -16,4 +16,4 @@ tests_bind_load_SOURCES = tests/bind/load.c
 tests_bind_load_LDADD = -ldl
 tests_bind_orders_SOURCES = tests/bind/orders.c
 tests_bind_orders_LDADD = $(prelink_plugins_prelink_LDADD)
-EXTRA_DIST += tests/bind/damaged.c tests/bind/elf.py tests/bind/oracle.py tests/bind/shim.c
+EXTRA_DIST += tests/bind/damaged.c tests/bind/shim.c

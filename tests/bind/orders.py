@@ -6,11 +6,9 @@ process.  Played with our own lookups, which programs.py and plugins.py compare 
 import glob
 import os
 import re
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import BUILD, elf_files, expect, fail, run, scratch
-from elf import Elf
+from elf import to_bend
 
 PLUGINS = {
     "/usr/bin/xine": ["/usr/lib/*/xine/plugins"],
@@ -42,7 +40,7 @@ def fixture(directory):
                for i, name in enumerate(("plain", "symbolic", "protected"))]
     for path, bend in ((plugins[1], lambda elf: elf.tag(DT_SYMBOLIC, 0)),
                        (plugins[2], lambda elf: [elf.symbol(name, other=PROTECTED) for name in "fd"])):
-        elf = Elf(path)
+        elf = to_bend(path)
         bend(elf)
         elf.save()
     return program, plugins

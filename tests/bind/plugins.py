@@ -5,11 +5,9 @@ RTLD_DEEPBIND, all of a kind in one process (so that each finds what the ones be
 scope).  A sample, and every one that loads with LONG=1."""
 import glob
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import BUILD, compile_c, expect, fail, read, scratch
-import oracle
+import ldso_bindings as oracle
 
 LOAD = os.path.join(BUILD, "tests/bind/load")
 directory = scratch()

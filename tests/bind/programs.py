@@ -4,11 +4,9 @@
 LONG=1."""
 import concurrent.futures
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import elf_files, expect, fail, skip
-import oracle
+import ldso_bindings as oracle
 
 # Large ones, interpreters, C++, odd linkers: always looked at.
 ALWAYS = {"/usr/bin/" + name for name in

@@ -5,12 +5,10 @@ and System V hash tables.  What each case is meant to show is pinned against ld.
 no longer shows it fails, whatever we say."""
 import os
 import shutil
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import expect, fail, i386_runner, need, run, scratch, write
-import oracle
-from elf import Elf
+import ldso_bindings as oracle
+from elf import to_bend
 
 # compiler, ld.so as programs name it, the command that runs it
 QEMU = ["/usr/bin/qemu-aarch64-static", "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"]
@@ -26,7 +24,7 @@ HIDDEN, PROTECTED, LOCAL, SECTION, FILE = 2, 3, 0, 3, 4
 
 def bend(what, **change):
     def patch(path):
-        elf = Elf(path)
+        elf = to_bend(path)
         if "tag" in change:
             elf.tag(*change["tag"])
         else:

@@ -5,28 +5,10 @@ ld.so made read-only afterwards (PT_GNU_RELRO) are compared, as the program may 
 import os
 import struct
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import BUILD, compile_c, expect, fail, need, scratch, write
-import oracle
-
-
-def segments(path):
-    """([(type, address, size)], is64) of an ELF file's program headers."""
-    with open(path, "rb") as file:
-        data = file.read(1 << 16)
-    wide = data[4] == 2
-    phoff, = struct.unpack_from("<Q" if wide else "<I", data, 32 if wide else 28)
-    count, = struct.unpack_from("<H", data, 56 if wide else 44)
-    rows = []
-    for i in range(count):
-        if wide:
-            kind, _, _, address, _, _, size, _ = struct.unpack_from("<IIQQQQQQ", data, phoff + 56 * i)
-        else:
-            kind, _, address, _, _, size, _, _ = struct.unpack_from("<IIIIIIII", data, phoff + 32 * i)
-        rows.append((kind, address, size))
-    return rows, wide
+from elf import Elf, PT_GNU_RELRO
+from harness import compile_c, expect, fail, need, scratch, write
+import ldso_bindings as oracle
 
 
 def biases(pid, scope):
@@ -42,7 +24,7 @@ def biases(pid, scope):
         start = first.get(os.path.realpath(path))
         if start is None:
             fail(f"{path} is not in the process's map")
-        lowest = min(address for kind, address, _ in segments(path)[0] if kind == 1)
+        lowest = min(segment.vaddr for segment in Elf(path).loads())
         found[path] = start - (lowest & ~0xfff)
     return found
 
@@ -65,15 +47,15 @@ def compare(name, command):
             words, wrong = 0, []
             with open(f"/proc/{process.pid}/mem", "rb") as memory:
                 for path, bound in rows:
-                    headers, wide = segments(path)
-                    relro = [(address, address + size) for kind, address, size in headers if kind == 0x6474e552]
+                    elf = Elf(path)
+                    relro = [(s.vaddr, s.vaddr + s.memsz) for s in elf.segments if s.type == PT_GNU_RELRO]
                     for address, symbol, provider, value in bound:
                         if value is None or not any(low <= address < high for low, high in relro):
                             continue
                         memory.seek(bias[path] + address)
-                        seen, = struct.unpack("<Q" if wide else "<I", memory.read(8 if wide else 4))
+                        seen, = struct.unpack("<Q" if elf.wide else "<I", memory.read(8 if elf.wide else 4))
                         expected = value + (bias[provider] if provider != "0" else 0)
-                        expected &= (1 << (64 if wide else 32)) - 1
+                        expected &= (1 << (64 if elf.wide else 32)) - 1
                         words += 1
                         if seen != expected:
                             wrong.append(f"{path}: {symbol} at {address:#x} of {provider}: "

@@ -4,7 +4,7 @@
 import os
 
 import graph
-from check import Layout
+from placements import Layout
 from harness import expect, prelink, scratch
 
 LONG = bool(os.environ.get("LONG"))

@@ -10,11 +10,9 @@ import mmap
 import os
 import shutil
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import kit
-from harness import compile_c, expect, expect_equal, need, prelink, run, scratch, skip
+from harness import compile_c, expect_equal, need, prelink, run, scratch, skip
 
 if os.geteuid() != 0:
     skip("mounting file systems needs the root user")

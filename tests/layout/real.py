@@ -4,7 +4,7 @@
 import os
 
 import whole_root
-from check import Layout
+from placements import Layout
 from harness import SOURCE, expect, notegen, prelink, scratch, write
 
 LONG = bool(os.environ.get("LONG"))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """i386, where room is short: more libraries than fit; who goes without is said, and is the least used."""
 import graph
-from check import Layout
+from placements import Layout
 from harness import expect, expect_equal, prelink, scratch
 
 MB = 1 << 20

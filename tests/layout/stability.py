@@ -6,7 +6,7 @@ import os
 import shutil
 
 import graph
-from check import Layout
+from placements import Layout
 from harness import expect, expect_equal, prelink, read, run, scratch
 
 

@@ -4,49 +4,19 @@ is private and dirty.  The kernel's word (/proc/PID/maps, smaps) against the fil
 import contextlib
 import fcntl
 import os
-import struct
 import subprocess
 import time
 
+from elf import elf_or_none
 from harness import fail
 
 SETTINGS = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL": "C.UTF-8", "HOME": "/tmp", "TERM": "dumb"}
 
 
-def load_segments(path):
-    """[(p_vaddr, p_memsz)] of the PT_LOAD segments of the ELF file PATH, in order of the program headers."""
-    with open(path, "rb") as file:
-        ident = file.read(64)
-        if ident[:4] != b"\177ELF":
-            return []
-        order = "<" if ident[5] == 1 else ">"
-        if ident[4] == 2:
-            phoff, = struct.unpack_from(order + "Q", ident, 32)
-            size, count = struct.unpack_from(order + "HH", ident, 54)
-        else:
-            phoff, = struct.unpack_from(order + "I", ident, 28)
-            size, count = struct.unpack_from(order + "HH", ident, 42)
-        file.seek(phoff)
-        table = file.read(size * count)
-    segments = []
-    for at in range(0, len(table) - size + 1, size):
-        kind, = struct.unpack_from(order + "I", table, at)
-        if kind != 1:
-            continue
-        if ident[4] == 2:
-            vaddr, = struct.unpack_from(order + "Q", table, at + 16)
-            memsz, = struct.unpack_from(order + "Q", table, at + 40)
-        else:
-            vaddr, = struct.unpack_from(order + "I", table, at + 8)
-            memsz, = struct.unpack_from(order + "I", table, at + 20)
-        segments.append((vaddr, memsz))
-    return segments
-
-
 def slot_of(path):
     """Address at which the ELF file PATH asks to be mapped: its first PT_LOAD's, down to a page; None if not ELF."""
-    segments = load_segments(path)
-    return min(vaddr for vaddr, _ in segments) & ~0xfff if segments else None
+    elf = elf_or_none(path)
+    return min((segment.vaddr for segment in elf.loads()), default=0) & ~0xfff if elf else None
 
 
 def is_elf(path):

@@ -14,7 +14,7 @@ import sys
 import yaml
 
 from debian_runs import AS_ROOT, ELSEWHERE, GROUPS
-from harness import expect, fail, need, notegen, run, skip, tool
+from harness import expect, need, notegen, run, skip, tool
 from loads import MANIFESTS, Root, expression, loaded, manifests, unnamed
 from scratch_root import Unavailable, master
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import notes
-from harness import compile_c, expect, expect_equal, notegen, read, scratch, tool
+from harness import compile_c, expect, expect_equal, read, scratch, tool
 
 FILES = 60
 # A file system where a file cannot be made without a name.

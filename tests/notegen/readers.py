@@ -5,9 +5,8 @@ import os
 import re
 import shutil
 
-import harness
 import notes
-from harness import compile_c, expect, expect_equal, need, notegen, read, run, scratch
+from harness import compile_c, expect, expect_equal, need, notegen, run, scratch
 
 PROGRAM = """
 #include <stdio.h>

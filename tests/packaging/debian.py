@@ -106,14 +106,14 @@ def check_lifecycle():
     machine.run(f"{maintain} --mark-pending; test ! -e /var/lib/prelink/pending")  # off until somebody says yes
 
     machine.run("sed -i s/^PRELINKING=.*/PRELINKING=yes/ /etc/default/prelink; touch /var/log/prelink")
-    machine.run(f"JOURNAL_STREAM=1 /etc/cron.daily/prelink >/tmp/log 2>&1 || {{ cat /tmp/log; exit 1; }}")
+    machine.run("JOURNAL_STREAM=1 /etc/cron.daily/prelink >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }")
     first = machine.sums("/usr")
     changed = sorted(path for path in before if first.get(path) != before[path])
     print(f"debootstrapped root: {len(changed)} files prelinked")
     expect(len(changed) > 100, f"only {len(changed)} files were prelinked: {machine.run('cat /tmp/log')[-2000:]}")
     machine.run("debsums -s")
     print("debsums: nothing wrong with the prelinked system")
-    said = machine.run(f"debsums -s --no-prelink", status=None)
+    said = machine.run("debsums -s --no-prelink", status=None)
     expect("changed file" in said or "FAILED" in said, "debsums does not look at contents")
 
     # An upgrade: dpkg's trigger remembers, apt's hook prelinks.

@@ -120,7 +120,7 @@ def check_lifecycle(builder, demo):
     # This project's package, from its own spec.
     source = tarball()
     shutil.copy(source, builder.top)
-    packages = builder.build(HELPERS + "/rpm/prelink-plugins.spec", "--nodeps", "--define", f"_unitdir /usr/lib/systemd/system")
+    packages = builder.build(HELPERS + "/rpm/prelink-plugins.spec", "--nodeps", "--define", "_unitdir /usr/lib/systemd/system")
     main = next(path for path in packages if re.search(r"prelink-plugins-[0-9]", path))
     policy = next(path for path in packages if "prelink-plugins-build-" in path)
     listed = run(["rpm", "-qlp", policy]).stdout

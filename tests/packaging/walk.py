@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 
-from harness import SOURCE, expect, read, run, scratch, skip
+from harness import SOURCE, expect, read, run, skip
 from machine import Machine, apt_sources, debootstrapped, tarball
 from scratch_root import Unavailable
 

@@ -8,9 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import compile_c, elf_files, expect, lint, need, read, run, scratch
 from rewriting import Rewriter, machine
 

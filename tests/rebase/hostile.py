@@ -9,11 +9,9 @@ import re
 import shutil
 import signal
 import struct
-import sys
 import zlib
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import compile_c, expect, fail, read, run, scratch, write
+from harness import compile_c, expect, fail, read, scratch, write
 from rewriting import Rewriter, SLOT, build_library, machine, sections
 
 signal.alarm(1500)

@@ -7,9 +7,7 @@ import collections
 import os
 import re
 import shutil
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import compile_c, expect, i386_runner, read, run, scratch, write
 from rewriting import LIBRARY, LOADER, Rewriter, SLOT, round_trip, sections
 

@@ -6,9 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import compile_c, elf_files, expect, need, read, run, scratch, write
 from rewriting import LIBRARY, LOADER, Rewriter, SLOT, build_library, machine
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Driving tests/rebase/rewriter, and the fixtures that several tests here start from."""
 import os
-import struct
 import subprocess
 import tempfile
 
-from harness import BUILD, compile_c, expect, fail, read, run, scratch
+from elf import Elf
+from harness import BUILD, compile_c, expect, fail, read
 
 REWRITER = os.path.join(BUILD, "tests/rebase/rewriter")
 SLOT = {"x86-64": 0x3000000000, "aarch64": 0x3000000000, "i386": 0x41000000}
@@ -79,23 +79,8 @@ def round_trip(rewriter, source, directory, address):
 
 
 def sections(data):
-    """{name: (header's offset, file offset, size)} of a good 64- or 32-bit little-endian file."""
-    wide = data[4] == 2
-    shoff, = struct.unpack_from("<Q" if wide else "<I", data, 40 if wide else 32)
-    step, count, names = struct.unpack_from("<HHH", data, 58 if wide else 46)
-
-    def fields(i):
-        at = shoff + i * step
-        name, = struct.unpack_from("<I", data, at)
-        offset, size = struct.unpack_from("<QQ", data, at + 24) if wide else struct.unpack_from("<II", data, at + 16)
-        return name, at, offset, size
-
-    table = fields(names)[2]
-    found = {}
-    for i in range(count):
-        name, at, offset, size = fields(i)
-        found[bytes(data[table + name:data.index(b"\0", table + name)]).decode()] = (at, offset, size)
-    return found
+    """{name: (header's offset, file offset, size)} of a good file."""
+    return {section.name: (section.header, section.offset, section.size) for section in Elf("", data).sections}
 
 
 # A library with some of everything that moves.  `answer()` is 42 if all of it is where it should be.

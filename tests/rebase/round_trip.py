@@ -3,9 +3,7 @@
 """Libraries of this machine, moved and taken back: bit for bit the original.  A sample; all with LONG=1."""
 import collections
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import elf_files, expect, scratch
 from rewriting import Rewriter, SLOT, machine, round_trip
 

@@ -5,9 +5,7 @@ left untouched; mode, owner, times, links and attributes survive."""
 import hashlib
 import os
 import shutil
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import compile_c, expect, expect_equal, prelink, read, run, scratch, write
 from rewriting import build_library
 

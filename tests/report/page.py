@@ -8,7 +8,7 @@ import re
 import subprocess
 import urllib.request
 
-from harness import (compile_c, expect, expect_equal, fail, need, notegen, prelink, read, run, scratch, skip, write)
+from harness import (compile_c, expect, expect_equal, fail, need, notegen, prelink, read, scratch, skip, write)
 import scratch_root
 
 need("chromium", "chromedriver")

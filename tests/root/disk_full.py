@@ -3,14 +3,13 @@
 """prelink -a on a disk that fills up, at several points: it says so and fails, every file is its old or its new
 self, no temporary stays; with room again the next run finishes the work."""
 import os
-import shutil
 import subprocess
 import sys
 
 import scratch_root
 from harness import expect, scratch, skip
 from tree import snapshot
-from whole_root import expect_no_temporaries, prelink_all, root_of, undo_all
+from whole_root import expect_no_temporaries, prelink_all, root_of
 
 # The small disk is a mount of our own that nobody else sees and that goes when we go.
 if "DISK_FULL_NAMESPACE" not in os.environ:

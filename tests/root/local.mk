@@ -2,7 +2,10 @@
 TESTS += \
 	tests/root/dirty_i386.py \
 	tests/root/disk_full.py \
+	tests/root/guarded.py \
 	tests/root/killed.py \
 	tests/root/programs.py \
 	tests/root/replaced.py \
-	tests/root/round_trip.py
+	tests/root/round_trip.py \
+	tests/root/shortened.py \
+	tests/root/unsafe.py

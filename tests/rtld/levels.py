@@ -9,7 +9,7 @@ import re
 import shutil
 import struct
 
-from harness import expect, expect_equal, fail, need, run, scratch, skip
+from harness import expect, expect_equal, need, run, scratch
 import kit
 
 need("gcc")

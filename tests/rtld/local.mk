@@ -19,4 +19,3 @@ TESTS += tests/rtld/liblist.py
 TESTS += tests/rtld/releases.py
 TESTS += tests/rtld/selfcheck.py
 TESTS += tests/rtld/status.py
-EXTRA_DIST += tests/rtld/kit.py tests/rtld/rooted.py tests/rtld/image.c

@@ -3,7 +3,7 @@
 """The module as ld.so sees it: freestanding, small, and harmless on its own."""
 import os
 
-from harness import compile_c, expect, expect_equal, fail, need, run, scratch
+from harness import compile_c, expect, expect_equal, need, run, scratch
 import kit
 
 need("readelf", "nm")

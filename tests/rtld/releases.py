@@ -6,7 +6,6 @@ LONG=1 also whatever is in sid.
 2.31 knows no DT_AUDIT and maps a PIE's libraries at random: there LD_AUDIT and LD_USE_LOAD_BIAS=1 stand in."""
 import os
 
-import kit
 import rooted
 import whole_root
 from harness import expect, expect_equal, need, skip

@@ -9,7 +9,7 @@ import os
 
 import rooted
 import whole_root
-from harness import compile_c, expect, expect_equal, need, notegen, prelink, skip, write
+from harness import compile_c, expect_equal, need, prelink, skip
 
 CLASSES = r"""
 #include <typeinfo>

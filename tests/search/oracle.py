@@ -15,6 +15,7 @@ import struct
 import subprocess
 
 import harness
+from elf import PT_DYNAMIC, elf_or_none
 
 MACHINES = {"x86_64": 62, "aarch64": 183, "i386": 3, "i686": 3}
 DRIVER = os.path.join(harness.BUILD, "tests/search/scopes")
@@ -31,44 +32,17 @@ def clean_environment(**more):
 def dynamic_file(path, wide=struct.calcsize("P") == 8, machine=MACHINES.get(platform.machine())):
     """(kind, interpreter) of a little-endian ELF file of that class and machine: kind is "program", "library" or
     None."""
-    with open(path, "rb") as file:
-        head = file.read(64)
-        if len(head) < 64 or head[:4] != b"\177ELF" or head[4] != (2 if wide else 1) or head[5] != 1:
-            return None, None
-        e_type, e_machine = struct.unpack_from("<HH", head, 16)
-        if e_machine != machine or e_type not in (2, 3):
-            return None, None
-        offset, = struct.unpack_from("<Q" if wide else "<I", head, 32 if wide else 28)
-        size, count = struct.unpack_from("<HH", head, 54 if wide else 42)
-        interp = dynamic = None
-        for i in range(count):
-            file.seek(offset + i * size)
-            entry = file.read(size)
-            p_type, = struct.unpack_from("<I", entry)
-            if wide:
-                at, = struct.unpack_from("<Q", entry, 8)
-                length, = struct.unpack_from("<Q", entry, 32)
-            else:
-                at, = struct.unpack_from("<I", entry, 4)
-                length, = struct.unpack_from("<I", entry, 16)
-            if p_type == 3:
-                file.seek(at)
-                interp = file.read(length).split(b"\0")[0].decode()
-            elif p_type == 2 and length:
-                file.seek(at)
-                dynamic = file.read(length)
-        if dynamic is None:
-            return None, None
-        pairs = struct.iter_unpack("<QQ" if wide else "<II", dynamic[:len(dynamic) // 16 * 16])
-        tags = {}
-        for tag, value in pairs:
-            if tag == 0:
-                break
-            tags[tag] = value
-        pie = bool(tags.get(0x6ffffffb, 0) & 0x08000000)
-        if e_type == 2 or (interp and (pie or 21 in tags)):
-            return ("program", interp) if interp else (None, None)
-        return (None, None) if pie else ("library", interp)
+    elf = elf_or_none(path)
+    if not elf or elf.wide != wide or elf.order != "<" or elf.machine != machine or elf.kind not in (2, 3):
+        return None, None
+    interp, dynamic = elf.interpreter(), elf.segment(PT_DYNAMIC)
+    if not dynamic or not dynamic.filesz:
+        return None, None
+    tags = {tag: value for _, tag, value in elf.entries}
+    pie = bool(tags.get(0x6ffffffb, 0) & 0x08000000)
+    if elf.kind == 2 or (interp and (pie or 21 in tags)):
+        return ("program", interp) if interp else (None, None)
+    return (None, None) if pie else ("library", interp)
 
 
 class Scope:

@@ -16,7 +16,6 @@ import harness
 import oracle
 import random_trees
 import rules
-import tiny_elf
 
 PLACE = "R" * 200  # for DT_RPATH
 SOURCE = """

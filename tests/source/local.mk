@@ -2,5 +2,6 @@
 TESTS += tests/source/floors.py
 TESTS += tests/source/format.py
 TESTS += tests/source/machine.py
+TESTS += tests/source/python.py
 TESTS += tests/source/release.py
 EXTRA_DIST += tests/source/floors

@@ -8,8 +8,6 @@ import re
 import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../rtld"), HERE]
 import kit
 import rooted
 import whole_root

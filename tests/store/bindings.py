@@ -4,11 +4,8 @@
 LD_DEBUG=bindings says and the symbol tables of the files.  Programs of /usr/bin and /usr/sbin, every one with LONG=1."""
 import concurrent.futures
 import os
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../bind"), os.path.join(HERE, "../rtld"), HERE]
-import oracle
+import ldso_bindings as oracle
 from harness import elf_files, expect, fail, prelink, scratch, skip
 from reader import Store, dynamic_digest, symbols
 
@@ -21,16 +18,16 @@ store_path = os.path.join(scratch(), "store")
 def check(path, index, plan, place, wanted, counted):
     """Compares what PLAN has for object INDEX, the file PATH; the first difference as text, or None.  PLACE: index of
     each file; WANTED: (symbol, version) to the files that ld.so bound it to."""
-    own, planned = symbols(path), plan.objects[index]
+    own = symbols(path)
     words, left, chosen = plan.words(index)
-    copied = {own.symbol[info >> 32][0] for _, info, _ in own.relocations if info & 0xffffffff == R_COPY}
+    copied = {own.table[info >> 32][0] for _, info, _ in own.relocations if info & 0xffffffff == R_COPY}
     if words and {address for address in words} - {row[0] for row in own.relocations}:
         return "a word where there is no relocation"
     for address, info, addend in own.relocations:
         kind, number = info & 0xffffffff, info >> 32
         if not number or kind not in (R_64, R_GLOB_DAT, R_JUMP_SLOT, R_DTPOFF):
             continue
-        name, symbol_info, other, section, value, version = own.symbol[number]
+        name, symbol_info, other, section, value, version = own.table[number]
         if address in left:
             counted["left"] += 1
             continue
@@ -57,7 +54,7 @@ def check(path, index, plan, place, wanted, counted):
         if resolver and address in chosen:
             counted["chosen"] += 1
             continue
-        if resolver and kind == R_JUMP_SLOT and seen == (index, own.word(address)):
+        if resolver and kind == R_JUMP_SLOT and seen == (index, own.word_or_none(address)):
             counted["lazy"] += 1  # where its first call is resolved
             continue
         addend = 0 if kind in (R_GLOB_DAT, R_JUMP_SLOT) else addend

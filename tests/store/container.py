@@ -4,9 +4,7 @@
 (other inodes, other times), used in namespaces of its own; every other file is the packages', bit for bit."""
 import os
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import rooted
 import scratch_root
 import tree

@@ -4,12 +4,10 @@
 with a build-id and without, and with one that says nothing; the program says who was called."""
 import os
 import shutil
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import kit
 import rooted
-from harness import compile_c, expect, expect_equal, need, prelink, run, scratch
+from harness import compile_c, expect_equal, need, prelink, run, scratch
 
 need("gcc", "patchelf", "strip", "objcopy")
 here = scratch()

@@ -6,10 +6,8 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import kit
 from harness import BUILD, compile_c, expect, expect_equal, fail, need, prelink, read, scratch, write
 from prelink_run_tool import build as build_tool

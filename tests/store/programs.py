@@ -7,10 +7,7 @@ LONG=1: xine, kate, and every program of the root that answers --version.
 """
 import os
 import re
-import shutil
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import rooted
 import tree
 import whole_root

@@ -7,10 +7,10 @@ import os
 import struct
 
 import kit
+from elf import SHT_DYNSYM, SHT_RELA, SHT_VERDEF, SHT_VERNEED, SHT_VERSYM, Elf
 
 NOBODY = 0xffffffff
 PLT = 0x80000000
-SHT_DYNSYM, SHT_VERSYM, SHT_VERDEF, SHT_VERNEED, SHT_RELA = 11, 0x6fffffff, 0x6ffffffd, 0x6ffffffe, 4
 
 
 class Store:
@@ -85,37 +85,19 @@ class Plan:
 @functools.lru_cache(4000)
 def dynamic_digest(path):
     """identity_of_dynamic() of identity.h, of the file."""
-    with open(path, "rb") as file:
-        head = file.read(64)
-        phoff, = struct.unpack_from("<Q", head, 32)
-        phnum, = struct.unpack_from("<H", head, 56)
-        file.seek(phoff)
-        headers = file.read(56 * phnum)
-        digest = 0x9e3779b97f4a7c15
-        for i in range(phnum):
-            kind, _, offset, _, _, size = struct.unpack_from("<IIQQQQ", headers, 56 * i)
-            if kind != 2:
-                continue
-            file.seek(offset)
-            for tag, value in struct.iter_unpack("<QQ", file.read(size)):
-                if tag == 0:
-                    break
-                if tag != 21:
-                    digest = kit.mix(kit.mix(digest, tag), value)
+    digest = 0x9e3779b97f4a7c15
+    for _, tag, value in Elf(path).entries:
+        if tag != 21:
+            digest = kit.mix(kit.mix(digest, tag), value)
     return digest
 
 
 def content_digest(path, address, size, symbol_table):
     """identity.headers of identity.h: the program headers, then the build-id or symbols at ADDRESS."""
-    data, digest = kit.read(path), 0x9e3779b97f4a7c15
-    phoff, = struct.unpack_from("<Q", data, 32)
-    phnum, = struct.unpack_from("<H", data, 56)
-    for kind, flags, offset, start, _, filesz, memsz, align in struct.iter_unpack(
-            "<IIQQQQQQ", data[phoff:phoff + 56 * phnum]):
-        for word in (kind << 32 | flags, offset, start, filesz, memsz, align):
-            digest = kit.mix(digest, word)
-        if kind == 1 and start <= address < start + filesz:
-            content = data[address - start + offset:][:size]
+    elf, digest = Elf(path), 0x9e3779b97f4a7c15
+    for word in kit.header_words(elf.segments):
+        digest = kit.mix(digest, word)
+    content = elf.data[elf.offset(address):][:size]
     if not symbol_table:
         for byte in content:
             digest = kit.mix(digest, byte)
@@ -126,59 +108,55 @@ def content_digest(path, address, size, symbol_table):
     return digest
 
 
-class Symbols:
+class Symbols(Elf):
     """Relocations of the file at PATH, and its dynamic symbols, by its section headers."""
 
     def __init__(self, path):
-        with open(path, "rb") as file:
-            self.data = data = file.read()
-        phoff, shoff = struct.unpack_from("<QQ", data, 32)
-        self.headers = data[phoff:phoff + 56 * struct.unpack_from("<H", data, 56)[0]]
-        shnum, = struct.unpack_from("<H", data, 60)
-        sections = [struct.unpack_from("<IIQQQQIIQQ", data, shoff + 64 * i) for i in range(shnum)]
-        self.symbol, self.defined, self.relocations = [], {}, []
-        self.versions, self.sections = {}, sections
-        strings = lambda section: sections[section[6]][4]
-        table = next((s for s in sections if s[1] == SHT_DYNSYM), None)
-        versym = next((s for s in sections if s[1] == SHT_VERSYM), None)
-        for section in sections:
-            if section[1] == SHT_VERDEF:
-                self._definitions(section[4], strings(section), section[7])
-            elif section[1] == SHT_VERNEED:
-                self._needs(section[4], strings(section), section[7])
-            elif section[1] == SHT_RELA and section[2] & 2:
-                self.relocations += struct.iter_unpack("<QQq", data[section[4]:section[4] + section[5] // 24 * 24])
-        for i in range(table[5] // 24 if table else 0):
-            name, info, other, index, value, _ = struct.unpack_from("<IBBHQQ", data, table[4] + 24 * i)
-            version = struct.unpack_from("<H", data, versym[4] + 2 * i)[0] & 0x7fff if versym else 1
-            row = (self._text(strings(table) + name), info, other, index, value,
+        super().__init__(path, kit.read(path))
+        self.table, self.defined, self.relocations, self.versions = [], {}, [], {}
+        kinds = {section.type: section for section in self.sections}
+        table, versym = kinds.get(SHT_DYNSYM), kinds.get(SHT_VERSYM)
+        for section in self.sections:
+            if section.type == SHT_VERDEF:
+                self._definitions(section.offset, self._strings(section), section.info)
+            elif section.type == SHT_VERNEED:
+                self._needs(section.offset, self._strings(section), section.info)
+            elif section.type == SHT_RELA and section.flags & 2:
+                self.relocations += struct.iter_unpack("<QQq", self.data[section.offset:][:section.size // 24 * 24])
+        for i in range(table.size // 24 if table else 0):
+            name, info, other, index, value, _ = self.get("IBBHQQ", table.offset + 24 * i)
+            version = self.get("H", versym.offset + 2 * i)[0] & 0x7fff if versym else 1
+            row = (self._text(self._strings(table) + name), info, other, index, value,
                    self.versions.get(version, "") if version > 1 else "")
-            self.symbol.append(row)
+            self.table.append(row)
             if (index or value) and info >> 4:
                 self.defined.setdefault(row[0], []).append((row[5], value, info & 15, index))
 
-    def word(self, address):
-        for kind, _, offset, start, _, size, *_ in struct.iter_unpack("<IIQQQQQQ", self.headers):
-            if kind == 1 and start <= address and address + 8 <= start + size:
-                return struct.unpack_from("<Q", self.data, address - start + offset)[0]
-        return None
+    def word_or_none(self, address):
+        try:
+            return self.word(address)
+        except ValueError:
+            return None
+
+    def _strings(self, section):
+        return self.sections[section.link].offset
 
     def _text(self, at):
-        return self.data[at:self.data.index(b"\0", at)].decode(errors="surrogateescape")
+        return self.text(at).decode(errors="surrogateescape")
 
     def _definitions(self, at, strings, count):
         for _ in range(count):
-            _, flags, index, _, _, aux, following = struct.unpack_from("<HHHHIII", self.data, at)
+            _, flags, index, _, _, aux, following = self.get("HHHHIII", at)
             if not flags & 1:
-                self.versions[index] = self._text(strings + struct.unpack_from("<I", self.data, at + aux)[0])
+                self.versions[index] = self._text(strings + self.get("I", at + aux)[0])
             at += following
 
     def _needs(self, at, strings, count):
         for _ in range(count):
-            _, entries, _, aux, following = struct.unpack_from("<HHIII", self.data, at)
+            _, entries, _, aux, following = self.get("HHIII", at)
             entry = at + aux
             for _ in range(entries):
-                _, _, index, name, step = struct.unpack_from("<IHHII", self.data, entry)
+                _, _, index, name, step = self.get("IHHII", entry)
                 self.versions[index & 0x7fff] = self._text(strings + name)
                 entry += step
             at += following

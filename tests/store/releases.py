@@ -3,10 +3,7 @@
 """The store under other releases' ld.so: glibc 2.31 (Debian 11), where position-independent programs have one, too, and
 2.41 (Debian 13); with LONG=1 also whatever is in sid, and larger programs."""
 import os
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../rtld"))
 import kit
 import rooted
 import whole_root

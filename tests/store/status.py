@@ -6,14 +6,12 @@ import ctypes
 import json
 import os
 import shutil
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../rtld"))
 import kit
 import rooted
 import whole_root
-from harness import compile_c, expect, expect_equal, prelink, read, run, scratch, write
+from harness import compile_c, expect, expect_equal, prelink, read, scratch, write
 
 # A tree with two programs, a library and what glibc has.
 root = scratch()

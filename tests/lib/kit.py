@@ -8,13 +8,14 @@ What has no slot (libc) is planned as unplaced.  Names only, no versions: fixtur
 import os
 import struct
 
-from harness import BUILD, compile_c, expect, read, write
+import elf
+from harness import BUILD, compile_c, expect, read
 
 MODULE = os.path.join(BUILD, "prelink-plugins/rtld/prelink-rtld.so")
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 
-NULL, PLTRELSZ, PLTGOT, STRTAB, SYMTAB, RELA, RELASZ, SONAME, SYMBOLIC, JMPREL = 0, 2, 3, 5, 6, 7, 8, 14, 16, 23
+PLTRELSZ, PLTGOT, STRTAB, SYMTAB, RELA, RELASZ, SONAME, SYMBOLIC, JMPREL = 2, 3, 5, 6, 7, 8, 14, 16, 23
 FLAGS, RELACOUNT, FLAGS_1 = 30, 0x6ffffff9, 0x6ffffffb
 PRELINKED, CHECKSUM, PLAN = 0x6ffffdf5, 0x6ffffdf8, 0x6ffffefa
 R_64, R_COPY, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE, R_IRELATIVE = 1, 5, 6, 7, 8, 37
@@ -76,74 +77,61 @@ def seal(blob):
 
 def is_dynamic(path):
     """True for a program that names an ld.so."""
-    data = read(path)
-    phoff, = struct.unpack_from("<Q", data, 32)
-    phnum, = struct.unpack_from("<H", data, 56)
-    return any(struct.unpack_from("<I", data, phoff + 56 * i)[0] == 3 for i in range(phnum))
+    return elf.Elf(path).interpreter() is not None
 
 
-class Elf:
+def header_words(segments):
+    """What of the program headers an identity's digest is made of."""
+    for segment in segments:
+        yield segment.type << 32 | segment.flags
+        yield from (segment.offset, segment.vaddr, segment.filesz, segment.memsz, segment.align)
+
+
+class Elf(elf.Elf):
     """What the planner needs to know of an x86-64 file."""
 
     def __init__(self, path):
-        self.path, self.data = path, bytearray(read(path))
-        phoff, = struct.unpack_from("<Q", self.data, 32)
-        phnum, = struct.unpack_from("<H", self.data, 56)
-        self.kind, = struct.unpack_from("<H", self.data, 16)
-        self.loads, self.note, self.writable, self.end = [], 0, None, 0
-        for i in range(phnum):
-            kind, flags, offset, address, _, filesz, memsz, _ = struct.unpack_from("<IIQQQQQQ", self.data, phoff + 56 * i)
-            if kind == 1:
-                self.end = max(self.end, address + memsz)
-            if kind == 1 and flags & 2 and self.writable is None:
-                self.writable = address  # of the first writable segment
-            if kind == 1:
-                self.loads.append((address, offset, filesz))
-            elif kind == 2:
-                self.dynamic, self.dynamic_offset, self.dynamic_size = address, offset, filesz
-            elif kind == 4:
-                at = offset
-                while at < offset + filesz:
-                    namesz, descsz, note = struct.unpack_from("<III", self.data, at)
-                    if note == 3 and self.data[at + 12:at + 16] == b"GNU\0":
-                        self.note = address + at - offset + 16
-                    at += 12 + (namesz + 3 & ~3) + (descsz + 3 & ~3)
-        self.entry = {}
-        for i in range(0, self.dynamic_size, 16):
-            tag, value = struct.unpack_from("<QQ", self.data, self.dynamic_offset + i)
-            if tag == NULL:
-                break
-            self.entry[tag] = value
-        self.spare = self.dynamic_offset + i
+        super().__init__(path, bytearray(read(path)))
+        dynamic = self.segment(elf.PT_DYNAMIC)
+        self.dynamic, self.dynamic_offset, self.dynamic_size = dynamic.vaddr, dynamic.offset, dynamic.filesz
+        self.end = max(segment.vaddr + segment.memsz for segment in self.loads())
+        self.writable = next((segment.vaddr for segment in self.loads() if segment.flags & 2), None)  # the first such
+        self.note = self.build_id()
+        self.entry = {tag: value for _, tag, value in self.entries}
+        self.spare = self.entries[-1][0] + 16
         self.relocations = self.table(RELA, RELASZ) + self.table(JMPREL, PLTRELSZ)
         self.lazy = JMPREL in self.entry and not (
             self.entry.get(FLAGS, 0) & 8 or self.entry.get(FLAGS_1, 0) & 1 or 24 in self.entry)
         self.defined = {}
         last = (min(self.entry[t] for t in (STRTAB,) if t in self.entry) - self.entry[SYMTAB]) // 24
         for index in range(1, last):
-            name, info, other, section, value, _ = self.symbol(index)
+            name, info, other, section, value, _ = self.symbol_at(index)
             if section and info >> 4 and info & 15 not in (6,) and other & 3 == 0:
                 self.defined.setdefault(name, (value, info & 15))
 
-    def offset(self, address):
-        for start, offset, size in self.loads:
-            if start <= address < start + size:
-                return address - start + offset
-        raise ValueError(f"{self.path}: {address:#x} is in no segment")
+    def build_id(self):
+        """The address of its bytes; 0 without."""
+        for segment in self.segments:
+            at = segment.offset if segment.type == elf.PT_NOTE else self.end_of(segment)
+            while at < self.end_of(segment):
+                namesz, descsz, note = self.get("III", at)
+                if note == 3 and self.data[at + 12:at + 16] == b"GNU\0":
+                    return segment.vaddr + at - segment.offset + 16
+                at += 12 + (namesz + 3 & ~3) + (descsz + 3 & ~3)
+        return 0
 
-    def word(self, address):
-        return struct.unpack_from("<Q", self.data, self.offset(address))[0]
+    @staticmethod
+    def end_of(segment):
+        return segment.offset + segment.filesz
 
     def put(self, address, value):
         struct.pack_into("<Q", self.data, self.offset(address), value & (1 << 64) - 1)
 
     def string(self, index):
-        at = self.offset(self.entry[STRTAB]) + index
-        return self.data[at:self.data.index(0, at)].decode()
+        return self.text(self.offset(self.entry[STRTAB]) + index).decode()
 
-    def symbol(self, index):
-        name, info, other, section, value, size = struct.unpack_from(
-            "<IBBHQQ", self.data, self.offset(self.entry[SYMTAB]) + 24 * index)
+    def symbol_at(self, index):
+        name, info, other, section, value, size = self.get("IBBHQQ", self.offset(self.entry[SYMTAB]) + 24 * index)
         return self.string(name), info, other, section, value, size
 
     def table(self, start, size):
@@ -157,16 +145,13 @@ class Elf:
         self.spare += 16
         self.entry[tag] = value
 
-    def save(self):
-        write(self.path, bytes(self.data))
-
     def stamp(self):
         """What struct plan_object says: of a stamped library the stamp, else the digest of the dynamic section."""
         if PRELINKED in self.entry:
             return self.entry[CHECKSUM], self.entry[PRELINKED]
         digest = 0x9e3779b97f4a7c15
-        for i in range(0, self.spare - self.dynamic_offset, 16):
-            tag, value = struct.unpack_from("<QQ", self.data, self.dynamic_offset + i)
+        for i in range(self.dynamic_offset, self.spare, 16):
+            tag, value = self.get("QQ", i)
             if tag != 21:  # DT_DEBUG
                 digest = mix(mix(digest, tag), value)
         return digest & 0xffffffff, digest >> 32
@@ -177,13 +162,8 @@ class Elf:
             return b""
         low, high = self.stamp()
         digest = 0x9e3779b97f4a7c15
-        phoff, = struct.unpack_from("<Q", self.data, 32)
-        phnum, = struct.unpack_from("<H", self.data, 56)
-        for i in range(phnum):
-            kind, flags, offset, address, _, filesz, memsz, align = struct.unpack_from("<IIQQQQQQ", self.data,
-                                                                                      phoff + 56 * i)
-            for word in (kind << 32 | flags, offset, address, filesz, memsz, align):
-                digest = mix(digest, word)
+        for word in header_words(self.segments):
+            digest = mix(digest, word)
         for byte in self.data[self.offset(self.note):self.offset(self.note) + 20]:
             digest = mix(digest, byte)
         return struct.pack("<QQQII", low | high << 32, digest, self.note, 20, 0)
@@ -273,7 +253,7 @@ def plan(program_path, startup, plugins=(), closures=None, forge=None, tamper=No
             if kind not in (R_64, R_GLOB_DAT, R_JUMP_SLOT):
                 residual.append((where, info, addend))
                 continue
-            name, binding, _, section, value, _ = own.symbol(symbol)
+            name, binding, _, section, value, _ = own.symbol_at(symbol)
             found = (own, value, binding & 15) if not binding >> 4 else define(name, own, kind, others)
             if found == "residual" or (found is None and binding >> 4 != 2):
                 residual.append((where, info, addend))
@@ -320,6 +300,7 @@ def plan(program_path, startup, plugins=(), closures=None, forge=None, tamper=No
     room = main.data.index(b"\1" + bytes(4095))
     expect(len(blob) < 65536, "the plan does not fit its room")
     main.data[room:room + len(blob)] = blob
-    address = next(room - offset + start for start, offset, filesz in main.loads if offset <= room < offset + filesz)
+    address = next(room - segment.offset + segment.vaddr for segment in main.loads()
+                   if segment.offset <= room < main.end_of(segment))
     main.add_entry(PLAN, address)
     main.save()

@@ -5,4 +5,4 @@ import os
 
 from harness import BUILD, run, scratch
 
-run([os.path.join(BUILD, "tests/command/cache_twice"), scratch()])
+run([os.path.join(BUILD, "tests/cache/twice"), scratch()])

@@ -9,10 +9,10 @@ import functools
 import os
 import re
 import shutil
-import struct
 import subprocess
 import tempfile
 
+from elf import elf_or_none
 from harness import BUILD, fail, prelink
 
 LINE = re.compile(rb"\s*\d+:\tbinding file (.*) \[\d+\] to (.*) \[\d+\]: "
@@ -24,32 +24,8 @@ Bound = collections.namedtuple("Bound", "symbol version provider how")
 
 def interpreter(path):
     """PT_INTERP of the ELF file at PATH; None if it has none, or is no ELF file."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(64)
-            if head[:4] != b"\177ELF" or len(head) < 52:
-                return None
-            order = "<" if head[5] == 1 else ">"
-            if head[4] == 2:
-                phoff, = struct.unpack_from(order + "Q", head, 32)
-                size, count = struct.unpack_from(order + "HH", head, 54)
-            else:
-                phoff, = struct.unpack_from(order + "I", head, 28)
-                size, count = struct.unpack_from(order + "HH", head, 42)
-            file.seek(phoff)
-            table = file.read(size * count)
-            for at in range(0, len(table) - size + 1, size):
-                if struct.unpack_from(order + "I", table, at)[0] != 3:
-                    continue
-                if head[4] == 2:
-                    offset, length = struct.unpack_from(order + "Q16xQ", table, at + 8)
-                else:
-                    offset, length = struct.unpack_from(order + "I8xI", table, at + 4)
-                file.seek(offset)
-                return file.read(length).rstrip(b"\0").decode()
-    except (OSError, UnicodeDecodeError):
-        pass
-    return None
+    found = elf_or_none(path)
+    return found and found.interpreter()
 
 
 def fold(bindings):

@@ -5,44 +5,19 @@ It takes prelink's own JSON for who is in which program, and the files themselve
 each object takes: it reads their program headers with a reader of its own.
 """
 import json
-import struct
 
-from harness import fail, read
+from elf import Elf
+from harness import fail
 
 PAGE = 4096
 
 
-def segments(path):
-    """(e_type, [(p_vaddr, p_memsz, p_align) of each PT_LOAD]) of the ELF file at PATH."""
-    data = read(path)
-    assert data[:4] == b"\177ELF", path
-    order = "<" if data[5] == 1 else ">"
-    if data[4] == 2:
-        e_type, = struct.unpack_from(order + "H", data, 16)
-        e_phoff, = struct.unpack_from(order + "Q", data, 32)
-        e_phentsize, e_phnum = struct.unpack_from(order + "HH", data, 54)
-    else:
-        e_type, = struct.unpack_from(order + "H", data, 16)
-        e_phoff, = struct.unpack_from(order + "I", data, 28)
-        e_phentsize, e_phnum = struct.unpack_from(order + "HH", data, 42)
-    loads = []
-    for i in range(e_phnum):
-        at = e_phoff + i * e_phentsize
-        if data[4] == 2:
-            p_type, _, _, vaddr, _, _, memsz, align = struct.unpack_from(order + "IIQQQQQQ", data, at)
-        else:
-            p_type, _, vaddr, _, _, memsz, _, align = struct.unpack_from(order + "IIIIIIII", data, at)
-        if p_type == 1:
-            loads.append((vaddr, memsz, align))
-    return e_type, loads
-
-
 def extent(path):
     """(start, end, alignment) of the address space that the file at PATH takes, in whole pages."""
-    _, loads = segments(path)
-    align = max([PAGE] + [a for _, _, a in loads])
-    start = min(v for v, _, _ in loads) // PAGE * PAGE
-    end = max(v + m for v, m, _ in loads)
+    loads = Elf(path).loads()
+    align = max([PAGE] + [segment.align for segment in loads])
+    start = min(segment.vaddr for segment in loads) // PAGE * PAGE
+    end = max(segment.vaddr + segment.memsz for segment in loads)
     return start, (end + PAGE - 1) // PAGE * PAGE, align
 
 

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 	struct cache cache, back;
 	struct root root;
 
-	diag_tool = "cache_twice";
+	diag_tool = "twice";
 	if (argc != 2 || root_open_tree(&root, argv[1]))
 		return 2;
 	object_table_init(&table);

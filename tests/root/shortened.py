@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import graph
-from harness import BUILD, compile_c, expect, expect_equal, notegen, prelink, read, run, scratch, tool, write
+from harness import BUILD, compile_c, expect, expect_equal, prelink, read, run, scratch, tool, write
 from whole_root import expect_no_temporaries, module
 
 # The AT-th mapping of the file VICTIM makes that LENGTH bytes long, and writes to SEEN how many temporaries with a name

@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import graph
-from check import Layout
+from placements import Layout
 from harness import expect, expect_equal, prelink, read, scratch, write
 
 root = graph.Root(scratch()).random(11, 60, 15, 20)
