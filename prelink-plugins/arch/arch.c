@@ -7,8 +7,8 @@
 
 #define EM_LOONGARCH_NUMBER 258 /* EM_LOONGARCH, which an old <elf.h> does not know */
 
-static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386, &arch_aarch64, &arch_arm,
-						 &arch_s390x };
+static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386,    &arch_aarch64,
+						 &arch_arm,    &arch_riscv64, &arch_s390x };
 
 const struct arch *arch_find(const struct elf_image *image)
 {

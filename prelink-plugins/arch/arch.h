@@ -71,7 +71,7 @@ struct arch {
 	const char *interpreter;         /* the psABI's, as in PT_INTERP */
 	const char *multiarch;           /* Debian's triplet: "x86_64-linux-gnu" */
 	const char *lib;                 /* "lib64" or "lib": $LIB without multiarch */
-	const char *platform;            /* $PLATFORM, as in AT_PLATFORM */
+	const char *platform;            /* $PLATFORM, as in AT_PLATFORM; NULL where Linux has none */
 	uint32_t cache_flags;            /* of entries in ld.so.cache that are for this machine */
 	const struct capability *hwcaps; /* subdirectories of glibc-hwcaps, best first; each takes all
 					       that those after it take */
@@ -92,6 +92,6 @@ unsigned arch_hash_word(const struct elf_image *image);
 /* What the processor that this program runs on can do: words as in /proc/cpuinfo, allocated. */
 char *arch_host_cpu(void);
 
-extern const struct arch arch_x86_64, arch_i386, arch_aarch64, arch_arm, arch_s390x;
+extern const struct arch arch_x86_64, arch_i386, arch_aarch64, arch_arm, arch_riscv64, arch_s390x;
 
 #endif

@@ -83,6 +83,28 @@ const ElfW(Phdr) *ldso_phdr(const struct link_map *map, size_t *count)
 	return (const ElfW(Phdr) *)behind_info(map)[0];
 }
 
+/* What ld.so adds to addresses in MAP's dynamic section when it reads them. */
+static ElfW(Addr) added_when_read(const struct link_map *map)
+{
+	size_t count = 0;
+	const ElfW(Phdr) *phdr = MACHINE_DYNAMIC_MOVED ? ldso_phdr(map, &count) : NULL;
+
+	for (size_t i = 0; i < count; i++)
+		if (phdr[i].p_type == PT_DYNAMIC)
+			return phdr[i].p_flags & PF_W ? 0 : map->l_addr;
+	return MACHINE_DYNAMIC_MOVED ? 0 : map->l_addr;
+}
+
+const void *ldso_pointer(const struct link_map *map, const ElfW(Dyn) *entry)
+{
+	return (const void *)(added_when_read(map) + entry->d_un.d_ptr);
+}
+
+ElfW(Addr) ldso_address(const struct link_map *map, const void *table)
+{
+	return (ElfW(Addr))table - added_when_read(map);
+}
+
 struct r_scope_elem **ldso_scope(struct link_map *map)
 {
 	return *(struct r_scope_elem ***)((char *)map + ldso.scope);
@@ -127,9 +149,9 @@ const void *loader_symbol(const struct link_map *loader, const char *name)
 
 	for (const ElfW(Dyn) *dyn = loader->l_ld; dyn->d_tag != DT_NULL; dyn++)
 		switch (dyn->d_tag) {
-		case DT_GNU_HASH: hash = (const void *)dyn->d_un.d_ptr; break;
-		case DT_SYMTAB: symbol = (const void *)dyn->d_un.d_ptr; break;
-		case DT_STRTAB: strings = (const void *)dyn->d_un.d_ptr; break;
+		case DT_GNU_HASH: hash = ldso_pointer(loader, dyn); break;
+		case DT_SYMTAB: symbol = ldso_pointer(loader, dyn); break;
+		case DT_STRTAB: strings = ldso_pointer(loader, dyn); break;
 		}
 	if (!hash || !symbol || !strings || hash[0] == 0)
 		return NULL;

@@ -12,6 +12,8 @@
  *   - elf/dl-tls.c, _dl_determine_tlsoffset(): the program's block comes first, then ld.so's, then (2.41 and
  *     later) one for rseq(2); before them TLS_TCB_SIZE is taken, which _dl_get_tls_static_info() counts: where blocks
  *     lie below the thread pointer struct pthread, else a few words.
+ *   - sysdeps/generic/ldsodefs.h, dl_relocate_ld(): the load bias has been added to addresses in a dynamic section, but
+ *     where that is read-only, or on machines where it never is.
  *   - sysdeps/generic/ldsodefs.h and elf/dl-reloc.c: before 2.35 any audit module makes all of DT_JMPREL lazy, -z
  *     now or not, and every lazy call indexes an array of DT_PLTRELSZ / DT_RELAENT results. */
 #ifndef RTLD_LDSO_H
@@ -83,6 +85,11 @@ bool link_map_known(struct link_map *map, const struct tags *tags);
 
 /* The program headers of MAP, *COUNT of them; NULL where that is not known. */
 const ElfW(Phdr) *ldso_phdr(const struct link_map *map, size_t *count);
+
+/* Where what ENTRY of MAP's dynamic section names lies, and the other way round what an entry says for TABLE (glibc,
+ * ldsodefs.h, D_PTR()). */
+const void *ldso_pointer(const struct link_map *map, const ElfW(Dyn) *entry);
+ElfW(Addr) ldso_address(const struct link_map *map, const void *table);
 
 /* l_scope of MAP; only where ldso.scope is known. */
 struct r_scope_elem **ldso_scope(struct link_map *map);

@@ -118,7 +118,7 @@ static bool left_to_ldso(const struct plan_object *planned)
 	       bound_twice(planned);
 }
 
-/* Has ld.so take the SIZE bytes at TABLE for what OBJECT has under TAG and SIZE_TAG. */
+/* Has ld.so take the SIZE bytes at TABLE, as an entry names it, for what OBJECT has under TAG and SIZE_TAG. */
 static void replace_table(struct object *object, unsigned tag, unsigned size_tag, ElfW(Addr) table,
 			  ElfW(Xword) size)
 {
@@ -163,14 +163,14 @@ static bool is_ready(const struct object *object, const struct plan_object *plan
 }
 
 /* What ld.so would do first: RELATIVE relocations, which DT_RELACOUNT counts. */
-static void apply_relative(ElfW(Dyn) *const *info, ElfW(Addr) bias)
+static void apply_relative(struct link_map *map)
 {
-	const machine_reloc *reloc = info[MACHINE_DT_REL] ? (const void *)info[MACHINE_DT_REL]->d_un.d_ptr :
-							    NULL;
+	ElfW(Dyn) *const *info = ldso_info(map);
+	const machine_reloc *reloc = info[MACHINE_DT_REL] ? ldso_pointer(map, info[MACHINE_DT_REL]) : NULL;
 	ElfW(Xword) count = reloc && info[ldso_relcount()] ? info[ldso_relcount()]->d_un.d_val : 0;
 
 	for (ElfW(Xword) i = 0; i < count; i++)
-		machine_relative(bias, &reloc[i]);
+		machine_relative(map->l_addr, &reloc[i]);
 }
 
 /* Whether lazy JUMP_SLOTs are bound with the rest, not left to ld.so. */
@@ -236,7 +236,7 @@ static void leave_residual(struct object *object, const struct plan_object *plan
 			   const machine_reloc *residual, uint32_t count)
 {
 	ElfW(Dyn) **info = ldso_info(object->map);
-	ElfW(Addr) table = (ElfW(Addr))residual;
+	ElfW(Addr) table = ldso_address(object->map, residual);
 	ElfW(Xword) size = count * sizeof *residual;
 
 	if (planned->way == PLAN_JMPREL) {
@@ -279,7 +279,7 @@ static void make_full(struct object *object)
 	object->level = LEVEL_FULL;
 	object->reason = NULL;
 	if (planned->flags & PLAN_ANYWHERE) {
-		apply_relative(ldso_info(object->map), object->map->l_addr);
+		apply_relative(object->map);
 		if (planned->block)
 			write_block(object, planned, writable);
 	}
@@ -457,8 +457,8 @@ static void open_unknown(struct object *object, const struct tags *tags)
 	batch_why = unless_damaged("it comes with an object that is not in the plan");
 	if (table_has(plan->name, plan_hash(last_component(object->map->l_name))) ||
 	    (tags->soname && tags->strtab &&
-	     table_has(plan->name,
-		       plan_hash((const char *)tags->strtab->d_un.d_ptr + tags->soname->d_un.d_val))))
+	     table_has(plan->name, plan_hash((const char *)ldso_pointer(object->map, tags->strtab) +
+					     tags->soname->d_un.d_val))))
 		spoiled = true;
 }
 

@@ -112,12 +112,12 @@ static void force(struct block *block)
 	machine_reloc *copy = new_records(count + 1);
 	if (!copy)
 		return;
-	const machine_reloc *own = count ? (const machine_reloc *)block->rel->d_un.d_ptr : NULL;
+	const machine_reloc *own = count ? ldso_pointer(block->map, block->rel) : NULL;
 	for (size_t i = 0; i < count; i++)
 		copy[i] = own[i];
 	copy[count] = (machine_reloc){ .r_offset = (ElfW(Addr))&offset - block->map->l_addr,
 				       .r_info = MACHINE_R_TPOFF /* against symbol 0 */ };
-	block->copy = (ElfW(Dyn)){ MACHINE_DT_REL, { (ElfW(Addr))copy } };
+	block->copy = (ElfW(Dyn)){ MACHINE_DT_REL, { ldso_address(block->map, copy) } };
 	block->copysz = (ElfW(Dyn)){ MACHINE_DT_RELSZ, { (count + 1) * sizeof *copy } };
 	info[MACHINE_DT_REL] = &block->copy;
 	info[MACHINE_DT_RELSZ] = &block->copysz;

@@ -151,7 +151,8 @@ static void add_old(struct ldso *ldso, const char *cpu)
 			ldso->platform = c->name;
 		}
 	}
-	name[count++] = ldso->platform;
+	if (ldso->platform)
+		name[count++] = ldso->platform;
 	name[count++] = "tls";
 	for (size_t subset = (1UL << count) - 1; subset > 0; subset--) {
 		char *path = xstrdup("");

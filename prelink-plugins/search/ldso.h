@@ -18,7 +18,7 @@ struct ldso {
 	struct object *object;   /* its file; NULL where it is not in the tree: then the machine's defaults */
 	struct path_list system; /* directories, in order, each with a slash at its end */
 	char *lib;               /* $LIB; owned */
-	const char *platform;    /* $PLATFORM */
+	const char *platform;    /* $PLATFORM; NULL where the kernel names none */
 	struct path_list subdir; /* to try in each directory, in order: "glibc-hwcaps/x86-64-v3/" ...; the
 				       last is "", the directory itself */
 	const char **named;      /* names below glibc-hwcaps, best first; owned array */

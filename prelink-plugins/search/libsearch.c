@@ -126,7 +126,7 @@ static size_t token_length(const char *text, const char *ref)
 	return isalnum((unsigned char)next) || next == '_' ? 0 : length;
 }
 
-/* TEXT with its tokens replaced, allocated (_dl_dst_substitute). */
+/* TEXT with its tokens replaced, allocated; empty where one of them has no value (_dl_dst_substitute). */
 static char *substitute(const struct ldso *ldso, const char *origin, const char *text)
 {
 	const struct {
@@ -142,10 +142,18 @@ static char *substitute(const struct ldso *ldso, const char *origin, const char 
 	}
 	while (*text) {
 		size_t length = 0;
+		const char *value = NULL;
 
 		for (size_t i = 0; *text == '$' && length == 0 && i < 3; i++)
 			if ((length = token_length(text + 1, tokens[i].token)))
-				fputs(tokens[i].value, out);
+				value = tokens[i].value;
+		if (length && !value) {
+			fclose(out);
+			free(result);
+			return xstrdup("");
+		}
+		if (value)
+			fputs(value, out);
 		if (length == 0)
 			putc(*text, out);
 		text += 1 + length;

@@ -29,10 +29,11 @@ enum {
 	MACHINE_R_TPOFF = R_AARCH64_TLS_TPREL,     /* a thread variable's offset from its pointer */
 	MACHINE_R_JUMP_SLOT = R_AARCH64_JUMP_SLOT, /* a function that may be bound late */
 
-	MACHINE_TAGS_LAZY = 44, /* DT_NUM + DT_THISPROCNUM, which is 6, from 2.36 on ... */
-	MACHINE_TAGS_RSEQ = 44, /* ... and any of those may have a block for rseq(2) */
-	MACHINE_TLS_BELOW = 0,  /* variant I: blocks lie above the thread pointer, behind two words */
-	MACHINE_TLS_TAKEN = 16, /* bytes that TLS_TCB_SIZE takes: those */
+	MACHINE_TAGS_LAZY = 44,    /* DT_NUM + DT_THISPROCNUM, which is 6, from 2.36 on ... */
+	MACHINE_TAGS_RSEQ = 44,    /* ... and any of those may have a block for rseq(2) */
+	MACHINE_TLS_BELOW = 0,     /* variant I: blocks lie above the thread pointer, behind two words */
+	MACHINE_TLS_TAKEN = 16,    /* bytes that TLS_TCB_SIZE takes: those */
+	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
 	MACHINE_OPENAT = 56,
 	MACHINE_CLOSE = 57,

@@ -28,10 +28,11 @@ enum {
 	MACHINE_R_TPOFF = R_ARM_TLS_TPOFF32,   /* a thread variable's offset from its pointer */
 	MACHINE_R_JUMP_SLOT = R_ARM_JUMP_SLOT, /* a function that may be bound late */
 
-	MACHINE_TAGS_LAZY = 38, /* DT_NUM from 2.36 on ... */
-	MACHINE_TAGS_RSEQ = 38, /* ... and any of those may have a block for rseq(2) */
-	MACHINE_TLS_BELOW = 0,  /* variant I: blocks lie above the thread pointer, behind two words */
-	MACHINE_TLS_TAKEN = 8,  /* bytes that TLS_TCB_SIZE takes: those */
+	MACHINE_TAGS_LAZY = 38,    /* DT_NUM from 2.36 on ... */
+	MACHINE_TAGS_RSEQ = 38,    /* ... and any of those may have a block for rseq(2) */
+	MACHINE_TLS_BELOW = 0,     /* variant I: blocks lie above the thread pointer, behind two words */
+	MACHINE_TLS_TAKEN = 8,     /* bytes that TLS_TCB_SIZE takes: those */
+	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
 	MACHINE_WRITE = 4,
 	MACHINE_CLOSE = 6,

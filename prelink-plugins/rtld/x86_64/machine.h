@@ -28,10 +28,11 @@ enum {
 	MACHINE_R_TPOFF = R_X86_64_TPOFF64,       /* a thread variable's offset from its pointer */
 	MACHINE_R_JUMP_SLOT = R_X86_64_JUMP_SLOT, /* a function that may be bound late */
 
-	MACHINE_TAGS_LAZY = 38,   /* DT_NUM + DT_THISPROCNUM from 2.36 on ... */
-	MACHINE_TAGS_RSEQ = 42,   /* ... and from the first release on that may have a block for rseq(2) */
-	MACHINE_TLS_BELOW = 1,    /* variant II: blocks lie below the thread pointer */
-	MACHINE_TLS_TAKEN = 2368, /* bytes that TLS_TCB_SIZE takes at most: struct pthread */
+	MACHINE_TAGS_LAZY = 38,    /* DT_NUM + DT_THISPROCNUM from 2.36 on ... */
+	MACHINE_TAGS_RSEQ = 42,    /* ... and from the first release on that may have a block for rseq(2) */
+	MACHINE_TLS_BELOW = 1,     /* variant II: blocks lie below the thread pointer */
+	MACHINE_TLS_TAKEN = 2368,  /* bytes that TLS_TCB_SIZE takes at most: struct pthread */
+	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
 	MACHINE_WRITE = 1,
 	MACHINE_CLOSE = 3,
