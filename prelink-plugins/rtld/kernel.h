@@ -52,4 +52,14 @@ static inline void *kernel_mmap(size_t size, int protection, int flags, int fd)
 	return at < 0 && at > -4096 ? NULL : (void *)at;
 }
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* Has SIZE bytes at AT, whole pages, ready to be written. */
+static inline long kernel_populate(void *at, size_t size)
+{
+	return machine_syscall(MACHINE_MADVISE, (long)at, (long)size, MADV_POPULATE_WRITE, 0, 0, 0);
+}
+
 #endif

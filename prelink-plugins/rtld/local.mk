@@ -8,6 +8,7 @@ rtld_sources = \
 	prelink-plugins/rtld/learn.c \
 	prelink-plugins/rtld/memory_identity.c \
 	prelink-plugins/rtld/planned.c \
+	prelink-plugins/rtld/populate.c \
 	prelink-plugins/rtld/static_tls.c \
 	prelink-plugins/rtld/store.c \
 	prelink-plugins/rtld/text.c
@@ -21,6 +22,7 @@ rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/memory_identity.h \
 	prelink-plugins/rtld/plan_format.h \
 	prelink-plugins/rtld/planned.h \
+	prelink-plugins/rtld/populate.h \
 	prelink-plugins/rtld/static_tls.h \
 	prelink-plugins/rtld/store.h \
 	prelink-plugins/rtld/store_format.h \

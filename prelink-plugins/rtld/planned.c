@@ -173,16 +173,26 @@ static uint64_t entry_of(const void *table, uint32_t index)
 	return ((const uint32_t *)table)[index];
 }
 
+/* True if MAP, whose dynamic section has the digest DYNAMIC, is the object that PLANNED names by its identity. */
+static bool is_named(const struct link_map *map, const struct plan_object *planned, uint64_t dynamic)
+{
+	return table_fits((struct plan_table){ planned->identity, 1 }, sizeof(struct identity)) &&
+	       digest_of(planned, 0) == dynamic &&
+	       is_identical(map, (const void *)(plan_base + planned->identity));
+}
+
+/* The digest of all that the plan has for an object comes last: libraries that a generator made may have dynamic sections
+ * that are all the same, and the plan of each is not to be read for each of the others. */
 bool is_planned(const struct link_map *map, const struct plan_object *planned, const struct tags *tags,
 		uint64_t dynamic)
 {
-	if ((ElfW(Addr))map->l_ld != map->l_addr + planned->dynamic || !is_intact(planned))
+	if ((ElfW(Addr))map->l_ld != map->l_addr + planned->dynamic)
 		return false;
 	if (planned->identity)
-		return digest_of(planned, 0) == dynamic &&
-		       is_identical(map, (const void *)(plan_base + planned->identity));
+		return is_named(map, planned, dynamic) && is_intact(planned);
 	return ((planned->flags & PLAN_UNPLACED) || map->l_addr == 0) &&
-	       planned->stamp[0] == tags->stamp[0] && planned->stamp[1] == tags->stamp[1];
+	       planned->stamp[0] == tags->stamp[0] && planned->stamp[1] == tags->stamp[1] &&
+	       is_intact(planned);
 }
 
 /* What has a slot is known by it, what has none by its identity, and is in the order of that.  Of a group of which

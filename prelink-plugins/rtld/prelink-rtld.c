@@ -47,6 +47,7 @@
 #include "machine.h"
 #include "memory_identity.h"
 #include "planned.h"
+#include "populate.h"
 #include "static_tls.h"
 #include "store.h"
 #include "store_format.h"
@@ -162,15 +163,29 @@ static bool is_ready(const struct object *object, const struct plan_object *plan
 	       (planned->flags & PLAN_ANYWHERE ? object->known : object->level != LEVEL_NONE);
 }
 
-/* What ld.so would do first: RELATIVE relocations, which DT_RELACOUNT counts. */
-static void apply_relative(struct link_map *map)
+/* RELATIVE relocations, which ld.so would apply first: DT_RELACOUNT counts them. */
+struct relative {
+	const machine_reloc *reloc;
+	ElfW(Xword) count;
+};
+
+static struct relative relative_of(struct link_map *map)
 {
 	ElfW(Dyn) *const *info = ldso_info(map);
-	const machine_reloc *reloc = info[MACHINE_DT_REL] ? ldso_pointer(map, info[MACHINE_DT_REL]) : NULL;
-	ElfW(Xword) count = reloc && info[ldso_relcount()] ? info[ldso_relcount()]->d_un.d_val : 0;
+	struct relative relative = { NULL, 0 };
 
-	for (ElfW(Xword) i = 0; i < count; i++)
-		machine_relative(map->l_addr, &reloc[i]);
+	if (info[MACHINE_DT_REL] && info[ldso_relcount()])
+		relative = (struct relative){ ldso_pointer(map, info[MACHINE_DT_REL]),
+					      info[ldso_relcount()]->d_un.d_val };
+	return relative;
+}
+
+static void apply_relative(struct link_map *map)
+{
+	struct relative relative = relative_of(map);
+
+	for (ElfW(Xword) i = 0; i < relative.count; i++)
+		machine_relative(map->l_addr, &relative.reloc[i]);
 }
 
 /* Whether lazy JUMP_SLOTs are bound with the rest, not left to ld.so. */
@@ -179,13 +194,18 @@ static bool writes_plt(const struct plan_object *planned)
 	return !(planned->flags & PLAN_KEEP_PLT) && !((planned->flags & PLAN_LAZY) && always_lazy());
 }
 
+static const struct store_word *block_words(const struct store_block *block)
+{
+	return (const void *)((const struct store_group *)(block + 1) + block->group_count);
+}
+
 /* Writes the bindings that OBJECT has in every program; see store_format.h. */
 static void write_block(const struct object *object, const struct plan_object *planned,
 			struct writable writable)
 {
 	const struct store_block *block = (const void *)(plan_base + planned->block);
 	const struct store_group *group = (const void *)(block + 1);
-	const struct store_word *word = (const void *)(group + block->group_count);
+	const struct store_word *word = block_words(block);
 	bool plt = writes_plt(planned);
 	ElfW(Addr) bias = object->map->l_addr;
 	uint32_t left = block->word_count;
@@ -229,6 +249,32 @@ static void write_words(const struct object *object, const struct plan_object *p
 			*(ElfW(Addr) *)(bias + fixup[i].address) = (nobody ? 0 : loaded[index]->map->l_addr) +
 								   fixup[i].offset;
 	}
+}
+
+/* Has the pages that the words of OBJECT are on ready: those of its own relocations and of its block, and those that
+ * the plan has for it alone. */
+static void populate(const struct object *object, const struct plan_object *planned, struct writable writable)
+{
+	struct pages pages = { .writable = writable, .shift = environment.page_shift };
+	const struct plan_value *value = plan_at(planned->value);
+	const struct plan_fixup *fixup = plan_at(planned->fixup);
+
+	if (planned->flags & PLAN_ANYWHERE) {
+		struct relative relative = relative_of(object->map);
+		for (ElfW(Xword) i = 0; i < relative.count; i++)
+			pages_want(&pages, relative.reloc[i].r_offset);
+	}
+	if (planned->block) {
+		const struct store_block *block = (const void *)(plan_base + planned->block);
+		const struct store_word *word = block_words(block);
+		for (uint32_t i = 0; i < block->word_count; i++)
+			pages_want(&pages, word[i].address);
+	}
+	for (uint32_t i = 0; i < planned->value.count; i++)
+		pages_want(&pages, value[i].address);
+	for (uint32_t i = 0; i < planned->fixup.count; i++)
+		pages_want(&pages, fixup[i].address);
+	pages_populate(&pages, object->map->l_addr);
 }
 
 /* Leaves ld.so COUNT records at RESIDUAL in place of OBJECT's own. */
@@ -278,6 +324,7 @@ static void make_full(struct object *object)
 	}
 	object->level = LEVEL_FULL;
 	object->reason = NULL;
+	populate(object, planned, writable);
 	if (planned->flags & PLAN_ANYWHERE) {
 		apply_relative(object->map);
 		if (planned->block)

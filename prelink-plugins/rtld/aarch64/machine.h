@@ -35,6 +35,7 @@ enum {
 	MACHINE_TLS_TAKEN = 16,    /* bytes that TLS_TCB_SIZE takes: those */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
+	MACHINE_MADVISE = 233,
 	MACHINE_OPENAT = 56,
 	MACHINE_CLOSE = 57,
 	MACHINE_WRITE = 64,

@@ -37,6 +37,7 @@ enum {
 	MACHINE_WRITE = 4,
 	MACHINE_CLOSE = 6,
 	MACHINE_MMAP = 90, /* the old one: there are not registers enough for mmap2(2) */
+	MACHINE_MADVISE = 219,
 	MACHINE_OPENAT = 295,
 	MACHINE_READLINKAT = 305,
 	MACHINE_STATX = 383,
