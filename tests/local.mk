@@ -32,6 +32,7 @@ EXTRA_DIST += $(TESTS) \
 	tests/lib/scratch_root.py \
 	tests/lib/tree.py \
 	tests/lib/whole_root.py \
+	tests/mutants \
 	tests/packages \
 	tests/run
 
