@@ -25,6 +25,8 @@
  * LIMIT_NOTES        1 MB                  bytes of notes of one kind
  * LIMIT_CLOSURE      1,000      400        objects that one object needs, those that they need included
  * LIMIT_DIRECTORIES  1,024      2          directories that the search for one object's libraries goes through
+ * LIMIT_TRIES        262,144               files that are looked for to find the libraries of one process
+ * LIMIT_PLUGINS      262,144    60,000     objects in the scopes of the plugins of one program
  * LIMIT_PATTERNS     1,024      60         entries of a plugin note; hosts of a manifest
  * LIMIT_WALK         4,000,000             names and directories that the patterns of one note or manifest go through
  * LIMIT_TREE         2,000,000             names of a tree that are remembered for the next pattern
@@ -59,6 +61,8 @@ enum {
 	LIMIT_NOTES = 1 << 20,
 	LIMIT_CLOSURE = 1000,
 	LIMIT_DIRECTORIES = 1 << 10,
+	LIMIT_TRIES = 1 << 18,
+	LIMIT_PLUGINS = 1 << 18,
 	LIMIT_PATTERNS = 1 << 10,
 	LIMIT_WALK = 4000000,
 	LIMIT_TREE = 2000000,

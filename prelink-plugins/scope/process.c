@@ -331,6 +331,7 @@ void process_begin(struct process *p, const struct ldso *ldso, struct object *ob
 	struct place place;
 
 	process_clear(p);
+	p->search->tries = 0;
 	p->ldso = ldso;
 	place = search_place(p->search, ldso, object, NULL, NULL);
 	process_load(p, &place);

@@ -15,10 +15,6 @@
 
 #define LD_SO_PRELOAD "/etc/ld.so.preload"
 
-/* Plugins of one program, each counted for each note that names it.  Perl with every module that there
- * is has 2,000. */
-#define PLUGINS_MAX 100000
-
 /* A plugin with its dependencies, loaded into a process in which there is nothing but a program's
  * DT_RPATH.  It is the same in every program where no name means something else. */
 struct closure {
@@ -38,12 +34,14 @@ struct scoping {
 	struct object_table *table;
 	struct search *search;
 	struct process process, plain; /* the program's, and an empty one for closures */
+	const char *library_path;      /* of the options; a program may have its own */
 	struct path_list preload;
 	void *closures;     /* tree of struct closure */
 	struct place *host; /* of one program: objects whose notes are to be read */
 	size_t host_count, host_room;
 	bool *seen; /* by object.index: it is among them */
 	size_t seen_room;
+	size_t steps; /* objects in the scopes of its plugins so far */
 	bool failed;
 };
 
@@ -74,6 +72,7 @@ static void start_up(struct scoping *s, struct object *object)
 	loaded_t *preload = xcalloc(s->preload.count, sizeof *preload);
 	size_t count = 0;
 
+	s->search->library_path = object->library_path ? object->library_path : s->library_path;
 	process_begin(p, search_ldso(s->search, object, object->interp), object, object->interp);
 	if (object->kind != OBJECT_LIBRARY) {
 		object->loader = p->ldso->object;
@@ -90,6 +89,25 @@ static void start_up(struct scoping *s, struct object *object)
 		if (object->kind != OBJECT_LIBRARY && object->skip == SKIP_NOT)
 			object->skip = SKIP_MISSING;
 	}
+}
+
+/* The same; where OBJECT needs too much, next come the libraries that were seen, the last first.  Of many of which each
+ * needs the next, all are known by this to need too much after a step or two, as a walk ends where that is known. */
+static void start_up_deep(struct scoping *s, struct object *object)
+{
+	struct object_list todo = { 0 };
+
+	start_up(s, object);
+	for (;;) {
+		for (size_t i = 1; s->process.beyond && i < s->process.count; i++)
+			object_list_add(&todo, s->process.loaded[i].place.object);
+		while (todo.count && todo.member[todo.count - 1]->scope.count)
+			todo.count--;
+		if (!todo.count)
+			break;
+		start_up(s, todo.member[todo.count - 1]);
+	}
+	free(todo.member);
 }
 
 /* --- plugins -------------------------------------------------------------------------------------- */
@@ -188,20 +206,24 @@ static void add_host(struct scoping *s, const struct place *place)
 	s->host[s->host_count++] = *place;
 }
 
-static void add_plugin_scope(struct scoping *s, struct object *program, const struct plugin_scope *scope)
+/* Adds SCOPE to PROGRAM's, which took a walk through STEPS objects. */
+static void add_plugin_scope(struct scoping *s, struct object *program, const struct plugin_scope *scope,
+			     size_t steps)
 {
-	size_t count = program->plugin_count;
+	bool full = s->steps > LIMIT_PLUGINS;
 
-	if (count == PLUGINS_MAX) {
-		diag_error(program->shown,
-			   "the notes of its libraries and plugins name more than %d plugins; the rest "
-			   "is left out: make their patterns narrower",
-			   PLUGINS_MAX);
+	s->steps += steps;
+	if (!full && s->steps > LIMIT_PLUGINS) {
+		diag_error(
+			program->shown,
+			"the notes of its libraries and plugins name plugins that load more than %d objects; "
+			"the rest is left out: make their patterns narrower",
+			LIMIT_PLUGINS);
 		s->failed = true;
 	}
-	if (count >= PLUGINS_MAX)
+	if (s->steps > LIMIT_PLUGINS || !scope)
 		return;
-	ALLOC_NEXT(program->plugin, count);
+	ALLOC_NEXT(program->plugin, program->plugin_count);
 	program->plugin[program->plugin_count++] = *scope;
 }
 
@@ -215,7 +237,7 @@ static void add_plugin(struct scoping *s, struct object *program, const struct o
 
 	/* Of another machine, or nothing that dlopen takes; or there since start-up. */
 	if (search_open(s->search, p->ldso, path) || path->object->kind == OBJECT_LOADER ||
-	    path->object->beyond || process_by_object(p, path->object))
+	    path->object->beyond || process_by_object(p, path->object) || s->steps > LIMIT_PLUGINS)
 		return;
 	closure = get_closure(s, &p->loaded[0].place, path);
 	if (!process_agrees(p, &closure->meanings)) { /* loading it here gives something else */
@@ -228,12 +250,15 @@ static void add_plugin(struct scoping *s, struct object *program, const struct o
 		process_return(p, mark);
 		closure = own;
 	}
-	if (!closure->beyond) {
+	if (closure->beyond) {
+		add_plugin_scope(s, program, NULL, LIMIT_CLOSURE);
+	} else {
 		add_plugin_scope(s, program,
 				 &(struct plugin_scope){ .plugin = path->object,
 							 .host = host,
 							 .entry = entry,
-							 .scope = closure->scope });
+							 .scope = closure->scope },
+				 closure->scope.count);
 		for (size_t i = 0; i < closure->host_count; i++)
 			add_host(s, &closure->host[i]);
 	}
@@ -271,7 +296,7 @@ static void add_entry(struct scoping *s, struct object *program, struct place *h
 /* All plugins of PROGRAM, whose start-up is in s->process. */
 static void find_plugins(struct scoping *s, struct object *program)
 {
-	s->host_count = 0;
+	s->host_count = s->steps = 0;
 	for (size_t i = 0; i < s->process.count; i++)
 		add_host(s, &s->process.loaded[i].place);
 	for (size_t i = 0; i < s->host_count; i++) {
@@ -320,19 +345,18 @@ int scope_all(struct object_table *table, struct search *search)
 			     .plain = { .search = search } };
 
 	read_preload(&s);
-	const char *library_path = search->library_path;
+	s.library_path = search->library_path;
 	/* The table grows as dependencies and plugins are found. */
 	for (size_t i = 0; i < table->count; i++) {
 		struct object *object = table->object[i];
 
-		if (!object->arch)
+		if (!object->arch || object->scope.count)
 			continue;
-		search->library_path = object->library_path ? object->library_path : library_path;
-		start_up(&s, object);
+		start_up_deep(&s, object);
 		if ((object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE) && !object->beyond)
 			find_plugins(&s, object);
 	}
-	search->library_path = library_path;
+	search->library_path = s.library_path;
 	tdestroy(s.closures, closure_release);
 	process_release(&s.process);
 	process_release(&s.plain);

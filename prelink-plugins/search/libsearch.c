@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Looking for libraries; see libsearch.h.
  *
- * Four trees remember what was done: names (strings), directories (which of their subdirectories exist),
- * contexts (a set of directories to search, in order) and answers (context and name: the file). */
+ * Five trees remember what was done: names (strings), expansions (a list of directories, in which an object means
+ * itself by $ORIGIN), directories (which of their subdirectories exist), contexts (a set of directories to search, in
+ * order) and answers (context and name: the file). */
 #include "search/libsearch.h"
 
 #include <ctype.h>
@@ -17,6 +18,13 @@
 #include "diag.h"
 #include "limit.h"
 #include "search/ldconf.h"
+
+/* A list of directories, as the object at one path means it. */
+struct expansion {
+	const char *list, *path; /* known by where they are: both stay while the search lasts */
+	const struct ldso *ldso;
+	const struct name *result; /* NULL: none is left */
+};
 
 /* A directory of a search path, for one dynamic linker. */
 struct directory {
@@ -51,6 +59,16 @@ static int compare_pointers(const void *a, const void *b)
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
+}
+
+static int compare_expansions(const void *a, const void *b)
+{
+	const struct expansion *left = a, *right = b;
+	int order = compare_pointers(left->list, right->list);
+
+	if (!order)
+		order = compare_pointers(left->path, right->path);
+	return order ? order : compare_pointers(left->ldso, right->ldso);
 }
 
 static int compare_directories(const void *a, const void *b)
@@ -126,6 +144,18 @@ static size_t token_length(const char *text, const char *ref)
 	return isalnum((unsigned char)next) || next == '_' ? 0 : length;
 }
 
+/* A stream into memory, as open_memstream(). */
+static FILE *open_text(char **text, size_t *size)
+{
+	FILE *out = open_memstream(text, size);
+
+	if (!out) {
+		diag_error(NULL, "out of memory while searching libraries");
+		exit(EXIT_FAILURE);
+	}
+	return out;
+}
+
 /* TEXT with its tokens replaced, allocated; empty where one of them has no value (_dl_dst_substitute). */
 static char *substitute(const struct ldso *ldso, const char *origin, const char *text)
 {
@@ -134,12 +164,8 @@ static char *substitute(const struct ldso *ldso, const char *origin, const char 
 	} tokens[] = { { "ORIGIN", origin }, { "PLATFORM", ldso->platform }, { "LIB", ldso->lib } };
 	char *result = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&result, &size);
+	FILE *out = open_text(&result, &size);
 
-	if (!out) {
-		diag_error(NULL, "out of memory while searching libraries");
-		exit(EXIT_FAILURE);
-	}
 	while (*text) {
 		size_t length = 0;
 		const char *value = NULL;
@@ -155,18 +181,23 @@ static char *substitute(const struct ldso *ldso, const char *origin, const char 
 		if (value)
 			fputs(value, out);
 		if (length == 0)
-			putc(*text, out);
+			putc_unlocked(*text, out);
 		text += 1 + length;
 	}
 	fclose(out);
 	return result;
 }
 
-/* The directory of the file at PLACE as ld.so knows it, allocated: its path is not made real, but for
- * a program's, which the kernel gives. */
+/* The path of the file at PLACE as ld.so knows it: it is not made real, but for a program's, which the kernel gives. */
+static const char *path_of(const struct place *place)
+{
+	return place->path ? place->path->text : place->object->path;
+}
+
+/* The directory of that file, allocated. */
 static char *origin_of(const struct place *place)
 {
-	const char *path = place->path ? place->path->text : place->object->path;
+	const char *path = path_of(place);
 	size_t length = (size_t)(strrchr(path, '/') - path);
 
 	return length ? xstrndup(path, length) : xstrdup("/");
@@ -184,13 +215,12 @@ const struct name *search_expand(struct search *search, const struct ldso *ldso,
 	return result;
 }
 
-/* The list of directories LIST, separated by any of SEPARATORS, expanded: each with one slash at its end
- * and a colon behind it.  NULL where none is left.  (fillin_rpath) */
-static const struct name *expand_list(struct search *search, const struct ldso *ldso,
-				      const struct place *place, const char *list, const char *separators)
+/* Writes the directories of LIST, separated by any of SEPARATORS, to OUT: each with one slash at its end and a colon
+ * behind it.  (fillin_rpath) */
+static void put_list(FILE *out, const struct ldso *ldso, const struct place *place, const char *list,
+		     const char *separators)
 {
 	char *origin = origin_of(place), *copy = xstrdup(list), *rest = copy, *element;
-	char *text = xstrdup("");
 
 	while ((element = strsep(&rest, separators))) {
 		char *path = substitute(ldso, origin, element);
@@ -198,19 +228,33 @@ static const struct name *expand_list(struct search *search, const struct ldso *
 
 		while (length > 1 && path[length - 1] == '/')
 			length--;
-		if (path[0] == '/') { /* else it depends on the working directory */
-			char *longer = xasprintf("%s%.*s%s:", text, (int)length, path, length > 1 ? "/" : "");
-
-			free(text);
-			text = longer;
-		}
+		if (path[0] == '/') /* else it depends on the working directory */
+			fprintf(out, "%.*s%s:", (int)length, path, length > 1 ? "/" : "");
 		free(path);
 	}
-	const struct name *result = *text ? search_intern(search, text) : NULL;
-	free(text);
 	free(copy);
 	free(origin);
-	return result;
+}
+
+/* LIST as the object at PLACE means it, in the form of put_list(); NULL where none is left.  Done once: the libraries
+ * of a process are looked for over and over, and a list may be long. */
+static const struct name *expand_list(struct search *search, const struct ldso *ldso,
+				      const struct place *place, const char *list, const char *separators)
+{
+	struct expansion key = { .list = list, .path = path_of(place), .ldso = ldso };
+	struct expansion **found = tfind(&key, &search->expansions, compare_expansions);
+	char *text;
+
+	if (found)
+		return (*found)->result;
+	FILE *out = open_text(&text, &(size_t){ 0 });
+	put_list(out, ldso, place, list, separators);
+	fclose(out);
+	struct expansion *expansion = xmalloc(sizeof *expansion);
+	*expansion = key;
+	expansion->result = *text ? search_intern(search, text) : NULL;
+	free(text);
+	return ((struct expansion *)find_or_add(expansion, &search->expansions, compare_expansions))->result;
 }
 
 struct place search_place(struct search *search, const struct ldso *ldso, struct object *object,
@@ -293,10 +337,11 @@ static void add_list(struct search *search, struct context *context, const struc
 		return;
 	char *copy = xstrdup(list->text), *rest = copy, *element;
 
-	context->dir = xreallocarray(context->dir, context->count + strlen(copy) + 2, sizeof *context->dir);
-	while ((element = strsep(&rest, ":")) && !(context->beyond = context->count >= LIMIT_DIRECTORIES))
+	while ((element = strsep(&rest, ":")) && !(context->beyond = context->count >= LIMIT_DIRECTORIES)) {
+		ALLOC_NEXT(context->dir, context->count);
 		context->dir[context->count++] = *element ? get_directory(search, context->ldso, element) :
 							    NULL;
+	}
 	free(copy);
 }
 
@@ -353,6 +398,7 @@ static int try_directory(struct search *search, const struct ldso *ldso, const s
 {
 	int error = ENOENT;
 
+	search->tries += directory->count;
 	for (size_t i = 0; i < directory->count; i++) {
 		char *path = xasprintf("%s%s", directory->exists[i]->text, name->text);
 
@@ -431,7 +477,7 @@ const struct name *search_file(struct search *search, const struct ldso *ldso, s
 		return name->text[0] == '/' && search_open(search, ldso, name) == 0 ? name : NULL;
 	if (!place->context)
 		place->context = get_context(search, ldso, place, program);
-	place->beyond |= place->context->beyond;
+	place->beyond |= place->context->beyond || search->tries > LIMIT_TRIES;
 
 	struct answer key = { .context = place->context, .name = name };
 	struct answer **found = tfind(&key, &search->answers, compare_answers);
@@ -536,6 +582,7 @@ void search_release(struct search *search)
 {
 	tdestroy(search->answers, free);
 	tdestroy(search->contexts, release_context);
+	tdestroy(search->expansions, free);
 	tdestroy(search->directories, release_directory);
 	tdestroy(search->names, release_nothing);
 	for (size_t i = 0; i < search->name_count; i++) {

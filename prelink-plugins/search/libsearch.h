@@ -46,7 +46,8 @@ struct place {
 	const struct name *path;  /* under which it was found; NULL for a program: its own */
 	const struct name *chain; /* DT_RPATH directories of it and of those that made it load */
 	struct context *context;  /* set when it first is asked for */
-	bool beyond;              /* these are more directories than limit.h says, and not all are in it */
+	bool beyond; /* these are more directories than limit.h says, and not all are in it; or more
+				     was tried for it than that */
 };
 
 struct search {
@@ -62,7 +63,9 @@ struct search {
 	size_t ldso_count;
 	struct name **name; /* by id; owned */
 	size_t name_count;
-	void *names, *directories, *contexts, *answers; /* trees of tsearch(3); see libsearch.c */
+	size_t tries; /* paths that were tried since the process began that is being built */
+	void *names, *expansions, *directories, *contexts,
+		*answers; /* trees of tsearch(3); see libsearch.c */
 };
 
 /* Prepares a search over the table of GATHER, with the options of its `options`.  The processor is the
