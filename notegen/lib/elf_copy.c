@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "diag.h"
+#include "mapfault.h"
 #include "scratch.h"
 
 enum { PAGE = ELF_MEMORY_PAGE };
@@ -161,6 +162,8 @@ static int copy_dirty(struct elf_memory *memory, const struct elf_image *image, 
 	if (shared && mmap(memory->start + front, shared, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)image->file_at) == MAP_FAILED)
 		return diag_errno(image->path, "mapping the file");
+	if (shared)
+		mapfault_watch(memory->start + front, shared, (uint64_t)image->file_at, image->path);
 	for (size_t at = 0; at < image->size; at += PAGE)
 		if (elf_touched(image, at)) {
 			memcpy(memory->start + front + at, image->data + at, page_part(at, image->size));

@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "diag.h"
 #include "limit.h"
+#include "mapfault.h"
 #include "scratch.h"
 
 static unsigned int encoding(const struct elf_image *image)
@@ -435,6 +436,7 @@ enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char
 	}
 	struct elf_memory memory = { .start = data, .mapped = (size_t)st.st_size, .shared = true };
 
+	mapfault_watch(data, memory.mapped, 0, path);
 	elf_memory_watch(&memory, memory.mapped);
 	return decode(image, &memory, memory.mapped, path);
 }

@@ -1,105 +1,109 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* SIGBUS becomes a message, and zeros; see mapfault.h.
  *
- * What the handler calls is async-signal-safe (signal-safety(7)), or a mere system call (mmap(2)).  The signal is
- * raised by a load instruction of ours, or of a libc function that reads memory, in the thread that reads; the mapping
- * is one that this thread uses, so nobody takes it away meanwhile. */
+ * What the handler calls is async-signal-safe (signal-safety(7)), a mere system call (mmap(2)), or waits for a lock that
+ * the thread cannot hold: the signal is raised by a load instruction of ours, or of a libc function that reads memory, in
+ * the thread that reads.  The mapping is one that this thread uses, so nobody takes it away meanwhile.  /proc is not
+ * asked: in a chroot it need not be there. */
 #include "mapfault.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <search.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "align.h"
+#include "alloc.h"
 #include "diag.h"
 
-/* One line of /proc/self/maps: a mapping, `START-END MODE OFFSET MAJOR:MINOR INODE   PATH`. */
+/* A file's bytes in memory, whole pages from `start` up to `end`. */
 struct mapping {
-	uint64_t start, end, offset;
-	const char *path; /* in the line; "" where it is of no file */
+	uintptr_t start, end;
+	uint64_t offset; /* of `start` in the file */
+	bool zeros;      /* it is the file's no longer */
+	char path[];
 };
 
-/* What is read from a descriptor by lines; a longer one is cut. */
-struct lines {
-	int fd;
-	size_t have, next; /* bytes in `block`, and the next to be taken */
-	char block[1024];
-	char line[PATH_MAX + 128];
-};
+/* All that there are, a tree of tsearch(3), with its lock.  Nobody who holds it reads a file's bytes, so that the handler
+ * can take it. */
+static void *mappings;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_uint faults, held; /* in all; mappings that are zeros */
 
-/* -1 at the end of the file, or where it cannot be read. */
-static int next_byte(struct lines *lines)
+/* Mappings lie apart: those are equal that have an address in common. */
+static int compare(const void *a, const void *b)
 {
-	if (lines->next == lines->have) {
-		ssize_t got = read(lines->fd, lines->block, sizeof lines->block);
+	const struct mapping *left = a, *right = b;
 
-		if (got <= 0)
-			return -1;
-		lines->have = (size_t)got;
-		lines->next = 0;
+	return (left->start >= right->end) - (right->start >= left->end);
+}
+
+/* The mapping with some of the SIZE bytes at START; NULL where there is none.  The lock is held. */
+static struct mapping *find(uintptr_t start, size_t size)
+{
+	struct mapping key = { .start = start, .end = start + size };
+	struct mapping **found = tfind(&key, &mappings, compare);
+
+	return found ? *found : NULL;
+}
+
+void mapfault_watch(const void *start, size_t size, uint64_t offset, const char *path)
+{
+	size_t length = strlen(path) + 1, page = (size_t)sysconf(_SC_PAGESIZE);
+	struct mapping *mapping = xcalloc(1, sizeof *mapping + length);
+
+	mapping->start = (uintptr_t)start;
+	mapping->end = mapping->start + align_up(size, page);
+	mapping->offset = offset;
+	memcpy(mapping->path, path, length);
+	pthread_mutex_lock(&lock);
+	if (!tsearch(mapping, &mappings, compare)) {
+		diag_error(path, "mapping the file: out of memory");
+		exit(EXIT_FAILURE);
 	}
-	return (unsigned char)lines->block[lines->next++];
+	pthread_mutex_unlock(&lock);
 }
 
-static bool next_line(struct lines *lines)
+void mapfault_forget(const void *start, size_t size)
 {
-	size_t length = 0;
-	int c;
+	pthread_mutex_lock(&lock);
+	struct mapping *mapping = find((uintptr_t)start, size);
 
-	while ((c = next_byte(lines)) >= 0 && c != '\n')
-		if (length < sizeof lines->line - 1)
-			lines->line[length++] = (char)c;
-	lines->line[length] = '\0';
-	return c >= 0;
-}
-
-/* The hexadecimal number at *TEXT, which then is behind it and the character that ends it. */
-static uint64_t take_number(const char **text)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *digit;
-	uint64_t value = 0;
-
-	for (; **text && (digit = strchr(digits, **text)); (*text)++)
-		value = value << 4 | (uint64_t)(digit - digits);
-	if (**text)
-		(*text)++;
-	return value;
-}
-
-static struct mapping parse(const char *line)
-{
-	struct mapping mapping = { 0 };
-
-	mapping.start = take_number(&line);
-	mapping.end = take_number(&line);
-	line += strcspn(line, " ");
-	line += strspn(line, " ");
-	mapping.offset = take_number(&line);
-	mapping.path = line + strcspn(line, "/");
-	return mapping;
-}
-
-/* The mapping that ADDRESS is in.  One without a path where that cannot be told. */
-static struct mapping find_mapping(struct lines *lines, uint64_t address)
-{
-	lines->fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	while (lines->fd >= 0 && next_line(lines)) {
-		struct mapping mapping = parse(lines->line);
-
-		if (address >= mapping.start && address < mapping.end)
-			return mapping;
+	if (mapping) {
+		tdelete(mapping, &mappings, compare);
+		held -= mapping->zeros;
 	}
-	return (struct mapping){ .path = "" };
+	pthread_mutex_unlock(&lock);
+	free(mapping);
 }
+
+unsigned mapfault_count(void)
+{
+	return faults;
+}
+
+bool mapfault_in(const void *start, size_t size)
+{
+	if (!held)
+		return false;
+	pthread_mutex_lock(&lock);
+	const struct mapping *mapping = find((uintptr_t)start, size);
+	bool zeros = mapping && mapping->zeros;
+
+	pthread_mutex_unlock(&lock);
+	return zeros;
+}
+
+/* --- the handler --- */
 
 /* A message in the making; what does not fit is left out. */
 struct message {
@@ -127,17 +131,17 @@ static void add(struct message *message, const char *text)
 }
 
 /* Why reading MAPPING at ADDRESS failed.  A page is there as long as the file has a byte of it. */
-static const char *reason(const struct mapping *mapping, uint64_t address)
+static const char *reason(const struct mapping *mapping, uintptr_t address)
 {
 	struct stat st;
 
-	if (mapping->path[0] && stat(mapping->path, &st) == 0 &&
+	if (stat(mapping->path, &st) == 0 &&
 	    (uint64_t)st.st_size > mapping->offset + (address - mapping->start))
 		return "the disk could not read it; look at the kernel's log";
 	return "it became shorter meanwhile; nothing was lost, run again";
 }
 
-static void say(const struct mapping *mapping, uint64_t address)
+static void say(const struct mapping *mapping, uintptr_t address)
 {
 	static const char wipe[] = "\r\033[K"; /* a progress bar may be there */
 	struct message message = { 0 };
@@ -158,72 +162,28 @@ static void say(const struct mapping *mapping, uint64_t address)
 		return; /* standard error is gone: the exit status tells */
 }
 
-/* --- what has become zeros --- */
-
-/* Mappings, from `start` (0: a free place; 1: about to be filled) up to `end`. */
-static struct {
-	atomic_uintptr_t start, end;
-} zeros[MAPFAULT_MAX];
-static atomic_uint faults, held; /* in all; places that are not free */
-
-unsigned mapfault_count(void)
+/* Puts zeros in the place of MAPPING, where that was not done. */
+static bool put_zeros(struct mapping *mapping, uintptr_t address)
 {
-	return faults;
-}
-
-bool mapfault_in(const void *start, size_t size)
-{
-	uintptr_t from = (uintptr_t)start;
-
-	for (size_t i = 0; held && i < MAPFAULT_MAX; i++)
-		if (zeros[i].start > 1 && zeros[i].start < from + size && from < zeros[i].end)
-			return true;
-	return false;
-}
-
-void mapfault_forget(const void *start, size_t size)
-{
-	uintptr_t from = (uintptr_t)start;
-
-	for (size_t i = 0; held && i < MAPFAULT_MAX; i++)
-		if (zeros[i].start > 1 && zeros[i].start < from + size && from < zeros[i].end) {
-			zeros[i].start = 0;
-			held--;
-		}
-}
-
-/* Notes that MAPPING is zeros; false where there is no place for it. */
-static bool note(const struct mapping *mapping)
-{
-	for (size_t i = 0; i < MAPFAULT_MAX; i++) {
-		uintptr_t nobody = 0;
-
-		if (!atomic_compare_exchange_strong(&zeros[i].start, &nobody, 1))
-			continue;
-		zeros[i].end = mapping->end;
-		zeros[i].start = mapping->start;
-		held++;
-		faults++;
+	if (mapping->zeros) /* another thread was quicker */
 		return true;
-	}
-	return false;
-}
-
-/* Puts zeros in the place of the file that ADDRESS is mapped from.  False where it is none. */
-static bool put_zeros(uintptr_t address)
-{
-	struct lines lines = { 0 };
-
-	if (mapfault_in((void *)address, 1)) /* another thread was quicker */
-		return true;
-	struct mapping mapping = find_mapping(&lines, address);
-	if (lines.fd >= 0)
-		close(lines.fd);
-	if (!mapping.path[0] || !note(&mapping))
-		return mapfault_in((void *)address, 1);
-	say(&mapping, address);
-	return mmap((void *)mapping.start, mapping.end - mapping.start, PROT_READ | PROT_WRITE,
+	say(mapping, address);
+	mapping->zeros = true;
+	held++;
+	faults++;
+	return mmap((void *)mapping->start, mapping->end - mapping->start, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
+/* The same with that of ADDRESS; false where that is no file's. */
+static bool mend(uintptr_t address)
+{
+	pthread_mutex_lock(&lock);
+	struct mapping *mapping = find(address, 1);
+	bool mended = mapping && put_zeros(mapping, address);
+
+	pthread_mutex_unlock(&lock);
+	return mended;
 }
 
 static void fault(int signal, siginfo_t *info, void *context)
@@ -231,7 +191,7 @@ static void fault(int signal, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
-	if (info->si_code != BUS_ADRERR || !put_zeros((uintptr_t)info->si_addr)) {
+	if (info->si_code != BUS_ADRERR || !mend((uintptr_t)info->si_addr)) {
 		/* Not from a file: sent by somebody, or broken memory.  The instruction faults again, or the
 		 * signal that waits now comes, and has its usual effect. */
 		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);

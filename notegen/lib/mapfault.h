@@ -11,18 +11,18 @@
  *
  * The whole mapping becomes zeros, and the instruction goes on; what was decoded and checked before was copied, so that
  * only bytes are wrong.  One line on standard error says so and names the file, as diag_error() would have, and
- * diag_failed() is true from then on.  Who keeps mappings asks for each whether it is still the file: mapfault_in().
- *
- * Where MAPFAULT_MAX mappings are zeros at one time, the next fault ends the process by the signal. */
+ * diag_failed() is true from then on.  Who keeps mappings asks for each whether it is still the file: mapfault_in(). */
 #ifndef MAPFAULT_H
 #define MAPFAULT_H
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum { MAPFAULT_MAX = 1024 };
+#include <stdint.h>
 
 void mapfault_catch(void);
+
+/* To be called by who maps SIZE bytes of the file at PATH, from OFFSET on, to START. */
+void mapfault_watch(const void *start, size_t size, uint64_t offset, const char *path);
 
 /* Faults so far, in all threads. */
 unsigned mapfault_count(void);
