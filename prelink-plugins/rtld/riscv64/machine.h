@@ -39,6 +39,7 @@ enum {
 	MACHINE_DYNAMIC_MOVED =
 		0, /* ld.so leaves dynamic sections as they are in the files (dl-relocate-ld.h) */
 
+	MACHINE_MADVISE = 233,
 	MACHINE_OPENAT = 56,
 	MACHINE_CLOSE = 57,
 	MACHINE_WRITE = 64,
