@@ -62,6 +62,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
 	prelink-plugins/arch/host.c \
 	prelink-plugins/arch/i386.c \
+	prelink-plugins/arch/ppc64.c \
 	prelink-plugins/arch/riscv64.c \
 	prelink-plugins/arch/s390x.c \
 	prelink-plugins/arch/x86_64.c \

@@ -7,8 +7,8 @@
 
 #define EM_LOONGARCH_NUMBER 258 /* EM_LOONGARCH, which an old <elf.h> does not know */
 
-static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386,    &arch_aarch64,
-						 &arch_arm,    &arch_riscv64, &arch_s390x };
+static const struct arch *const arch_table[] = { &arch_x86_64, &arch_i386,    &arch_aarch64, &arch_arm,
+						 &arch_ppc64,  &arch_riscv64, &arch_s390x };
 
 const struct arch *arch_find(const struct elf_image *image)
 {
@@ -26,7 +26,6 @@ char *arch_machine_name(uint16_t machine)
 	case EM_ARM: return xstrdup("arm");
 	case EM_LOONGARCH_NUMBER: return xstrdup("loongarch");
 	case EM_MIPS: return xstrdup("mips");
-	case EM_PPC64: return xstrdup("ppc64");
 	case EM_RISCV: return xstrdup("riscv");
 	case EM_S390: return xstrdup("s390");
 	case EM_X86_64: return xstrdup("x32");

@@ -59,8 +59,19 @@ struct arch {
 	const int64_t *address_tags, *value_tags;
 
 	GElf_Addr loader_slot; /* where an ld.so goes that knows DT_GNU_LIBLIST (liblist.h); 0: nowhere */
-	uint8_t at_once;       /* bits of st_other: a call of such a symbol is never bound late */
-	bool tls_below;        /* thread variables lie below the thread pointer (TLS variant II) */
+	/* Where a function has more than one entry: bytes behind its address at which a JUMP_SLOT calls it, or -1 where
+	 * ld.so refuses to bind it.  OPTIONS is what the caller says by options_tag, 0 where it says nothing; REFERENCE
+	 * and DEFINITION are the symbols' st_other; OWN: both are of one object.  NULL where a function has one entry. */
+	int (*call_entry)(uint64_t options, bool own, uint8_t reference, uint8_t definition);
+	int64_t options_tag;
+
+	/* Where the words of lazy JUMP_SLOTs have no content in the file: the tag by which the stubs are found, and the
+	 * address of the one for the word OFFSET bytes behind DT_PLTGOT.  Else 0 and NULL. */
+	int64_t stubs_tag;
+	GElf_Addr (*stub)(GElf_Addr stubs, uint64_t offset);
+
+	uint8_t at_once; /* bits of st_other: a call of such a symbol is never bound late */
+	bool tls_below;  /* thread variables lie below the thread pointer (TLS variant II) */
 
 	/* Where programs find the run-time module, inside the root: of little-endian ones, of big-endian ones.
 	 * NULL where there is none. */
@@ -92,6 +103,6 @@ unsigned arch_hash_word(const struct elf_image *image);
 /* What the processor that this program runs on can do: words as in /proc/cpuinfo, allocated. */
 char *arch_host_cpu(void);
 
-extern const struct arch arch_x86_64, arch_i386, arch_aarch64, arch_arm, arch_riscv64, arch_s390x;
+extern const struct arch arch_x86_64, arch_i386, arch_aarch64, arch_arm, arch_ppc64, arch_riscv64, arch_s390x;
 
 #endif

@@ -114,8 +114,12 @@ static int map_object(const struct root *root, struct bind_object *object)
 	if (dynamic > 0)
 		diag_error(path, "binding its symbols: it has no dynamic section; link it dynamically, or "
 				 "leave it out");
-	if (dynamic == 0 && symbols_load(&object->symbols, &object->image, &object->dynamic) == 0)
+	if (dynamic == 0 && symbols_load(&object->symbols, &object->image, &object->dynamic) == 0) {
+		if (object->object->arch && object->object->arch->options_tag)
+			object->options = dynamic_value(&object->dynamic, &object->image,
+							object->object->arch->options_tag);
 		return 0;
+	}
 	elf_image_release(&object->image);
 	return -1;
 }

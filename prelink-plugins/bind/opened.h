@@ -37,6 +37,7 @@ struct bind_object {
 	struct elf_image image; /* of object->path, as it is now */
 	struct dynamic dynamic;
 	struct symbols symbols;
+	uint64_t options;          /* by arch->options_tag */
 	bool own_libc;             /* its code is that of the C library which this process runs on */
 	bool symbolic;             /* DT_SYMBOLIC or DF_SYMBOLIC */
 	bool used;                 /* since its pages were last given back; opened.c's */

@@ -68,6 +68,7 @@ void binding_set(struct binding *binding, enum binding_result result, const stru
 	binding->definition = definition->symbol;
 	binding->sym_type = GELF_ST_TYPE(sym.st_info);
 	binding->sym_bind = GELF_ST_BIND(sym.st_info);
+	binding->sym_other = sym.st_other;
 	binding->absolute = sym.st_shndx == SHN_ABS;
 	binding->undefined = sym.st_shndx == SHN_UNDEF;
 	binding->value = sym.st_value;
@@ -82,6 +83,7 @@ static void read_reference(struct bind_object *by, struct binding *binding)
 		symbols_get(&by->symbols, binding->symbol, &ref);
 	binding->weak = GELF_ST_BIND(ref.st_info) == STB_WEAK;
 	binding->protected = GELF_ST_VISIBILITY(ref.st_other) == STV_PROTECTED;
+	binding->other = ref.st_other;
 	binding->at_once = ref.st_other & by->object->arch->at_once;
 	if (GELF_ST_BIND(ref.st_info) == STB_LOCAL || symbol_binds_locally(&ref))
 		binding_set(binding, BINDING_SELF, &(struct definition){ by, binding->symbol, 0 });

@@ -36,11 +36,13 @@ struct binding {
 	bool plt;             /* from DT_JMPREL: lazy unless the object says otherwise */
 	bool weak, protected; /* of the reference: STB_WEAK, STV_PROTECTED */
 	bool at_once;         /* arch->at_once */
+	uint8_t other;        /* st_other of the reference */
 	/* Of BINDING_SELF and BINDING_FOUND: */
 	bool absolute;          /* SHN_ABS: st_value is no address and does not move with the provider */
 	bool undefined;         /* SHN_UNDEF: an executable's PLT entry that stands for a function */
 	unsigned char sym_type; /* STT_* of the definition */
 	unsigned char sym_bind; /* STB_* of it */
+	uint8_t sym_other;      /* st_other of it */
 	struct bind_object *provider;
 	uint32_t definition; /* index in the provider's symbol table */
 	GElf_Addr value;     /* st_value */

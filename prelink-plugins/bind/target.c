@@ -57,6 +57,22 @@ static struct target symbol_target(const struct binding *binding)
 	return placed_target(binding->provider, binding->value, addend, TARGET_VALUE);
 }
 
+/* What a JUMP_SLOT of BY calls: not everywhere the address of the function. */
+static struct target call_target(const struct bind_object *by, const struct binding *binding)
+{
+	const struct arch *arch = by->object->arch;
+	struct target target = symbol_target(binding);
+
+	if (!arch->call_entry || !target.of || target.kind == TARGET_IFUNC)
+		return target;
+	int entry = arch->call_entry(by->options, binding->provider == by, binding->other,
+				     binding->sym_other);
+	if (entry < 0)
+		return (struct target){ .kind = TARGET_TYPE };
+	target.value += (unsigned)entry;
+	return target;
+}
+
 struct target binding_target(const struct bind_object *by, const struct binding *binding)
 {
 	switch (binding->kind) {
@@ -71,7 +87,7 @@ struct target binding_target(const struct bind_object *by, const struct binding 
 		/* Some machines add the addend, some do not; no linker writes one. */
 		if (binding->addend)
 			return (struct target){ .kind = TARGET_TYPE };
-		return symbol_target(binding);
+		return binding->kind == RELOC_JUMP_SLOT ? call_target(by, binding) : symbol_target(binding);
 	case RELOC_WORD: return symbol_target(binding);
 	default: return (struct target){ .kind = TARGET_TYPE };
 	}

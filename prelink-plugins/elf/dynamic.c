@@ -28,6 +28,17 @@ char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image,
 	return NULL;
 }
 
+uint64_t dynamic_value(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag)
+{
+	for (size_t i = dynamic->count; i-- > 0;) {
+		GElf_Dyn entry;
+		dynamic_entry(dynamic, image, i, &entry);
+		if (entry.d_tag == tag)
+			return entry.d_un.d_val;
+	}
+	return 0;
+}
+
 bool dynamic_has_textrel(const struct dynamic *dynamic)
 {
 	return dynamic->has[DT_TEXTREL] || dynamic->value[DT_FLAGS] & DF_TEXTREL;

@@ -58,6 +58,9 @@ char *dynamic_name(const struct dynamic *dynamic, const struct elf_image *image,
 /* True if relocations write to read-only segments. */
 bool dynamic_has_textrel(const struct dynamic *dynamic);
 
+/* What the last entry with TAG, which need not be a standard one, says; 0 where there is none. */
+uint64_t dynamic_value(const struct dynamic *dynamic, const struct elf_image *image, int64_t tag);
+
 /* The tables of relocations.  The first two are without what DT_JMPREL covers as well. */
 enum reloc_table { RELOCS_REL, RELOCS_RELA, RELOCS_PLT, RELOC_TABLES };
 struct relocs dynamic_relocs(const struct dynamic *dynamic, const struct elf_image *image,

@@ -235,19 +235,37 @@ static bool stays_at_stub(const struct plan *plan, const struct draft *draft, co
 	       (size_t)(draft - plan->draft) < plan->startup;
 }
 
-/* A lazy call at ADDRESS stays at its stub, whose address in the file is relative to the object itself. */
-static void add_stub(const struct plan *plan, struct draft *draft, GElf_Addr address)
+/* The address, as in the file, of the stub that the word at ADDRESS of a lazy call holds; false where there is none. */
+static bool find_stub(const struct draft *draft, GElf_Addr address, GElf_Addr *stub)
 {
 	const struct elf_image *image = &draft->placed->image;
+	const struct dynamic *dynamic = &draft->by->dynamic;
+	const struct arch *arch = draft->object->arch;
 	uint64_t offset;
 
+	if (arch->stub) {
+		GElf_Addr stubs = dynamic_value(dynamic, &draft->by->image, arch->stubs_tag);
+
+		*stub = arch->stub(stubs, address - dynamic->pltgot);
+		return stubs != 0;
+	}
 	if (!elf_image_offset(image, address, elf_word_size(image), &offset))
+		return false;
+	*stub = elf_get_word(image, offset);
+	return true;
+}
+
+/* A lazy call at ADDRESS stays at its stub, which is relative to the object itself. */
+static void add_stub(const struct plan *plan, struct draft *draft, GElf_Addr address)
+{
+	GElf_Addr stub;
+
+	if (!find_stub(draft, address, &stub))
 		return;
-	*(struct planned_word *)records_add(&draft->word, sizeof(struct planned_word)) =
-		(struct planned_word){ .address = address,
-				       .value = elf_get_word(image, offset),
-				       .base = (uint32_t)(draft - plan->draft),
-				       .plt = true };
+	*(struct planned_word *)records_add(&draft->word,
+					    sizeof(struct planned_word)) = (struct planned_word){
+		.address = address, .value = stub, .base = (uint32_t)(draft - plan->draft), .plt = true
+	};
 	draft->fixups += !draft->fixed;
 }
 

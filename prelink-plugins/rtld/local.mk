@@ -33,6 +33,7 @@ rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/aarch64/machine.h \
 	prelink-plugins/rtld/arm/machine.h \
 	prelink-plugins/rtld/i386/machine.h \
+	prelink-plugins/rtld/powerpc64le/machine.h \
 	prelink-plugins/rtld/riscv64/machine.h \
 	prelink-plugins/rtld/s390x/machine.h \
 	prelink-plugins/rtld/x86_64/machine.h

@@ -16,6 +16,7 @@ MACHINES = {
     "arm64": ("aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64-static"),
     "armhf": ("arm", "arm-linux-gnueabihf-gcc", "qemu-arm-static"),
     "i386": ("i386", "i686-linux-gnu-gcc", "qemu-i386-static"),
+    "ppc64el": ("powerpc64le", "powerpc64le-linux-gnu-gcc", "qemu-ppc64le-static"),
     "riscv64": ("riscv64", "riscv64-linux-gnu-gcc", "qemu-riscv64-static"),
     "s390x": ("s390x", "s390x-linux-gnu-gcc", "qemu-s390x-static"),
 }
@@ -102,7 +103,10 @@ class Guest:
 
     def real(self, path):
         """PATH of a program, links followed inside the root."""
-        return os.path.realpath(self.root + path)[len(os.path.realpath(self.root)):]
+        top = os.path.realpath(self.root)
+        while (seen := os.path.realpath(top + path))[:len(top)] != top:  # an absolute link
+            path = seen
+        return seen[len(top):]
 
     def bound(self, program):
         """{(object, symbol, provider)} that ld.so binds when PROGRAM starts, by its own word, without running it."""

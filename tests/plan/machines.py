@@ -10,7 +10,7 @@ from harness import compile_c, expect, expect_equal, need, prelink, scratch, wri
 
 MACHINES = {"i686-linux-gnu": ("/lib/ld-linux.so.2", "lib/ld-linux.so.2"),
             "aarch64-linux-gnu": ("/lib/ld-linux-aarch64.so.1", "lib/ld-linux-aarch64.so.1")}
-UNSERVED = {"powerpc64-linux-gnu": "ppc64"}
+UNSERVED = {"powerpc64-linux-gnu": "ppc64"}  # the older ABI, big-endian
 need(*(f"{machine}-gcc" for machine in UNSERVED), *(f"{machine}-gcc" for machine in MACHINES))
 
 for machine, (loader, file) in MACHINES.items():
