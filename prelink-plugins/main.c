@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* prelink: the table of contents of the program.  Each pass is a file of its own with one entry point; each
  * says for itself what went wrong, passes over the object concerned, and goes on. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "added.h"
 #include "advise/advise.h"
@@ -48,6 +50,41 @@ struct run {
 	struct rewriting rewriting;
 };
 
+/* What was named and is left alone is an error, said with its reason; but not where -b asks for it, or where that was said
+ * when it was read. */
+static void refuse_named(const struct run *run)
+{
+	for (size_t i = 0; i < run->table.count; i++) {
+		const struct object *object = run->table.object[i];
+		const char *cure = object_skip_cure(object->skip);
+
+		if (object->named && object->skip && object->skip != SKIP_BLACKLISTED &&
+		    object->skip != SKIP_MALFORMED && object->skip != SKIP_LIMIT)
+			diag_error(object->shown, "it is left alone: %s%s%s", object_skip_text(object->skip),
+				   cure ? "; " : "", cure ? cure : "");
+	}
+}
+
+/* True if there is to be a new cache.  Who may not write the system's, and names none, goes without. */
+static bool keeps_cache(const struct run *run)
+{
+	const struct options *options = &run->options;
+
+	if (options->dry_run || options->no_update_cache)
+		return false;
+	if (geteuid() == 0 || strcmp(options->cache, DEFAULT_CACHE) != 0)
+		return true;
+	char *directory = xstrndup(run->cache_path,
+				   (size_t)(strrchr(run->cache_path, '/') - run->cache_path) + 1);
+	int fd = root_open(&run->root, directory, O_RDONLY | O_DIRECTORY);
+	bool may = fd >= 0 && faccessat(fd, ".", W_OK, AT_EACCESS) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(directory);
+	return may;
+}
+
 /* The new cache: to disk, unless this is a dry run; and what was asked for of it to standard output. */
 static void conclude(struct run *run)
 {
@@ -55,7 +92,7 @@ static void conclude(struct run *run)
 	struct cache cache;
 
 	cache_build(&cache, &run->table, &run->inputs, &run->root, options);
-	if (!options->dry_run && !options->no_update_cache)
+	if (keeps_cache(run))
 		cache_write(&cache, &run->root, run->cache_path);
 	if (options->dry_run || options->verbose || options->json)
 		print_tables(&cache, &run->table, NULL, options);
@@ -135,6 +172,7 @@ static void prelink(struct run *run)
 	rewrite_programs(&run->rewriting);
 
 	/* Beyond this point no file changes. */
+	refuse_named(run);
 	conclude(run);
 }
 

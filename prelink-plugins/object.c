@@ -72,6 +72,7 @@ static void merge(struct object *kept, struct object *object)
 		object->shown = shown;
 	}
 	kept->listed |= object->listed;
+	kept->named |= object->named;
 	if (object->skip && (!kept->skip || object->skip < kept->skip))
 		kept->skip = object->skip;
 }
@@ -224,9 +225,24 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_LIMIT] =
 			"takes more addresses, or needs more objects or directories, than prelink allows",
 		[SKIP_SIGNED] = "signed (security.ima, security.evm)",
+		[SKIP_NOT_OURS] = "belongs to another user",
 	};
 
 	return skip < SKIP_COUNT && text[skip] ? text[skip] : "skipped";
+}
+
+const char *object_skip_cure(enum object_skip skip)
+{
+	static const char *const text[SKIP_COUNT] = {
+		[SKIP_WRITABLE_DIR] = "--with-unsafe takes it all the same",
+		[SKIP_SIGNED] = "--with-unsafe takes it all the same",
+		[SKIP_IMMUTABLE] = "chattr -i -a makes it one that can be replaced",
+		[SKIP_DEBUG_INFO] = "strip it, or name the file without debugging information",
+		[SKIP_NO_SLOTS] = "name it with --store",
+		[SKIP_NOT_OURS] = "prelink-run starts programs fast and changes no file, root can prelink it",
+	};
+
+	return skip < SKIP_COUNT ? text[skip] : NULL;
 }
 
 void object_list_add(struct object_list *list, struct object *object)

@@ -47,6 +47,7 @@ enum object_skip {
 	SKIP_NO_ROOM,       /* an executable whose headers cannot grow */
 	SKIP_SIGNED,        /* security.ima or security.evm: the kernel may refuse what is changed */
 	SKIP_LIMIT,         /* what it takes to load it is more than limit.h says */
+	SKIP_NOT_OURS,      /* another user's, and we are not root: it cannot be replaced by one of theirs */
 	SKIP_COUNT,         /* how many there are */
 };
 
@@ -92,6 +93,8 @@ struct object {
 	enum object_kind kind;
 	bool listed; /* in a directory or by a name that we were asked to prelink; others were
 				    only found as dependencies, or are known from the cache */
+	bool named;  /* on the command line, itself and not its directory: what keeps it from being
+				    prelinked is said */
 	char *interp, *soname, *rpath, *runpath; /* NULL where absent */
 	struct needed *needed;
 	size_t needed_count;
@@ -199,6 +202,7 @@ struct object_list object_table_select(const struct object_table *table,
 void object_release(struct object *object);
 const char *object_kind_text(enum object_kind kind); /* "library", "pie", "exec", "loader" */
 const char *object_skip_text(enum object_skip skip);
+const char *object_skip_cure(enum object_skip skip); /* what to do about it; NULL where that is nothing */
 void object_list_add(struct object_list *list, struct object *object);
 bool object_list_has(const struct object_list *list, const struct object *object);
 

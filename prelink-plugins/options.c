@@ -271,7 +271,7 @@ void options_parse(struct options *options, int argc, char **argv)
 	options->jobs = processors();
 	options->with_plugins = true;
 	options->conf = "/etc/prelink.conf";
-	options->cache = "/etc/prelink.cache";
+	options->cache = DEFAULT_CACHE;
 	argp_err_exit_status = 2;
 	/* --help is to fit a screen: without the note that arguments are also those of the short options. */
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);

@@ -32,6 +32,8 @@ enum mode {
 /* What verify prints of the original. */
 enum digest { DIGEST_NONE /* its contents */, DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256 };
 
+#define DEFAULT_CACHE "/etc/prelink.cache"
+
 struct options {
 	enum mode mode;
 	bool all;               /* -a: everything that prelink.conf names */
@@ -58,7 +60,7 @@ struct options {
 	uint64_t layout_page_size;  /* bytes, a power of two; 0: the machine's own */
 	const char *root;           /* --root: as given, NULL for the system's own */
 	const char *conf;           /* -c: as given, for root_inside(); /etc/prelink.conf by default */
-	const char *cache;          /* -C: the same; /etc/prelink.cache by default */
+	const char *cache;          /* -C: the same; DEFAULT_CACHE by default */
 	const char *undo_output;    /* -o: as given, NULL where absent; never inside the root */
 	const char *report;         /* --report: the page's file, as given; never inside the root */
 	const char *store_file;     /* --store=FILE: path inside the root */

@@ -314,6 +314,7 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 		if (object) {
 			pthread_mutex_lock(&gather->table->lock);
 			object->listed = true;
+			object->named |= named && !gather->options->all;
 			path_list_add(&object->names, path);
 			pthread_mutex_unlock(&gather->table->lock);
 		} else if (named && errno == ENOEXEC && wants_original(gather->options)) {

@@ -151,6 +151,12 @@ static enum object_skip skip_of_attributes(const struct file *file, bool rights,
 	return SKIP_NOT;
 }
 
+/* True for who makes new files of old ones. */
+static bool replaces(const struct options *options)
+{
+	return options->mode == MODE_PRELINK && !options->store;
+}
+
 static enum object_skip skip_of(const struct conf *conf, const struct options *options,
 				const struct object *object, const struct file *file,
 				const struct elf_image *image)
@@ -179,6 +185,8 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_DEBUG_INFO;
 	if (object->kind == OBJECT_LOADER)
 		return SKIP_LOADER;
+	if (replaces(options) && !object->prelinked && geteuid() != 0 && file->st.st_uid != geteuid())
+		return SKIP_NOT_OURS;
 	return object->arch->slot_end ? SKIP_NOT : SKIP_NO_SLOTS;
 }
 

@@ -25,7 +25,10 @@ static bool has_module(const struct root *root, const char *module)
 		return true;
 	char *outside = root_outside(root, module);
 
-	diag_warn(outside, "the run-time module is not there: programs go without a plan; install it there");
+	diag_warn(outside,
+		  "the run-time module is not there: programs go without a plan; `make install%s%s' of "
+		  "prelink-plugins, or its package, puts it there",
+		  *root->path ? " DESTDIR=" : "", root->path);
 	free(outside);
 	return false;
 }

@@ -193,6 +193,9 @@ static void put_counts(const struct counts *counts, const struct options *option
 	for (size_t i = SKIP_NOT + 1; i < SKIP_COUNT; i++)
 		if (counts->skip[i])
 			printf("%7zu  %s\n", counts->skip[i], object_skip_text((enum object_skip)i));
+	if (counts->skip[SKIP_NOT_OURS])
+		puts("only root prelinks what others own; `prelink-run CMD' starts CMD fast and changes no file: "
+		     "prelink(8), WITHOUT ROOT");
 }
 
 void print_summary(const struct object_table *table, const struct options *options)

@@ -6,6 +6,7 @@ TESTS += \
 	tests/command/lock.py \
 	tests/command/manifests.py \
 	tests/command/options.py \
+	tests/command/not_root.py \
 	tests/command/paths.py \
 	tests/command/readme.py \
 	tests/command/stripped.py \
