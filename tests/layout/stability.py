@@ -6,8 +6,8 @@ import os
 import shutil
 
 import graph
-from placements import Layout
 from harness import expect, expect_equal, prelink, read, run, scratch
+from placements import Layout
 
 
 def lay_out(root, *options, environment=None):
@@ -59,6 +59,7 @@ os.unlink(root.path + gone)
 layout = lay_out(root)
 expect(gone not in layout.object, "a removed library is still in the table")
 expect_equal(moved(layout, first), [], "objects that moved after a removal")
+expect(moved(layout, lay_out(root, "-n", "-f")), "-f, which lays out anew, left a removed library's room empty")
 
 # Added: the new one finds room, the others stay.
 root.library("l0", 1000)
