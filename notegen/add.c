@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "diag.h"
+#include "digests.h"
 #include "edit.h"
 #include "hosts.h"
 
@@ -137,7 +138,7 @@ static bool has_attribute(int fd, const char *name)
 }
 
 /* Why a host that only a pattern named is left alone; NULL if nothing is against it. */
-static const char *objection(const struct add *add, const struct host *host)
+static const char *objection(const struct add *add, struct digests *digests, const struct host *host)
 {
 	char *copy = xstrdup(host->path);
 	int fd = root_open(&add->root, host->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -155,6 +156,8 @@ static const char *objection(const struct add *add, const struct host *host)
 		why = "others can write its directory";
 	else if (root_is_fixed(directory) || root_is_fixed(fd))
 		why = "it or its directory is immutable or append-only (chattr)";
+	else if (digests_has(digests, host->path, &host->st))
+		why = "its bytes are compared with a digest when it is loaded";
 	if (fd >= 0)
 		close(fd);
 	if (directory >= 0)
@@ -179,6 +182,7 @@ static void write_notes(struct add *add)
 {
 	struct editor editor = { .root = &add->root, .dry_run = add->dry_run, .verbose = add->verbose };
 	struct added added = { 0 };
+	struct digests digests;
 
 	if (!add->unrecorded && !add->dry_run) {
 		if (added_open(&added, &add->root)) {
@@ -187,10 +191,11 @@ static void write_notes(struct add *add)
 		}
 		editor.added = added.kept ? &added : NULL;
 	}
+	digests_init(&digests, &add->root);
 	for (size_t i = 0; i < add->hosts.count; i++) {
 		const struct host *host = &add->hosts.host[i];
 		char *outside = root_outside(&add->root, host->path);
-		const char *why = host->named ? NULL : objection(add, host);
+		const char *why = host->named ? NULL : objection(add, &digests, host);
 
 		if (add->elf_count && !host->named)
 			why = NULL; /* none of those that were asked for */
@@ -204,6 +209,7 @@ static void write_notes(struct add *add)
 		free(outside);
 	}
 	editor_finish(&editor);
+	digests_release(&digests);
 	added_release(&added);
 }
 

@@ -6,6 +6,7 @@ notegen_lib_libcommon_a_SOURCES = \
 	notegen/lib/alloc.c notegen/lib/alloc.h \
 	notegen/lib/bits.h \
 	notegen/lib/diag.c notegen/lib/diag.h \
+	notegen/lib/digests.c notegen/lib/digests.h \
 	notegen/lib/elf_append.c notegen/lib/elf_append.h \
 	notegen/lib/elf_copy.c notegen/lib/elf_copy.h \
 	notegen/lib/elf_image.c notegen/lib/elf_image.h \

@@ -48,6 +48,7 @@ enum object_skip {
 	SKIP_SIGNED,        /* security.ima or security.evm: the kernel may refuse what is changed */
 	SKIP_LIMIT,         /* what it takes to load it is more than limit.h says */
 	SKIP_NOT_OURS,      /* another user's, and we are not root: it cannot be replaced by one of theirs */
+	SKIP_SELF_CHECKED,  /* it, or who loads it, compares its bytes with a digest */
 	SKIP_COUNT,         /* how many there are */
 };
 

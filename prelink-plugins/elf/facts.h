@@ -4,10 +4,15 @@
 #ifndef FACTS_H
 #define FACTS_H
 
-#include "elf_image.h"
+#include "elf/dynamic.h"
 
 /* True if the file has debugging information of its own (DWARF, STABS): it holds addresses of the object that no
  * relocation names, so the object cannot be moved. */
 bool elf_has_debug_info(const struct elf_image *image);
+
+/* True if the file compares its own bytes with a digest when it is loaded, by what is in it: OpenSSL's FIPS provider,
+ * which is told the digest by its configuration, and what libgcrypt does.  DYNAMIC is NULL where there is none.
+ * (Digests that lie beside the file: digests.h.) */
+bool elf_checks_itself(const struct elf_image *image, const struct dynamic *dynamic);
 
 #endif

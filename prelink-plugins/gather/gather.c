@@ -26,24 +26,27 @@ void gather_init(struct gather *gather, struct object_table *table, const struct
 	*gather = (struct gather){
 		.table = table, .root = root, .conf = conf, .options = options, .installed = installed
 	};
+	digests_init(&gather->digests, root);
 }
 
 void gather_release(struct gather *gather)
 {
 	path_list_release(&gather->directories);
 	path_list_release(&gather->plain);
+	digests_release(&gather->digests);
 }
 
 /* Adds the open FILE, known to start like an object, under NAME (if not NULL, a link to it) to the table.
  * Its object, or NULL with errno ENOEXEC, or EBADMSG where it was said why. */
-static struct object *add_file(const struct gather *gather, const struct file *file, const char *name,
-			       bool listed)
+static struct object *add_file(struct gather *gather, const struct file *file, const char *name, bool listed)
 {
 	struct object *object = read_object(file, gather->root, gather->conf, gather->options);
 
 	if (!object)
 		return NULL;
 	object->listed = listed;
+	if (object->skip == SKIP_NOT && digests_has(&gather->digests, file->path, &file->st))
+		object->skip = SKIP_SELF_CHECKED;
 	if (gather->installed)
 		installed_add(gather->installed, object);
 	path_list_add(&object->names, file->path);
@@ -67,7 +70,7 @@ static void look_at_directory(const struct root *root, struct file *file)
 }
 
 /* gather_find(), but for errno EBADMSG where it was said what is wrong with the file. */
-static struct object *find(const struct gather *gather, const char *path)
+static struct object *find(struct gather *gather, const char *path)
 {
 	struct file file = { .fd = root_open(gather->root, path, O_RDONLY) };
 	struct object *object = NULL;

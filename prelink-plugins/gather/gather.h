@@ -19,6 +19,7 @@
 #define GATHER_H
 
 #include "gather/conf.h"
+#include "digests.h"
 #include "gather/installed.h"
 #include "object.h"
 #include "options.h"
@@ -30,6 +31,7 @@ struct gather {
 	const struct conf *conf;
 	const struct options *options;
 	const struct installed *installed; /* what manifests say; NULL: nothing */
+	struct digests digests;            /* what must not be changed */
 	/* Both sorted when gather_all() returns: */
 	struct path_list directories; /* that were read */
 	struct path_list plain;       /* files that were named, and could never be prelinked: real paths */

@@ -159,7 +159,7 @@ static bool replaces(const struct options *options)
 
 static enum object_skip skip_of(const struct conf *conf, const struct options *options,
 				const struct object *object, const struct file *file,
-				const struct elf_image *image)
+				const struct elf_image *image, const struct dynamic *dynamic)
 {
 	bool with_unsafe = options->with_unsafe;
 	bool rights = !(with_unsafe && object->kind == OBJECT_LIBRARY); /* matter */
@@ -183,6 +183,8 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_TRAILING_DATA;
 	if (elf_has_debug_info(image))
 		return SKIP_DEBUG_INFO;
+	if (elf_checks_itself(image, dynamic))
+		return SKIP_SELF_CHECKED;
 	if (object->kind == OBJECT_LOADER)
 		return SKIP_LOADER;
 	if (replaces(options) && !object->prelinked && geteuid() != 0 && file->st.st_uid != geteuid())
@@ -234,7 +236,7 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	object->original_start = object->start - (GElf_Addr)(object->prelinked ? undo_delta(image) : 0);
 	if (status == 0 && !object->prelinked)
 		object->remains = remains_find(image, &dynamic, object_module(object));
-	object->skip = skip_of(conf, options, object, file, image);
+	object->skip = skip_of(conf, options, object, file, image, status == 0 ? &dynamic : NULL);
 	if (large && object->skip == SKIP_NOT)
 		object->skip = SKIP_LIMIT;
 	if (bad)

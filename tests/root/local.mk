@@ -1,5 +1,6 @@
 # Whole roots: real programs of the distribution, prelinked, started, killed half way, taken back.
 TESTS += \
+	tests/root/digests.py \
 	tests/root/dirty_i386.py \
 	tests/root/disk_full.py \
 	tests/root/guarded.py \
