@@ -72,7 +72,7 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 	if (fd < 0)
 		return -1;
 	if (undo_present(&present)) {
-		result = undo_image(&present) ? -1 : replace_write(rewriting, object, out, &present);
+		result = undo_image(&present, false) ? -1 : replace_write(rewriting, object, out, &present);
 		out->some_names = true; /* a mount that hides one does not keep the others prelinked */
 		object->outcome = OUTCOME_UNDONE;
 	} else if (object->remains == REMAINS_MODULE) {
@@ -177,7 +177,7 @@ static void undo_object_elsewhere(const struct rewriting *rewriting, const struc
 	}
 	if ((fd = object_open(rewriting->root, object, READ_MAX, &present)) < 0)
 		return;
-	if (original_init(&original, &present, fd) == 0) {
+	if (original_init(&original, &present, fd, false) == 0) {
 		if (mapfault_count()) {
 			/* It was said: what is here is zeros. */
 		} else if (is_standard_output(options)) {

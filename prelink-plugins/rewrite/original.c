@@ -35,11 +35,11 @@ void object_close(struct elf_image *image, int fd)
 	close(fd);
 }
 
-int original_init(struct elf_image *original, const struct elf_image *present, int fd)
+int original_init(struct elf_image *original, const struct elf_image *present, int fd, bool strict)
 {
 	if (elf_image_clone(original, present, fd, 0, 0, false))
 		return -1;
-	if (undo_present(present) && undo_image(original)) {
+	if (undo_present(present) && undo_image(original, strict)) {
 		elf_image_release(original);
 		return -1;
 	}

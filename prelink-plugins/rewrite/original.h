@@ -15,7 +15,7 @@ int object_open(const struct root *root, const struct object *object, size_t max
 void object_close(struct elf_image *image, int fd);
 
 /* Makes ORIGINAL the original of PRESENT (mapped from FD), which is undone in memory where it is
- * prelinked.  0, or -1 after a message. */
-int original_init(struct elf_image *original, const struct elf_image *present, int fd);
+ * prelinked; STRICT as for undo_image().  0, or -1 after a message. */
+int original_init(struct elf_image *original, const struct elf_image *present, int fd, bool strict);
 
 #endif

@@ -64,7 +64,7 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 		return -1;
 	if (!undo_present(&present)) {
 		result = rewrite_present(rewriting, object, out, &present, &present, fd);
-	} else if (original_init(&undone, &present, fd) == 0) {
+	} else if (original_init(&undone, &present, fd, false) == 0) {
 		result = rewrite_present(rewriting, object, out, &present, &undone, fd);
 		elf_image_release(&undone);
 	}

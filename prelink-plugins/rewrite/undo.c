@@ -395,8 +395,8 @@ static int inflate_stream(const struct elf_image *image, struct record *r)
 	return 0;
 }
 
-/* Undoes IMAGE by its record R, whose stream is inflated. */
-static int undo_by(struct elf_image *image, struct record *r)
+/* Undoes IMAGE by its record R, whose stream is inflated.  NULL, or what is wrong with the record. */
+static const char *undo_by(struct elf_image *image, struct record *r)
 {
 	const struct undo_record *file = &r->file;
 	size_t words = bits_size(file->words); /* bytes; then the patches */
@@ -408,10 +408,10 @@ static int undo_by(struct elf_image *image, struct record *r)
 	result = move_back(image, &r->undo, file->original_size, headers, file->headers_size, &why);
 	free(headers);
 	if (result)
-		return bad_record(image, why);
+		return why;
 	if (apply_patches(image, file->original_size, r->stream + words, file->stream_size - words))
-		return bad_record(image, "a patch lies outside the file");
-	return 0;
+		return "a patch lies outside the file";
+	return NULL;
 }
 
 /* How the CRC of an image that we have just made was taken.  Set by set_crc(). */
@@ -437,8 +437,8 @@ static bool is_unchanged(const struct elf_image *image, const struct undo_record
 }
 
 /* Undoes IMAGE, which comes from a file (WRITTEN is NULL) or is to become one: the caller then compares the
- * result with the original, whose CRC would tell nothing more. */
-static int undo_record(struct elf_image *image, const struct written *written)
+ * result with the original, whose CRC would tell nothing more.  STRICT: not where it is not what was written. */
+static int undo_record(struct elf_image *image, const struct written *written, bool strict)
 {
 	struct record r = { 0 };
 	const char *why = undo_record_read(image, &r.file);
@@ -447,25 +447,25 @@ static int undo_record(struct elf_image *image, const struct written *written)
 	bool legible = !why || r.file.headers_size; /* it is there, and of this version */
 
 	/* Whoever moves sections, as strip does, leaves the record, or half of it, where its own numbers do not fit. */
-	if (legible ? !is_unchanged(image, &r.file, checksum, written) : r.file.at == 0)
+	bool changed = legible ? !is_unchanged(image, &r.file, checksum, written) : r.file.at == 0;
+
+	if (changed && (strict || why || elf_image_trailing(image)))
 		return changed_since(image);
 	if (why)
 		return bad_record(image, why);
 	checksum_put(image, checksum, 0); /* as it was when the patches were made */
-	int result = inflate_stream(image, &r);
-
-	result = result ? bad_record(image, "it cannot be inflated") : undo_by(image, &r);
+	why = inflate_stream(image, &r) ? "it cannot be inflated" : undo_by(image, &r);
 	free(r.stream);
-	if (result)
-		return -1;
-	if (!written && crc_bytes(0, image, 0, r.file.original_size) != r.file.original_crc)
-		return bad_record(image, "it does not lead back to the original");
+	if (!why && !written && crc_bytes(0, image, 0, r.file.original_size) != r.file.original_crc)
+		why = "it does not lead back to the original";
+	if (why)
+		return changed ? changed_since(image) : bad_record(image, why);
 	return elf_image_redecode(image, r.file.original_size);
 }
 
-int undo_image(struct elf_image *image)
+int undo_image(struct elf_image *image, bool strict)
 {
-	return undo_record(image, NULL);
+	return undo_record(image, NULL, strict);
 }
 
 /* ---- Both ---- */
@@ -512,7 +512,7 @@ static enum object_skip find_stream(struct elf_image *moved, const struct elf_im
  * of is found here. */
 static bool is_undone(struct elf_image *file, const struct elf_image *original, const struct written *written)
 {
-	if (undo_record(file, written))
+	if (undo_record(file, written, true))
 		return false;
 	if (file->size == original->size && elf_image_same(file, original, file->size))
 		return true;

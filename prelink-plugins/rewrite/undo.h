@@ -35,7 +35,9 @@ struct undo {
 enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo);
 
 /* Makes IMAGE, which carries our record, the original again: its bytes, its size, its decoded headers.
+ * Where it is not what was written, and not STRICT, what the record leads to is taken if it has the original's CRC and
+ * nothing was appended: what was changed is then only what the record takes away or puts back, as a damaged plan is.
  * 0, or -1 after a message; IMAGE is spoilt then, and only good for elf_image_release(). */
-int undo_image(struct elf_image *image);
+int undo_image(struct elf_image *image, bool strict);
 
 #endif

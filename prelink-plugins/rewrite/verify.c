@@ -58,7 +58,7 @@ static int verify_object(struct rewriting *rewriting, struct object *object, con
 		diag_error(present.path,
 			   "verifying: it was prelinked, and strip or the like took its undo record away: "
 			   "what it was cannot be told; reinstall it from its package");
-	} else if (original_init(&original, &present, fd) == 0) {
+	} else if (original_init(&original, &present, fd, true) == 0) {
 		result = undo_present(&present) ?
 				 redo_and_compare(rewriting, object, &present, &original, fd) :
 				 0;

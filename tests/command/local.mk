@@ -5,8 +5,8 @@ TESTS += \
 	tests/command/drift.py \
 	tests/command/lock.py \
 	tests/command/manifests.py \
-	tests/command/options.py \
 	tests/command/not_root.py \
+	tests/command/options.py \
 	tests/command/paths.py \
 	tests/command/readme.py \
 	tests/command/stripped.py \

@@ -7,6 +7,7 @@ import re
 import shutil
 
 import graph
+from elf import to_bend
 from harness import expect, expect_equal, need, prelink, read, run, scratch, write
 
 need("strip", "eu-strip", "readelf")
@@ -88,12 +89,20 @@ expect_undone("beside a chroot")
 expect(read(root.path + "/srv/chroot/libinner.so") == inner, "the files of a chroot with its own cache were undone")
 shutil.rmtree(root.path + "/srv/chroot")
 
-# While one is left it is named, the exit status tells, and the cache stays.
+# What was changed, but is put back by the record, as program headers are, is no reason to keep the rest.
 all_prelinked()
 far = root.path + elsewhere[0]
-data = bytearray(read(far))
-data[200] ^= 1
-write(far, bytes(data))
+bent = to_bend(far)
+bent.data[200] ^= 1
+bent.save()
+undo_all()
+expect_undone("with a bent program header")
+
+# While one is left it is named, the exit status tells, and the cache stays.
+all_prelinked()
+bent = to_bend(far)
+bent.data[next(section.offset for section in bent.sections if section.name == ".text")] ^= 1
+bent.save()
 ruins = root.path + "/srv/own/ruins.so"
 write(ruins, read(root.path + common)[:64].replace(b"\x01\x00\x00\x00", b"\xff\xff\xff\xff") +
       read(root.path + common)[64:])

@@ -101,7 +101,7 @@ static void rewrite(bool library, const char *out_path, uint64_t address, const 
 	struct elf_image original;
 	struct new_image out;
 
-	if (original_init(&original, present, fd)) {
+	if (original_init(&original, present, fd, true)) {
 		puts("failed");
 		return;
 	}
@@ -138,9 +138,9 @@ static void command(char *line)
 		if ((strcmp(verb, "move") == 0 || strcmp(verb, "grow") == 0) && address)
 			rewrite(*verb == 'm', out, strtoull(address, NULL, 16), &st, &present, fd);
 		else if (strcmp(verb, "undo") == 0)
-			puts(!undo_present(&present)                                ? "not prelinked" :
-			     undo_image(&present) || write_file(out, &st, &present) ? "failed" :
-										      "ok");
+			puts(!undo_present(&present)                                      ? "not prelinked" :
+			     undo_image(&present, true) || write_file(out, &st, &present) ? "failed" :
+											    "ok");
 		else
 			puts("usage");
 		elf_image_release(&present);

@@ -263,6 +263,7 @@ store = root + HERE + "/store"
 prelink("--root", root, f"--store={HERE}/store", HERE + "/program")
 stored = Form("store", store, 0, os.path.getsize(store), LD_AUDIT=MODULE, PRELINK_STORE=HERE + "/store")
 bad = stored.try_all(ROUNDS // 2, random.Random(seed))
+original = read(program)
 whole_root.prelink_all(root)
 planned = Form("plan", program, *section(program, ".prelink.plan"))
 bad += planned.try_all(ROUNDS // 2, random.Random(seed))
@@ -286,6 +287,8 @@ for byte in [0, 4, planned.size - 1] + sorted(random.Random(seed).sample(range(p
     kept = read(program)[planned.offset + byte]
     planned.put(byte, kept ^ mask)
     said, code, message = asked(status=1)
+    prelink("--root", root, "-u", "-o", f"{root}/undone", program_in_root)
+    expect(read(root + "/undone") == original, f"byte {byte:#x} bit {mask:#x}: what -u gives is not the original")
     planned.put(byte, kept)
     state = re.search(": (slow|partly): ", said)
     expect(state and "its plan is damaged" in said, f"byte {byte:#x} bit {mask:#x}: --status says {said}")
