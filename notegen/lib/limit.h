@@ -26,7 +26,7 @@
  * LIMIT_CLOSURE      1,000      400        objects that one object needs, those that they need included
  * LIMIT_DIRECTORIES  1,024      2          directories that the search for one object's libraries goes through
  * LIMIT_TRIES        262,144               files that are looked for to find the libraries of one process
- * LIMIT_PLUGINS      262,144    60,000     objects in the scopes of the plugins of one program
+ * LIMIT_PLUGINS      262,144               objects in the scopes of the plugins of one program
  * LIMIT_PATTERNS     1,024      60         entries of a plugin note; hosts of a manifest
  * LIMIT_WALK         4,000,000             names and directories that the patterns of one note or manifest go through
  * LIMIT_TREE         2,000,000             names of a tree that are remembered for the next pattern

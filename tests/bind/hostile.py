@@ -78,7 +78,7 @@ sources = [path for part in PARTS for path in sorted(glob.glob(f"{SOURCE}/{part}
 run(["gcc", "-g", "-O1", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
      f"-I{SOURCE}/notegen/lib", f"-I{SOURCE}/prelink-plugins", "-o", f"{directory}/damaged",
      f"{SOURCE}/tests/bind/damaged.c", *sources, "-DPKGLIBDIR=\"\"",
-     "-lelf", "-lyaml", "-ljansson", "-lpthread"])
+     "-lelf", "-lyaml", "-ljansson", "-lnettle", "-lpthread"])
 write(f"{directory}/script", "V1 { global: f1; local: nothing; }; V2 { global: f2; } V1; V3 { global: g3; } V2;")
 seeds = []
 for flag, loader in ("-m64", "/lib64/ld-linux-x86-64.so.2"), ("-m32", "/lib/ld-linux.so.2"):
