@@ -8,8 +8,9 @@
 
 enum { PATH_ROOM = 4096 };
 
-/* The lines in the making: not on a stack, which may be a thread's small one.  ld.so's lock is held. */
-static char lines[3 * (PATH_ROOM + 3)];
+/* The lines in the making: not on a stack, which may be a thread's small one.  ld.so's lock is held.  Mapped when it
+ * is first needed. */
+static char *lines;
 static size_t used;
 static bool whole; /* all of it had room, and nothing in it ends a line */
 
@@ -40,6 +41,11 @@ static size_t length_of(const char *text)
 /* The program, and NAME if it is not NULL, in one write, so that processes that write at once do not mix. */
 static void append(const struct environment *environment, const char *name)
 {
+	if (!lines)
+		lines = kernel_mmap(3 * (PATH_ROOM + 3), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				    -1);
+	if (!lines)
+		return;
 	long length = kernel_readlink("/proc/self/exe", lines + 2, PATH_ROOM);
 
 	used = 0;

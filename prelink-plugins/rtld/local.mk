@@ -1,4 +1,6 @@
-# The run-time module: freestanding, so the flags that make it so come after the user's.
+# The run-time module: freestanding, so the flags that make it so come after the user's.  Every start pays for each
+# segment, and each page written, of it: two segments, the second a page of the file, and no RELRO, since it has no
+# table of addresses that would have to be kept from being written.
 rtld_sources = \
 	prelink-plugins/rtld/prelink-rtld.c \
 	prelink-plugins/rtld/bounds.c \
@@ -41,6 +43,7 @@ rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin $(RTLD_CFLAGS) -fPIC -fvisi
 	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -ffunction-sections -fcf-protection=none \
 	-U_FORTIFY_SOURCE
 rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,now -Wl,--gc-sections -Wl,-z,noseparate-code \
+	-Wl,-z,norelro \
 	-Wl,--hash-style=gnu
 EXTRA_DIST += $(rtld_files)
 

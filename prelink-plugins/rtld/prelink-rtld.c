@@ -21,13 +21,13 @@
  * Freestanding rules:
  *   - No libc, no thread-local storage, no constructor, no lazy binding, no undefined symbol, none
  *     defined but la_*: ld.so calls us before any library is relocated, ours included.
- *   - Memory that may be written: our own .bss; the l_info pointers of the link map that la_objopen()
+ *   - Memory that may be written: our own .bss, less than a page of it, and what is mapped when it is needed (struct
+ *     room and the like), so that a program for which there is nothing to do pays for none; the l_info pointers of the link map that la_objopen()
  *     is called for, and of those of the same batch (start-up, or one dlopen), none of which ld.so has
  *     relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
- *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for, mmap(2) where static_tls.c needs more
- *     room than it has, and, of a program that carries no plan, those of store.c and, where PRELINK_LEARN asks
- *     for it, of learn.c.
+ *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for, mmap(2) of memory that is needed, and, of
+ *     a program that carries no plan, those of store.c and, where PRELINK_LEARN asks for it, of learn.c.
  *   - Foreign code: _dl_get_tls_static_info() of ld.so, which reads two numbers; and the resolvers that the plan
  *     names, which are the C library's, and only once the words of all start-up objects are written; ld.so would
  *     call them a little later itself.
@@ -42,6 +42,7 @@
 
 #include "bounds.h"
 #include "environment.h"
+#include "kernel.h"
 #include "ldso.h"
 #include "learn.h"
 #include "machine.h"
@@ -72,11 +73,17 @@ static ElfW(Dyn) zero; /* an entry that says 0: no relocations of that kind */
 static ElfW(Dyn) type_rel = { DT_PLTREL, { MACHINE_DT_REL } };
 static ElfW(Dyn) program_relsz = { MACHINE_DT_RELSZ, { 0 } };
 
-static struct object pool[PLAN_OBJECTS_MAX];
+/* What is only needed where there is a plan, or an object that may be one of ours.  See have_room(). */
+struct room {
+	struct object pool[PLAN_OBJECTS_MAX];
+	struct object *loaded[PLAN_OBJECTS_MAX]; /* by index in the plan, what of it is there now */
+	ElfW(Addr) chosen
+		[PLAN_RESOLVERS_MAX]; /* what the plan's resolvers chose in this process; set at start-up */
+};
+static struct room *room;
+static struct object **loaded; /* of the room */
 static uint32_t pool_used;
 static struct object *pool_free;
-
-static struct object *loaded[PLAN_OBJECTS_MAX]; /* by index in the plan, what of it is there now */
 
 static struct link_map *program, *loader;
 static struct object program_object; /* its cookie names the base namespace in la_activity() */
@@ -95,9 +102,7 @@ static uint32_t batch_root;    /* index of the object that dlopen was asked for 
 static uint32_t batch_missing; /* objects of its closure that have still to come */
 static const char *batch_why;  /* why it cannot be full; NULL while it can */
 
-/* What the plan's resolvers chose in this process.  Set at start-up. */
-static ElfW(Addr) chosen[PLAN_RESOLVERS_MAX];
-static bool guessed_right; /* all as the files have it */
+static bool guessed_right; /* the resolvers chose what the files have */
 
 /* True where ld.so would add the load bias to a word that it has bound: of an object that has one and is bound lazily,
  * it goes through the residual list, and then adds the bias to all JUMP_SLOTs, those of the list among them. */
@@ -344,8 +349,8 @@ static void ask_resolvers(void)
 		ElfW(Addr) base = resolver[i].object && resolver[i].object < plan->startup ?
 					  loaded[resolver[i].object]->map->l_addr :
 					  0;
-		chosen[i] = machine_resolve(base + resolver[i].resolver, environment.hwcap);
-		guessed_right &= chosen[i] == resolver[i].guess;
+		room->chosen[i] = machine_resolve(base + resolver[i].resolver, environment.hwcap);
+		guessed_right &= room->chosen[i] == resolver[i].guess;
 	}
 }
 
@@ -360,7 +365,8 @@ static void write_ifuncs(const struct object *object)
 	for (uint32_t i = guessed_right ? planned->guessed : 0; i < planned->ifunc.count; i++)
 		if ((!ifunc[i].plt || writes_plt(planned)) && ifunc[i].resolver < plan->resolver.count &&
 		    may_write(writable, ifunc[i].address))
-			*(ElfW(Addr) *)(object->map->l_addr + ifunc[i].address) = chosen[ifunc[i].resolver];
+			*(ElfW(Addr) *)(object->map->l_addr + ifunc[i].address) =
+				room->chosen[ifunc[i].resolver];
 }
 
 static void make_batch_full(void)
@@ -373,14 +379,24 @@ static void make_batch_full(void)
 		write_ifuncs(object);
 }
 
+/* Has the room there.  False where there is no memory for it: nothing can be done then. */
+static bool have_room(void)
+{
+	if (!room)
+		room = kernel_mmap(sizeof *room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (room)
+		loaded = room->loaded;
+	return room;
+}
+
 static struct object *object_new(struct link_map *map)
 {
 	struct object *object = pool_free;
 
 	if (object)
 		pool_free = object->next;
-	else if (pool_used < PLAN_OBJECTS_MAX)
-		object = &pool[pool_used++];
+	else if (have_room() && pool_used < PLAN_OBJECTS_MAX)
+		object = &room->pool[pool_used++];
 	else
 		return NULL;
 	object->map = map;
@@ -397,9 +413,11 @@ static struct object *object_new(struct link_map *map)
  * in a namespace that dlmopen made, and of what a failing dlopen takes back before la_objopen() came. */
 static struct object *object_of(uintptr_t cookie)
 {
-	uintptr_t at = cookie - (uintptr_t)pool;
+	uintptr_t at = room ? cookie - (uintptr_t)room->pool : 0;
 
-	return at < sizeof pool && at % sizeof *pool == 0 ? &pool[at / sizeof *pool] : NULL;
+	return room && at < sizeof room->pool && at % sizeof *room->pool == 0 ?
+		       &room->pool[at / sizeof *room->pool] :
+		       NULL;
 }
 
 static void batch_clear(void)
@@ -545,16 +563,23 @@ static void open_by_dlopen(struct object *object, const struct tags *tags, uint6
 		make_batch_full();
 }
 
+/* True if there is anything to be done with, or said of, an object with TAGS. */
+static bool is_wanted(const struct link_map *map, const struct tags *tags)
+{
+	return plan || environment.verbose || environment.learn ||
+	       (tags->stamp[0] && tags->stamp[1] && map->l_addr == 0);
+}
+
 static void open_library(struct link_map *map, uintptr_t *cookie)
 {
 	struct tags tags;
 	struct object *object;
 
-	object = object_new(map);
+	read_dynamic(map->l_ld, &tags);
+	object = is_wanted(map, &tags) ? object_new(map) : NULL;
 	if (!object)
 		return;
 	*cookie = (uintptr_t)object;
-	read_dynamic(map->l_ld, &tags);
 	object->known = link_map_known(map, &tags);
 	if (!tags.stamp[0] || !tags.stamp[1])
 		object->reason = "not prelinked";
@@ -580,7 +605,6 @@ static void open_program(struct link_map *map, uintptr_t *cookie)
 	program = map;
 	program_object.map = map;
 	program_object.index = PLAN_PROGRAM;
-	loaded[PLAN_PROGRAM] = &program_object;
 	*cookie = (uintptr_t)&program_object;
 }
 
@@ -593,7 +617,6 @@ static void open_loader(struct link_map *map)
 
 	loader = map;
 	loader_object.map = map;
-	loaded[PLAN_LOADER] = &loader_object;
 	if (stack_end)
 		environment_read(&environment, *(const uintptr_t *const *)stack_end, map->l_addr);
 	else
@@ -609,6 +632,12 @@ static void open_loader(struct link_map *map)
 		environment.learn = NULL; /* there is nothing to be learnt */
 	if (environment.off)
 		plan = NULL;
+	if (plan && !have_room())
+		plan = NULL;
+	if (plan) {
+		loaded[PLAN_PROGRAM] = &program_object;
+		loaded[PLAN_LOADER] = &loader_object;
+	}
 	startup_next = PLAN_FIRST_LIBRARY;
 	read_dynamic(program->l_ld, &tags);
 	if (plan && (!link_map_known(program, &tags) || !ldso.phdr))

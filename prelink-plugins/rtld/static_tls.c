@@ -22,14 +22,15 @@ struct block {
 	ElfW(Dyn) copy, copysz; /* and has now */
 };
 
-static struct block blocks[OBJECTS_MAX];
-static size_t block_count;
+/* Mapped when the first object needs it. */
+static struct {
+	struct block block[OBJECTS_MAX];
+	machine_reloc record[RECORDS_MAX];
+} * memory;
+static size_t block_count, records_used;
 static size_t room,
 	alignment; /* bytes: of the static block, left for start-up libraries; the largest alignment */
 static bool settled;
-
-static machine_reloc records[RECORDS_MAX];
-static size_t records_used;
 static ElfW(Addr) offset; /* where the additional relocations go */
 
 static const ElfW(Phdr) *tls_of(const struct link_map *map)
@@ -83,40 +84,60 @@ static machine_reloc *new_records(size_t count)
 {
 	if (count <= RECORDS_MAX - records_used) {
 		records_used += count;
-		return &records[records_used - count];
+		return &memory->record[records_used - count];
 	}
-	return kernel_mmap(count * sizeof *records, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return kernel_mmap(count * sizeof(machine_reloc), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1);
 }
 
-/* Bytes of BLOCK's DT_RELA that are not in its DT_JMPREL too, as very old linkers count them: ld.so tells by
- * the end of both (glibc, elf/dynamic-link.h). */
-static size_t own_bytes(const struct block *block, const struct tags *tags)
+/* DT_RELA of MAP as ld.so is going to process it, *COUNT records, without those that are in its DT_JMPREL too, as
+ * very old linkers count them: ld.so tells by the end of both (glibc, elf/dynamic-link.h). */
+static const machine_reloc *own_records(struct link_map *map, size_t *count)
 {
-	size_t bytes = block->rel && block->relsz ? block->relsz->d_un.d_val : 0;
+	ElfW(Dyn) *rel = ldso_info(map)[MACHINE_DT_REL], *relsz = ldso_info(map)[MACHINE_DT_RELSZ];
+	size_t bytes = rel && relsz ? relsz->d_un.d_val : 0;
+	struct tags tags;
 
-	if (bytes && tags->jmprel && tags->pltrelsz && tags->pltrelsz->d_un.d_val <= bytes &&
-	    block->rel->d_un.d_ptr + bytes == tags->jmprel->d_un.d_ptr + tags->pltrelsz->d_un.d_val)
-		bytes -= tags->pltrelsz->d_un.d_val;
-	return bytes;
+	read_dynamic(map->l_ld, &tags);
+	if (bytes && tags.jmprel && tags.pltrelsz && tags.pltrelsz->d_un.d_val <= bytes &&
+	    rel->d_un.d_ptr + bytes == tags.jmprel->d_un.d_ptr + tags.pltrelsz->d_un.d_val)
+		bytes -= tags.pltrelsz->d_un.d_val;
+	*count = bytes / sizeof(machine_reloc);
+	return *count ? ldso_pointer(map, rel) : NULL;
+}
+
+static bool is_forcing(const machine_reloc *record)
+{
+	return record->r_info == MACHINE_R_TPOFF; /* against symbol 0 */
+}
+
+/* True if MAP has such a record itself, as the C library has for errno. */
+static bool forces_itself(struct link_map *map)
+{
+	size_t count;
+	const machine_reloc *record = own_records(map, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (is_forcing(&record[i]))
+			return true;
+	return false;
 }
 
 static void force(struct block *block)
 {
 	ElfW(Dyn) **info = ldso_info(block->map);
-	struct tags tags;
-
-	read_dynamic(block->map->l_ld, &tags);
-	block->rel = info[MACHINE_DT_REL];
-	block->relsz = info[MACHINE_DT_RELSZ];
-	size_t count = own_bytes(block, &tags) / sizeof *records;
+	size_t count;
+	const machine_reloc *own = own_records(block->map, &count);
 	machine_reloc *copy = new_records(count + 1);
+
 	if (!copy)
 		return;
-	const machine_reloc *own = count ? ldso_pointer(block->map, block->rel) : NULL;
 	for (size_t i = 0; i < count; i++)
 		copy[i] = own[i];
 	copy[count] = (machine_reloc){ .r_offset = (ElfW(Addr))&offset - block->map->l_addr,
-				       .r_info = MACHINE_R_TPOFF /* against symbol 0 */ };
+				       .r_info = MACHINE_R_TPOFF };
+	block->rel = info[MACHINE_DT_REL];
+	block->relsz = info[MACHINE_DT_RELSZ];
 	block->copy = (ElfW(Dyn)){ MACHINE_DT_REL, { ldso_address(block->map, copy) } };
 	block->copysz = (ElfW(Dyn)){ MACHINE_DT_RELSZ, { (count + 1) * sizeof *copy } };
 	info[MACHINE_DT_REL] = &block->copy;
@@ -137,8 +158,9 @@ static size_t next_smaller(size_t limit)
 	size_t largest = 0;
 
 	for (size_t i = 0; i < block_count; i++)
-		if (!blocks[i].fixed && blocks[i].need < limit && blocks[i].need > largest)
-			largest = blocks[i].need;
+		if (!memory->block[i].fixed && memory->block[i].need < limit &&
+		    memory->block[i].need > largest)
+			largest = memory->block[i].need;
 	return largest;
 }
 
@@ -148,8 +170,8 @@ static size_t total(size_t limit)
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < block_count; i++)
-		if (blocks[i].fixed || blocks[i].need <= limit)
-			bytes += blocks[i].need;
+		if (memory->block[i].fixed || memory->block[i].need <= limit)
+			bytes += memory->block[i].need;
 	return bytes;
 }
 
@@ -162,7 +184,7 @@ void static_tls_settle(void)
 		limit = next_smaller(limit);
 	bool fits = total(limit) <= room;
 	for (size_t i = 0; i < block_count; i++) {
-		struct block *block = &blocks[i];
+		struct block *block = &memory->block[i];
 		bool wanted = block->need <= limit || (block->fixed && fits);
 
 		if (wanted && !block->forced)
@@ -172,18 +194,30 @@ void static_tls_settle(void)
 	}
 }
 
+static bool have_memory(void)
+{
+	if (!memory)
+		memory = kernel_mmap(sizeof *memory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return memory;
+}
+
 void static_tls_add(struct link_map *map)
 {
 	const ElfW(Phdr) *tls = tls_of(map);
 	struct tags tags;
 
-	if (!tls || tls->p_align > alignment || (tls->p_align & (tls->p_align - 1)) ||
-	    block_count == OBJECTS_MAX)
+	if (!tls || tls->p_align > alignment || (tls->p_align & (tls->p_align - 1)))
 		return;
-	read_dynamic(map->l_ld, &tags);
-	blocks[block_count++] = (struct block){
-		.map = map, .need = most(tls), .fixed = tags.flags && (tags.flags->d_un.d_val & DF_STATIC_TLS)
-	};
+	size_t need = most(tls);
+	if (forces_itself(map))
+		room -= need < room ? need : room;
+	else if (have_memory() && block_count < OBJECTS_MAX) {
+		read_dynamic(map->l_ld, &tags);
+		memory->block[block_count++] =
+			(struct block){ .map = map,
+					.need = need,
+					.fixed = tags.flags && (tags.flags->d_un.d_val & DF_STATIC_TLS) };
+	}
 	if (settled)
 		static_tls_settle();
 }

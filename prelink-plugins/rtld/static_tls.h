@@ -8,7 +8,8 @@
  * by each thread.  A malloc that has such a variable, or a signal handler that touches one, then dies.
  *
  * So each of them is given one relocation more, TPOFF against symbol 0, which is the object itself, into a word that
- * nobody reads: a copy of the table that ld.so was going to process, with one record added.  What is left over is
+ * nobody reads: a copy of the table that ld.so was going to process, with one record added; but where it has such a
+ * record of its own.  What is left over is
  * finite (exec_room.h), and ld.so ends a program that asks for more than there is: then those go without that do not
  * say that they need it (DF_STATIC_TLS), the largest first.
  *

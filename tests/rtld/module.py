@@ -1,19 +1,29 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The module as ld.so sees it: freestanding, small, and harmless on its own."""
+"""The module as ld.so sees it: freestanding, small, and harmless on its own; and what it costs a program for which
+there is nothing to do, counted: segments, system calls, page faults."""
+import collections
 import os
+import re
 
 from harness import compile_c, expect, expect_equal, need, run, scratch
 import kit
 
-need("readelf", "nm")
+need("readelf", "nm", "strace")
 symbols = run(["nm", "-D", kit.MODULE]).stdout.split("\n")
 expect_equal(sorted(line.split()[-1] for line in symbols if line),
              ["la_activity", "la_objclose", "la_objopen", "la_version"], "what the module's symbol table names")
 dynamic = run(["readelf", "-dW", kit.MODULE]).stdout
 for word in ("NEEDED", "INIT", "RELA", "JMPREL", "TEXTREL"):
     expect(f"({word})" not in dynamic, f"the module has a {word} entry:\n{dynamic}")
-expect("TLS" not in run(["readelf", "-lW", kit.MODULE]).stdout, "the module has thread-local storage")
+segments = run(["readelf", "-lW", kit.MODULE]).stdout
+expect("TLS" not in segments, "the module has thread-local storage")
+# Each segment is a mapping, what goes beyond the file is one more, RELRO is a call, and each page written is a fault.
+loads = [[int(word, 16) for word in line.split()[1:6]] for line in segments.split("\n") if line.startswith("  LOAD")]
+expect_equal(len(loads), 2, f"segments that are mapped:\n{segments}")
+_, address, _, in_file, in_memory = loads[1]
+expect_equal((address + in_memory - 1) // 4096, address // 4096, f"last page of what is written:\n{segments}")
+expect(in_file and "RELRO" not in segments, f"segments:\n{segments}")
 text = sum(int(line.split()[0]) for line in run(["size", kit.MODULE]).stdout.split("\n")[1:] if line)
 expect(text <= 5 * 4096, f"{text} bytes of code and constants: five pages were promised")
 
@@ -28,4 +38,31 @@ for mode in ("", "off", "verbose", "nonsense"):
         expect(seen.stderr.count("none: not prelinked") >= 2, f"verbose says too little:\n{seen.stderr}")
     else:
         expect_equal(seen.stderr, "", f"messages with PRELINK_RTLD={mode}")
-print(f"{text} bytes")
+
+# What nothing can be done for: a program without a plan, whose C library has thread variables.
+program = compile_c("int main(void) { return 0; }", os.path.join(directory, "nothing"))
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(("LD_", "PRELINK_"))}
+AUDITED = {**PLAIN, "LD_AUDIT": kit.MODULE, "PRELINK_STORE": directory + "/none"}
+
+
+def calls(environment):
+    """How often each system call is made."""
+    run(["strace", "-o", directory + "/trace", *(f"-E{name}={value}" for name, value in environment.items()), program])
+    with open(directory + "/trace") as file:
+        return collections.Counter(re.findall(r"^(\w+)\(", file.read(), re.M))
+
+
+def faults(environment):
+    """Page faults, at least: where things lie decides about one or two."""
+    seen = []
+    for _ in range(30):
+        pid = os.posix_spawn(program, [program], environment)
+        seen.append(os.wait4(pid, 0)[2].ru_minflt)
+    return min(seen)
+
+
+more = calls(AUDITED) - calls(PLAIN)
+more_faults = faults(AUDITED) - faults(PLAIN)
+print(f"{text} bytes; of a program without a plan {more_faults} page faults and {sum(more.values())} system calls more: {dict(more)}")
+expect(more["mmap"] <= 2 and more["mprotect"] == 0 and sum(more.values()) <= 7, f"system calls on top of its own: {more}")
+expect(more_faults <= 6, f"{more_faults} page faults on top of its own")
