@@ -58,6 +58,12 @@ void object_set_path(struct object *object, const struct root *root, const char 
 	object->path = object->shown + strlen(root->path);
 }
 
+void object_leave(struct object *object, enum object_skip skip)
+{
+	if (object->skip == SKIP_NOT)
+		object->skip = skip;
+}
+
 /* Moves the names of OBJECT, which is the same file as KEPT, to that one. */
 static void merge(struct object *kept, struct object *object)
 {

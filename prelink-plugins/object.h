@@ -27,26 +27,27 @@ enum object_kind {
 			   liblist.h */
 };
 
-/* Why an object is not rewritten; its text is object_skip_text(). Names the first reason found. */
+/* Why an object is not rewritten; its text is object_skip_text().  The first reason found stands.  Found by gather,
+ * in the file, but where another pass is named; and the cache recalls what an earlier run found. */
 enum object_skip {
 	SKIP_NOT = 0,
 	SKIP_SETID,         /* set-user-id, set-group-id or file capabilities */
 	SKIP_WRITABLE_DIR,  /* others can write its directory */
 	SKIP_IMMUTABLE,     /* chattr +i or +a, its directory's too: nothing can be replaced there */
-	SKIP_DEBUG_INFO,    /* carries DWARF that would lie after a move */
-	SKIP_RELOCATION,    /* a relocation type or text relocation that we do not handle */
+	SKIP_DEBUG_INFO,    /* carries DWARF that would lie after a move; rewrite, where that shows late */
+	SKIP_RELOCATION,    /* rewrite: a relocation type or text relocation that we do not handle */
 	SKIP_TRAILING_DATA, /* data after the end of the ELF file */
 	SKIP_NO_SECTIONS,   /* no section headers to keep the undo record in */
-	SKIP_LAYOUT_FULL,   /* no address range left for its slot */
+	SKIP_LAYOUT_FULL,   /* layout: no address range left for its slot */
 	SKIP_BLACKLISTED,   /* -b */
-	SKIP_MALFORMED,     /* parses as ELF, but is not safe to rewrite */
+	SKIP_MALFORMED,     /* parses as ELF, but is not safe to rewrite; rewrite, where that shows late */
 	SKIP_OTHER_MACHINE, /* no table for its machine under arch/ */
 	SKIP_NO_SLOTS,      /* its machine has no slots */
-	SKIP_LOADER,        /* ld.so itself */
-	SKIP_MISSING,       /* a dependency cannot be found */
-	SKIP_NO_ROOM,       /* an executable whose headers cannot grow */
+	SKIP_LOADER,        /* layout: ld.so itself, and nothing is gained by moving it */
+	SKIP_MISSING,       /* scope: a dependency cannot be found */
+	SKIP_NO_ROOM,       /* rewrite: an executable whose headers cannot grow */
 	SKIP_SIGNED,        /* security.ima or security.evm: the kernel may refuse what is changed */
-	SKIP_LIMIT,         /* what it takes to load it is more than limit.h says */
+	SKIP_LIMIT,         /* it, or scope: what it takes to load it, is more than limit.h says */
 	SKIP_NOT_OURS,      /* another user's, and we are not root: it cannot be replaced by one of theirs */
 	SKIP_SELF_CHECKED,  /* it, or who loads it, compares its bytes with a digest */
 	SKIP_COUNT,         /* how many there are */
@@ -109,9 +110,7 @@ struct object {
 	struct plugin_list plugins; /* what notes in it and manifests say */
 	char *library_path; /* LD_LIBRARY_PATH that it is started with.  Set by learned.h; else NULL: what the
 			       options say */
-	/* Also set by search (an ld.so, by its use), scope, the cache (what was refused before), layout, loader.h (an
-	 * ld.so that moves after all) and rewrite. */
-	enum object_skip skip;
+	enum object_skip skip; /* set by object_leave() alone; the enum says by which passes */
 
 	/* Set by search and scope, for OBJECT_EXEC and OBJECT_PIE and, for libraries, as their own
 	 * natural scope. */
@@ -130,10 +129,11 @@ struct object {
 
 	bool knows_liblist, audit_lazy; /* OBJECT_LOADER: see ldso.h.  Set by search */
 
-	/* Set by layout; plan_look() takes `has_slot` from what did not get there. */
+	/* Set by layout. */
 	bool has_slot;
 	GElf_Addr slot; /* address that `start` moves to; multiple of align.  Of an ld.so, which has no
-				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by loader_set_slots() */
+				    slot: where ET_EXEC programs get it, 0 where it stays.  Set by loader.h */
+	bool missed;    /* its file did not get to its slot.  Set by plan_look() */
 
 	char *no_plan; /* OBJECT_EXEC and OBJECT_PIE: why it has none, NULL where it has one.  Set by
 				    rewrite_programs(), and from the cache where the last run saw to it */
@@ -160,6 +160,8 @@ struct object *object_table_find(struct object_table *table, dev_t dev, ino_t in
  * Whatever the order of the calls: `path` is the first of the real names, an object is listed if
  * one of its names is, and skipped if one of them is not to be replaced where it is. */
 struct object *object_table_add(struct object_table *table, struct object *object);
+/* OBJECT is not to be rewritten, because of SKIP (nothing happens where that is SKIP_NOT); the first reason stands. */
+void object_leave(struct object *object, enum object_skip skip);
 /* Makes PATH, real and inside ROOT, the path of OBJECT, which has none yet. */
 void object_set_path(struct object *object, const struct root *root, const char *path);
 /* Sets `wanted`, when the scopes are known. */

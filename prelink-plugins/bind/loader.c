@@ -17,11 +17,12 @@ void loader_set_slots(struct object_table *table)
 		const struct object *program = table->object[i];
 		struct object *loader = program->loader;
 
-		if (!program->wanted || !loader_helps(program) || loader->skip != SKIP_LOADER)
-			continue;
-		loader->skip = SKIP_NOT;
-		loader->slot = loader->arch->loader_slot;
+		if (program->wanted && loader_helps(program) && loader->skip == SKIP_NOT)
+			loader->slot = loader->arch->loader_slot;
 	}
+	for (size_t i = 0; i < table->count; i++)
+		if (table->object[i]->kind == OBJECT_LOADER && !table->object[i]->slot)
+			object_leave(table->object[i], SKIP_LOADER);
 }
 
 GElf_Addr loader_place(const struct object *loader, GElf_Addr address)
@@ -67,7 +68,7 @@ void loader_check(struct bind *bind, struct object *loader)
 
 	/* Thread variables of ld.so itself would be numbered before all others. */
 	if (!by || elf_image_find_phdr(&by->image, PT_TLS) || bind_loader(bind, loader, &list, NULL)) {
-		loader->skip = SKIP_LOADER;
+		object_leave(loader, SKIP_LOADER);
 		loader->slot = 0;
 	}
 	binding_list_release(&list);

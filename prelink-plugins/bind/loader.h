@@ -13,7 +13,7 @@
 bool loader_helps(const struct object *program);
 
 /* Gives the ld.so of each ET_EXEC program that is to be rewritten its place (`slot`), where it is one that
- * knows the list. */
+ * knows the list; the others are left alone. */
 void loader_set_slots(struct object_table *table);
 
 /* Looks whether LOADER, that has its place, can be moved there; if not, takes the place away. */

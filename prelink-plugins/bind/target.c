@@ -4,8 +4,8 @@
 
 bool bind_placed(const struct object *object)
 {
-	return object->kind == OBJECT_EXEC ||
-	       (object->kind == OBJECT_LIBRARY && object->has_slot && object->skip == SKIP_NOT);
+	return object->kind == OBJECT_EXEC || (object->kind == OBJECT_LIBRARY && object->has_slot &&
+					       !object->missed && object->skip == SKIP_NOT);
 }
 
 GElf_Addr bind_place(const struct object *object, GElf_Addr address)

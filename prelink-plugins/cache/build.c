@@ -130,9 +130,9 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 				    bool dry_run)
 {
 	/* What the rewriter refused is not at the slot that was meant for it. */
-	bool has_slot = object->has_slot && object->skip == SKIP_NOT;
+	bool placed = object->has_slot && !object->missed, has_slot = placed && object->skip == SKIP_NOT;
 	/* A dry run leaves what is to move where it is. */
-	bool prelinked = dry_run ? object->prelinked && (!object->has_slot || object->slot == object->start) :
+	bool prelinked = dry_run ? object->prelinked && (!placed || object->slot == object->start) :
 				   object->prelinked || object->outcome == OUTCOME_PRELINKED;
 	struct cache_object record = {
 		.stamp = stamp_left(object, root),

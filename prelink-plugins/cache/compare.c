@@ -71,7 +71,7 @@ void cache_recall_refusals(const struct cache *cache, const struct object_table 
 
 		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) &&
 		    is_file_left(object, entry))
-			object->skip = (enum object_skip)entry->skip;
+			object_leave(object, (enum object_skip)entry->skip);
 	}
 }
 

@@ -46,7 +46,7 @@ static struct object *add_file(struct gather *gather, const struct file *file, c
 		return NULL;
 	object->listed = listed;
 	if (object->skip == SKIP_NOT && digests_has(&gather->digests, file->path, &file->st))
-		object->skip = SKIP_SELF_CHECKED;
+		object_leave(object, SKIP_SELF_CHECKED);
 	if (gather->installed)
 		installed_add(gather->installed, object);
 	path_list_add(&object->names, file->path);

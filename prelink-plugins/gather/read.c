@@ -185,8 +185,8 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_DEBUG_INFO;
 	if (elf_checks_itself(image, dynamic))
 		return SKIP_SELF_CHECKED;
-	if (object->kind == OBJECT_LOADER)
-		return SKIP_LOADER;
+	if (object->kind == OBJECT_LOADER) /* loader_set_slots() says which of them moves */
+		return SKIP_NOT;
 	if (replaces(options) && !object->prelinked && geteuid() != 0 && file->st.st_uid != geteuid())
 		return SKIP_NOT_OURS;
 	return object->arch->slot_end ? SKIP_NOT : SKIP_NO_SLOTS;
@@ -236,17 +236,15 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	object->original_start = object->start - (GElf_Addr)(object->prelinked ? undo_delta(image) : 0);
 	if (status == 0 && !object->prelinked)
 		object->remains = remains_find(image, &dynamic, object_module(object));
-	object->skip = skip_of(conf, options, object, file, image, status == 0 ? &dynamic : NULL);
-	if (large && object->skip == SKIP_NOT)
-		object->skip = SKIP_LIMIT;
 	if (bad)
 		diag_error(object->shown,
 			   "reading the dynamic section: a name lies outside the string table, or is longer "
 			   "than a path can be; the file is damaged");
-	if (bad || status < 0)
-		object->skip = SKIP_MALFORMED;
-	if (options->with_plugins && note_read(image, true, &object->plugins))
-		object->skip = SKIP_MALFORMED;
+	if ((options->with_plugins && note_read(image, true, &object->plugins)) || bad || status < 0)
+		object_leave(object, SKIP_MALFORMED);
+	object_leave(object, skip_of(conf, options, object, file, image, status == 0 ? &dynamic : NULL));
+	if (large)
+		object_leave(object, SKIP_LIMIT);
 	return object;
 }
 

@@ -264,7 +264,7 @@ static void report_full(const struct space *s, const struct want *w)
 	size_t programs = w->startup_uses + w->plugin_uses;
 	const char *user = programs ? s->table->object[w->first_user]->shown : NULL;
 
-	w->object->skip = SKIP_LAYOUT_FULL;
+	object_leave(w->object, SKIP_LAYOUT_FULL);
 	diag_warn(w->object->shown,
 		  "no room for its %" PRIu64
 		  " bytes among the addresses of %s (needed by %s%s); it stays as it is; "
@@ -377,6 +377,8 @@ void layout_present(struct object_table *table)
 
 		object->has_slot = object->kind == OBJECT_LIBRARY && object->prelinked;
 		object->slot = object->prelinked || object->kind != OBJECT_LOADER ? object->start : 0;
+		if (object->kind == OBJECT_LOADER && !object->prelinked)
+			object_leave(object, SKIP_LOADER);
 	}
 }
 

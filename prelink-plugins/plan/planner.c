@@ -82,7 +82,7 @@ static void look_at_library(struct planner *planner, struct object *object)
 	const struct placed *placed = plan_look_at(planner, object);
 
 	if (placed)
-		object->has_slot = placed->slot;
+		object->missed = object->has_slot && !placed->slot;
 	bind_open(planner->bind, object);
 	if (planner->placed.opened >= planner->asked + ASK_AFTER) {
 		planner->asked = planner->placed.opened;

@@ -39,7 +39,7 @@ static int rewrite_present(struct rewriting *rewriting, struct object *object, s
 	struct new_image new;
 	int result = 0;
 
-	object->skip = image_make(&new, rewriting, object, original, fd, image_time(object));
+	object_leave(object, image_make(&new, rewriting, object, original, fd, image_time(object)));
 	if (object->skip || !new.changed)
 		return leave_alone(rewriting, object, out, present, original, new.why);
 	if (new.image.size == present->size && elf_image_same(&new.image, present, present->size)) {

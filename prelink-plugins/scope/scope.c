@@ -82,12 +82,11 @@ static void start_up(struct scoping *s, struct object *object)
 	free(preload);
 	object->beyond = p->beyond;
 	if (p->beyond) {
-		if (object->skip == SKIP_NOT)
-			object->skip = SKIP_LIMIT;
+		object_leave(object, SKIP_LIMIT);
 	} else if (p->missing) {
 		object->missing = xstrdup(p->missing);
-		if (object->kind != OBJECT_LIBRARY && object->skip == SKIP_NOT)
-			object->skip = SKIP_MISSING;
+		if (object->kind != OBJECT_LIBRARY)
+			object_leave(object, SKIP_MISSING);
 	}
 }
 

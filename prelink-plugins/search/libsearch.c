@@ -533,11 +533,8 @@ const struct ldso *search_ldso(struct search *search, const struct object *objec
 		    known->big_endian == object->big_endian)
 			return known;
 	}
-	if (file) {
+	if (file)
 		file->kind = OBJECT_LOADER;
-		if (file->skip == SKIP_NOT)
-			file->skip = SKIP_LOADER;
-	}
 	struct ldso *ldso = xmalloc(sizeof *ldso);
 	ALLOC_NEXT(search->ldso, search->ldso_count);
 	search->ldso[search->ldso_count++] = ldso;
