@@ -143,7 +143,8 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/say/plan.c prelink-plugins/say/plan.h \
 	prelink-plugins/say/print.c prelink-plugins/say/print.h \
 	prelink-plugins/say/report.c prelink-plugins/say/report.h \
-	prelink-plugins/say/status.c prelink-plugins/say/status.h
+	prelink-plugins/say/status.c prelink-plugins/say/status.h \
+	prelink-plugins/say/venv.c prelink-plugins/say/venv.h
 nodist_prelink_plugins_libprelink_a_SOURCES = prelink-plugins/say/report_page.c
 
 # The report's page as a C string.

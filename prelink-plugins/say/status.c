@@ -11,6 +11,7 @@
 #include "layout/layout.h"
 #include "plan/liblist.h"
 #include "plan/stored.h"
+#include "say/venv.h"
 
 static const char crowded[] = "lies where ld.so cannot map it beside the program's other libraries";
 static const char damaged[] = "its plan is damaged, or of another version: prelink it again, or reinstall it";
@@ -299,6 +300,9 @@ static void check_plan(struct program_status *status, struct status_source *sour
 			status->why = "is in the plan, and no library any more";
 			status->cause = broken;
 		}
+		if (!status->why && (status->cause = venv_unnamed_module(source->gather, program)))
+			status->why =
+				"is in no manifest: python-plugin-manifest(1) describes the environment";
 		status->state = status->why ? "partly" : "fast";
 	}
 	if (!stored_intact(stored)) {

@@ -3,6 +3,7 @@ TESTS += \
 	tests/root/digests.py \
 	tests/root/dirty_i386.py \
 	tests/root/disk_full.py \
+	tests/root/foretold.py \
 	tests/root/guarded.py \
 	tests/root/killed.py \
 	tests/root/programs.py \
