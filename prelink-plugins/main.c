@@ -321,8 +321,6 @@ static int give_advice(struct run *run)
 {
 	const struct options *options = &run->options;
 
-	if (!advise_knows(options->advise))
-		return 1;
 	gather_all(&run->gather);
 	for (size_t i = 0; options->all && i < options->file_count; i++) {
 		char *path = root_inside(&run->root, options->file[i]);
@@ -454,6 +452,10 @@ int main(int argc, char **argv)
 	diag_tool = "prelink";
 	mapfault_catch();
 	options_parse(&run.options, argc, argv);
+	if (!advise_knows(run.options.advise)) {
+		options_release(&run.options);
+		return 2;
+	}
 	if (root_open_tree(&run.root, run.options.root) == 0) {
 		options_resolve(&run.options, &run.root);
 		run.cache_path = cache_path(&run);

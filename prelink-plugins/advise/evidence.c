@@ -10,6 +10,16 @@
 #include "progress.h"
 #include "threads.h"
 
+/* How an object is used; what has a serial of an earlier process, or object, is no longer true. */
+struct usage {
+	uint32_t used;      /* the last object that bound to it */
+	uint32_t otherwise; /* the last one that did not only call it */
+	uint32_t calls;     /* functions of it that the last one calls */
+	uint32_t users;     /* objects of this process that bound to it */
+	uint32_t idle;      /* `first` of the last process at whose start nobody had bound to it */
+	uint32_t needers;   /* members of the start-up scope that need it; 0 between processes */
+};
+
 /* What one thread looks with, at one process at a time. */
 struct watcher {
 	struct evidence *evidence;
@@ -19,7 +29,7 @@ struct watcher {
 	bool alone;
 	uint32_t serial;           /* of the object that is looked at; marks what is older */
 	uint32_t first;            /* `serial` when the process began */
-	uint32_t *used;            /* by object->index: the last object that bound to it */
+	struct usage *usage;       /* by object->index: how others use it in this process */
 	struct incident *incident; /* of this process, some of them several times */
 	size_t incident_count, incident_room;
 };
@@ -54,6 +64,22 @@ static bool is_data(const GElf_Sym *sym)
 	return (type == STT_OBJECT || type == STT_COMMON || type == STT_TLS) && sym->st_shndx != SHN_UNDEF;
 }
 
+/* The object that is looked at uses OF, by calling it (CALL) or in another way. */
+static void use(struct watcher *w, const struct object *of, bool call)
+{
+	struct usage *usage = &w->usage[of->index];
+
+	if (usage->used != w->serial) {
+		usage->users = usage->used > w->first ? usage->users + 1 : 1;
+		usage->calls = 0;
+		usage->used = w->serial;
+	}
+	if (call)
+		usage->calls++;
+	else
+		usage->otherwise = w->serial;
+}
+
 /* BY's reference goes to another object's definition. */
 static void note_outside(struct watcher *w, const struct bind_object *by, const struct binding *binding)
 {
@@ -63,7 +89,7 @@ static void note_outside(struct watcher *w, const struct bind_object *by, const 
 	mark(w->evidence, provider, binding->definition,
 	     USED_OUTSIDE | (by->object == w->process ? USED_NATURALLY : 0) |
 		     (binding->kind == RELOC_COPY ? COPIED : 0));
-	w->used[provider->object->index] = w->serial;
+	use(w, provider->object, binding->kind == RELOC_JUMP_SLOT);
 	symbols_get(&by->symbols, binding->symbol, &own);
 	symbols_get(&provider->symbols, binding->definition, &found);
 	if (binding->kind == RELOC_COPY) {
@@ -96,7 +122,7 @@ static void note_open(struct watcher *w, struct bind_object *by, const struct bi
 				continue;
 			}
 			mark(w->evidence, found.object, found.symbol, USED_OUTSIDE);
-			w->used[found.object->object->index] = w->serial;
+			use(w, found.object->object, false);
 			symbols_get(&found.object->symbols, found.symbol, &other);
 			if (is_data(&own) && is_data(&other) && own.st_size && other.st_size &&
 			    own.st_size != other.st_size)
@@ -175,9 +201,16 @@ static void look_at(struct watcher *w, struct object *object, bool startup)
 		count_reasons(witness, &w->decisions);
 		*(startup ? &witness->startups : &witness->plugins) += 1;
 	}
-	for (size_t i = 0; i < object->needed_count; i++)
-		if (witness->needed[i].object && w->used[witness->needed[i].object->index] == w->serial)
-			witness->needed[i].used = true;
+	for (size_t i = 0; i < object->needed_count; i++) {
+		struct needed_use *needed = &witness->needed[i];
+		const struct usage *usage = needed->object ? &w->usage[needed->object->index] : NULL;
+		if (!usage || usage->used != w->serial)
+			continue;
+		needed->used = true;
+		needed->otherwise |= usage->otherwise == w->serial;
+		if (usage->calls > needed->calls)
+			needed->calls = usage->calls;
+	}
 	pthread_mutex_unlock(&evidence->lock);
 }
 
@@ -257,8 +290,10 @@ static void take_incidents(struct watcher *w)
 	pthread_mutex_unlock(&evidence->lock);
 }
 
-/* Dependencies of members of SCOPE that were loaded, and nobody but they themselves bound to. */
-static void count_idle(struct watcher *w, const struct object_list *scope)
+/* One dependency of a member of SCOPE, to be looked at by the caller's kind of question. */
+typedef void (*ask_t)(const struct watcher *w, struct usage *usage, struct needed_use *needed);
+
+static void ask_each(struct watcher *w, const struct object_list *scope, ask_t ask)
 {
 	struct evidence *evidence = w->evidence;
 
@@ -267,11 +302,35 @@ static void count_idle(struct watcher *w, const struct object_list *scope)
 		struct witness *witness = &evidence->witness[scope->member[i]->index];
 		for (size_t k = 0; witness->by && k < scope->member[i]->needed_count; k++) {
 			const struct object *needed = witness->needed[k].object;
-			witness->needed[k].idle += needed && w->used[needed->index] <= w->first &&
-						   object_list_has(scope, needed);
+			if (needed && object_list_has(scope, needed))
+				ask(w, &w->usage[needed->index], &witness->needed[k]);
 		}
 	}
 	pthread_mutex_unlock(&evidence->lock);
+}
+
+static void count_needer(const struct watcher *w, struct usage *usage, struct needed_use *needed)
+{
+	(void)w;
+	(void)needed;
+	usage->needers++;
+}
+
+/* When all that is there at start has been looked at. */
+static void ask_at_start(const struct watcher *w, struct usage *usage, struct needed_use *needed)
+{
+	if (usage->used <= w->first) {
+		usage->idle = w->first;
+		needed->idle++;
+	}
+	needed->sole += usage->used > w->first && usage->users == 1 && usage->needers == 1;
+}
+
+/* When the plugins have been looked at as well. */
+static void ask_at_end(const struct watcher *w, struct usage *usage, struct needed_use *needed)
+{
+	needed->later += usage->idle == w->first && usage->used > w->first;
+	usage->needers = 0;
 }
 
 static void look_into(struct watcher *w, struct object *process)
@@ -293,9 +352,11 @@ static void look_into(struct watcher *w, struct object *process)
 		for (size_t i = 0; i < process->scope.count; i++)
 			if (process->scope.member[i]->kind != OBJECT_LOADER)
 				look_at(w, process->scope.member[i], true);
-		count_idle(w, &process->scope);
+		ask_each(w, &process->scope, count_needer);
+		ask_each(w, &process->scope, ask_at_start);
 		for (size_t i = 0; i < universe->plugin_side.count; i++)
 			look_at(w, universe->plugin_side.member[i], false);
+		ask_each(w, &process->scope, ask_at_end);
 		for (size_t i = 1; i < universe->global->count; i++)
 			look_for_doubles(w, universe->global->member[i]);
 		for (size_t i = 0; i < universe->others->count; i++)
@@ -315,7 +376,7 @@ static void look_into_some(void *argument)
 	struct watcher watcher = { .evidence = evidence, .universe.bind = bind };
 	struct object *process = NULL;
 
-	watcher.used = xcalloc(evidence->count + 1, sizeof *watcher.used);
+	watcher.usage = xcalloc(evidence->count + 1, sizeof *watcher.usage);
 	do {
 		pthread_mutex_lock(&evidence->lock);
 		process = evidence->next < evidence->todo.count ? evidence->todo.member[evidence->next++] :
@@ -326,7 +387,7 @@ static void look_into_some(void *argument)
 	} while (process);
 	decision_list_release(&watcher.decisions);
 	free(watcher.incident);
-	free(watcher.used);
+	free(watcher.usage);
 	bind_free(bind);
 }
 

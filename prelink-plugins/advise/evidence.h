@@ -31,7 +31,11 @@ enum symbol_use {
 struct needed_use {
 	struct object *object; /* what it is in the natural scope of its object; NULL: not found */
 	bool used;             /* the object itself binds to it, somewhere */
-	size_t idle;           /* programs that have both at start, where nobody else binds to it */
+	bool otherwise;        /* not only by calling it */
+	size_t calls;          /* functions of it that the object calls */
+	size_t idle;           /* programs that have both at start, where nobody binds to it then */
+	size_t later;          /* of these, where a plugin does */
+	size_t sole; /* programs that have both at start, where nobody else needs it or binds to it */
 };
 
 /* What was seen of one object. */

@@ -55,7 +55,11 @@ static const struct finding_kind kinds[FINDINGS] = {
 				  "it works in some programs only, and what it binds to is not known ahead of time." },
 	[FINDING_UNUSED] = { "unused", "link with -Wl,--as-needed before the libraries, or leave them out",
 			     "The library is searched, mapped and relocated at each start, and nothing of it is used by the object. "
-			     "A program loads it for nothing where nobody else there uses it either." },
+			     "A program loads it for nothing where nobody else there uses it either. Where only plugins use it, "
+			     "they are to be linked with it." },
+	[FINDING_LAZY] = { "lazy", "load it when it is called, by dlopen, with a .note.dlopen that says so",
+			   "The library is there at each start for the sake of a few calls: nobody else in those programs "
+			   "needs it, or binds to it. What such a call is for is often not asked for." },
 	[FINDING_EXPORTS] = { "exports",
 			      "-fvisibility=hidden and a version script that lists what is meant for others",
 			      "Nothing on this system binds to these symbols. Each makes the hash table longer, keeps the compiler from "

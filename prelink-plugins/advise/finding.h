@@ -32,6 +32,7 @@ enum finding_id {
 	/* Costly: it works, and could be had for less. */
 	FINDING_UNDERLINKED = FINDINGS_WRONG,
 	FINDING_UNUSED,
+	FINDING_LAZY,
 	FINDING_EXPORTS,
 	FINDING_SELF,
 	FINDING_COPIES,

@@ -23,7 +23,7 @@ void advise_versions(struct advice *advice);   /* version, two-versions */
 void advise_interposed(struct advice *advice); /* interposed, clash */
 void advise_places(struct advice *advice);     /* missing, filter, rpath, writable */
 void advise_textrel(struct advice *advice);    /* textrel */
-void advise_unused(struct advice *advice);     /* unused */
+void advise_unused(struct advice *advice);     /* unused, lazy */
 void advise_exports(struct advice *advice);    /* exports, self-references */
 void advise_linked(struct advice *advice);     /* relr, relacount, hash, align, static-tls */
 void advise_tables(struct advice *advice);     /* tables, scattered */

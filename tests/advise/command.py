@@ -56,7 +56,7 @@ def check_names():
     done = prelink("--advise=unused,textrel", f.path("pfine"))
     expect_equal(done.stdout, "", "--advise=unused,textrel of a program with neither")
     for wrong in ("unusual", "unused,", "", ",unused"):
-        done = prelink(f"--advise={wrong}", f.path("pfine"), status=1)
+        done = prelink(f"--advise={wrong}", f.path("pfine"), status=2)
         expect_equal((done.stdout, done.stderr.count("\n")), ("", 1), f"--advise={wrong}")
         expect("is no finding" in done.stderr, done.stderr)
 

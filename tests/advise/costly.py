@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What makes an object costly to load, each in one that has it and in one that has not, with the counts that other tools
-give: unused, exports, self-references, relr, relacount, hash, align, static-tls, tables, scattered, unplanned, startup."""
+give: unused, lazy, exports, self-references, relr, relacount, hash, align, static-tls, tables, scattered, unplanned, startup."""
 import os
 import re
 
@@ -34,6 +34,34 @@ def check_unused():
     f.program("pshared", "int wants(void); int main(void) { return wants(); }", "-lwants", "-lidle")
     seen = only("unused", advise(f.path("pshared")), pshared="needs libidle.so")
     expect_equal(seen["pshared"]["programs"], 0, "programs that load it for nothing though a library uses it")
+
+
+def check_lazy():
+    """What is loaded for a call or two; and what only a plugin uses."""
+    f.library("libcalls.so", "int first(void) { return 1; } int second(void) { return 2; } int data = 3;\n"
+              "int third(void) { return 3; } int fourth(void) { return 4; }")
+    call = "int first(void), second(void), third(void), fourth(void); extern int data; int main(void) {{ return {}; }}"
+    f.program("pcalls", call.format("first() + second() + first()"), "-lcalls")
+    f.program("pdata", call.format("first() + data"), "-lcalls")
+    f.program("ptaken", "int first(void); int (*keep)(void) = first; int main(void) { return keep(); }", "-lcalls")
+    f.program("pmany", call.format("first() + second() + third() + fourth()"), "-lcalls")
+    f.library("libalso.so", "int second(void); int also(void) { return second(); }", "-lcalls")
+    f.program("pboth", "int first(void), also(void); int main(void) { return first() + also(); }", "-lcalls", "-lalso")
+    f.library("libneeds.so", "int needs(void) { return 1; }", "-lcalls")
+    f.program("pneeds", "int first(void), needs(void); int main(void) { return first() + needs(); }", "-lcalls", "-lneeds")
+    names = ("pcalls", "pdata", "ptaken", "pmany", "pboth", "libalso.so", "pneeds")
+    found = advise(*map(f.path, names))
+    seen = only("lazy", found, pcalls="needs libcalls.so for 2 calls", pboth="needs libalso.so for 1 calls",
+                pneeds="needs libneeds.so for 1 calls")
+    expect_equal((seen["pcalls"]["programs"], subjects(seen["pcalls"])), (1, ["libcalls.so"]), "who pays")
+    # A dependency of the program that a plugin makes use of.
+    f.library("uses.so", "int third(void); int uses(void) { return third(); }")
+    f.program("plater", "int main(void) { return 0; }", "-lcalls")
+    write(f.path("later.yaml"), f"manifest: 1\napplication: x\nhosts: [{{path: {f.path('plater')}}}]\nplugins:\n"
+          f"  - {{feature: uses, path: {f.path('uses.so')}}}\n")
+    notegen("add", "--no-record", "--manifest", f.path("later.yaml"))
+    text = only("unused", advise(f.path("plater")), plater="needs libcalls.so")["plater"]["details"][0]["text"]
+    expect(text.endswith("loaded for nothing in 1 programs, in 1 of which plugins use it"), text)
 
 
 def check_own():
@@ -141,6 +169,7 @@ def check_startup():
 
 
 check_unused()
+check_lazy()
 check_own()
 check_relocations()
 check_headers()
