@@ -125,6 +125,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/rewrite/back.c prelink-plugins/rewrite/back.h \
 	prelink-plugins/rewrite/exec_room.c prelink-plugins/rewrite/exec_room.h \
 	prelink-plugins/rewrite/image.c prelink-plugins/rewrite/image.h \
+	prelink-plugins/rewrite/name_module.c prelink-plugins/rewrite/name_module.h \
 	prelink-plugins/rewrite/original.c prelink-plugins/rewrite/original.h \
 	prelink-plugins/rewrite/output.c prelink-plugins/rewrite/output.h \
 	prelink-plugins/rewrite/packaged.c prelink-plugins/rewrite/packaged.h \

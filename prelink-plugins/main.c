@@ -23,6 +23,7 @@
 #include "object.h"
 #include "options.h"
 #include "rewrite/back.h"
+#include "rewrite/name_module.h"
 #include "rewrite/rewrite.h"
 #include "rewrite/verify.h"
 #include "say/print.h"
@@ -357,6 +358,16 @@ static void move(struct run *run)
 	print_summary(&run->table, &run->options);
 }
 
+/* --audit: for who builds packages, as whatever user, in an image that is nobody else's: no lock is taken. */
+static void audit(struct run *run)
+{
+	gather_all(&run->gather);
+	scope_all(&run->table, &run->search);
+	object_table_want(&run->table);
+	name_module(&run->rewriting);
+	refuse_named(run);
+}
+
 /* True for what may replace files: one such run at a time. */
 static bool writes(const struct options *options)
 {
@@ -419,6 +430,7 @@ static int run_mode(struct run *run)
 		case MODE_STATUS: result = show_status(run); break;
 		case MODE_REPORT: report(run); break;
 		case MODE_ADVISE: result = give_advice(run); break;
+		case MODE_AUDIT: audit(run); break;
 		case MODE_LEARN: learn(run); break;
 		case MODE_PRINT: break;
 		}

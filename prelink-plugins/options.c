@@ -38,6 +38,7 @@ enum {
 	OPT_ADVISE,
 	OPT_STORE,
 	OPT_LEARN,
+	OPT_AUDIT,
 };
 
 static const struct argp_option option_table[] = {
@@ -52,6 +53,7 @@ static const struct argp_option option_table[] = {
 	{ "status", OPT_STATUS, 0, 0, "Say who takes the fast path", 0 },
 	{ "advise", OPT_ADVISE, "NAMES", OPTION_ARG_OPTIONAL, "Say what is wrong, or costly to load", 0 },
 	{ "store", OPT_STORE, "FILE", OPTION_ARG_OPTIONAL, "Write plans to a store, change no file", 0 },
+	{ "audit", OPT_AUDIT, 0, 0, "Have programs name the run-time module", 0 },
 	{ "learn", OPT_LEARN, "DIR", 0, "Make the plans of prelink-run's store", 0 },
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
 
@@ -102,8 +104,8 @@ static uint64_t number(const char *text, uint64_t max, const char *what, struct 
 static void set_mode(struct options *options, enum mode mode, struct argp_state *state)
 {
 	if (options->mode != MODE_PRELINK && options->mode != mode)
-		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings, --status, --advise "
-				  "and --learn can be done at a time");
+		argp_error(state, "only one of -u, -y, -p, -r, --report, --bindings, --status, --advise, "
+				  "--audit and --learn can be done at a time");
 	options->mode = mode;
 }
 
@@ -130,12 +132,13 @@ static void check(const struct options *o, struct argp_state *state)
 	if ((o->mode == MODE_STATUS && !o->file_count) || o->mode == MODE_REPORT)
 		((struct options *)state->input)->all = true;
 	/* What these do depends on no plugin; and a note that cannot be read is no reason not to do it. */
-	if (o->mode == MODE_UNDO || verify || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS)
+	if (o->mode == MODE_UNDO || verify || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS ||
+	    o->mode == MODE_AUDIT)
 		((struct options *)state->input)->with_plugins = false;
 	if (verify) /* what was done with it is there to be checked without it */
 		((struct options *)state->input)->with_unsafe = true;
 	if (o->store && (o->mode == MODE_UNDO || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS ||
-			 o->mode == MODE_LEARN || o->digest != DIGEST_NONE))
+			 o->mode == MODE_LEARN || o->mode == MODE_AUDIT || o->digest != DIGEST_NONE))
 		argp_error(state, "--store is written, or goes with -y, -p, --status and --report");
 	if (o->mode == MODE_LEARN && o->all)
 		argp_error(state, "--learn takes what prelink-run has seen: no -a with it");
@@ -145,7 +148,8 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "-p and --report show the whole cache: no FILE with them");
 	if (o->all && o->file_count && o->mode != MODE_ADVISE)
 		argp_error(state, "-a takes all that prelink.conf names: no FILE with it");
-	if (o->all && (verify || o->mode == MODE_RELOC_ONLY || o->mode == MODE_BINDINGS))
+	if (o->all &&
+	    (verify || o->mode == MODE_RELOC_ONLY || o->mode == MODE_AUDIT || o->mode == MODE_BINDINGS))
 		argp_error(state, "-a goes with prelinking and -u only");
 	if ((o->mode == MODE_RELOC_ONLY || o->undo_output) && o->file_count != 1)
 		argp_error(state, "-r and -o take one FILE");
@@ -184,6 +188,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		o->store = true;
 		o->store_file = argument;
 		break;
+	case OPT_AUDIT: set_mode(o, MODE_AUDIT, state); break;
 	case OPT_LEARN:
 		set_mode(o, MODE_LEARN, state);
 		o->learn = argument;

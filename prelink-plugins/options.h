@@ -26,6 +26,7 @@ enum mode {
 	MODE_STATUS,     /* --status: does a program's next start take the fast path */
 	MODE_REPORT,     /* --report: what the cache says as an HTML page */
 	MODE_ADVISE,     /* --advise: what is wrong, or costly to load */
+	MODE_AUDIT,      /* --audit: have programs name the run-time module */
 	MODE_LEARN,      /* --learn: the plans of a user's own store, from what was seen */
 };
 

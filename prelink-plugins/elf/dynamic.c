@@ -102,6 +102,8 @@ enum tag_kind dynamic_tag_kind(const struct arch *arch, int64_t tag)
 	case DT_VERNEEDNUM:
 	case DT_AUXILIARY:
 	case DT_FILTER:
+	case DT_AUDIT: /* strings, whatever the range of their tags */
+	case DT_DEPAUDIT:
 	case 0x7ffffffe: /* DT_USED */
 	case DT_DEBUG: /* an address, but ld.so's own: 0 in the file */ return TAG_VALUE;
 	}

@@ -17,13 +17,9 @@ static const char *last_component(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* True if ENTRY names MODULE, wherever that was installed when the file was prelinked, or a plan, if there is a
- * PLAN in the file. */
-static bool is_ours(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
-		    const char *module, bool plan)
+bool names_module(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
+		  const char *module)
 {
-	if (entry->d_tag == DT_PRELINK_PLAN)
-		return plan;
 	if (entry->d_tag != DT_AUDIT || !module)
 		return false;
 	char *name = dynamic_string(dynamic, image, entry->d_un.d_val);
@@ -33,19 +29,47 @@ static bool is_ours(const struct elf_image *image, const struct dynamic *dynamic
 	return ours;
 }
 
-enum remains remains_find(const struct elf_image *image, const struct dynamic *dynamic, const char *module)
+/* What tells a file with a plan, or that had one when it still had section headers. */
+struct trace {
+	bool section, tag;
+};
+
+static struct trace find_trace(const struct elf_image *image, const struct dynamic *dynamic)
 {
-	bool list = false, plan = elf_image_find_section(image, PLAN_SECTION) != 0;
+	struct trace trace = { .section = elf_image_find_section(image, PLAN_SECTION) != 0 };
 
 	for (size_t i = 0; i < dynamic->count; i++) {
 		GElf_Dyn entry;
 
 		dynamic_entry(dynamic, image, i, &entry);
-		if (is_ours(image, dynamic, &entry, module, plan))
+		trace.tag |= entry.d_tag == DT_PRELINK_PLAN;
+	}
+	return trace;
+}
+
+/* True if ENTRY names a plan, or MODULE beside it: one that names the module alone was built so (name_module.h). */
+static bool is_ours(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
+		    const char *module, struct trace trace)
+{
+	if (entry->d_tag == DT_PRELINK_PLAN)
+		return trace.section;
+	return (trace.section || trace.tag) && names_module(image, dynamic, entry, module);
+}
+
+enum remains remains_find(const struct elf_image *image, const struct dynamic *dynamic, const char *module)
+{
+	const struct trace trace = find_trace(image, dynamic);
+	bool list = false;
+
+	for (size_t i = 0; i < dynamic->count; i++) {
+		GElf_Dyn entry;
+
+		dynamic_entry(dynamic, image, i, &entry);
+		if (is_ours(image, dynamic, &entry, module, trace))
 			return REMAINS_MODULE;
 		list |= entry.d_tag == DT_GNU_LIBLIST;
 	}
-	if (plan)
+	if (trace.section)
 		return REMAINS_UNUSED;
 	/* Beside a record of another program's these are that program's. */
 	if ((list || (dynamic->gnu_prelinked && dynamic->checksum)) &&
@@ -57,14 +81,14 @@ enum remains remains_find(const struct elf_image *image, const struct dynamic *d
 void remains_disarm(struct elf_image *image, const struct dynamic *dynamic, const char *module)
 {
 	size_t step = elf_dyn_size(image), kept = 0;
-	bool plan = elf_image_find_section(image, PLAN_SECTION) != 0;
+	const struct trace trace = find_trace(image, dynamic);
 	const GElf_Dyn null = { .d_tag = DT_NULL };
 
 	for (size_t i = 0; i < dynamic->count; i++) {
 		GElf_Dyn entry;
 
 		dynamic_entry(dynamic, image, i, &entry);
-		if (!is_ours(image, dynamic, &entry, module, plan))
+		if (!is_ours(image, dynamic, &entry, module, trace))
 			elf_put_dyn(image, dynamic->offset + kept++ * step, &entry);
 	}
 	for (; kept < dynamic->count; kept++)

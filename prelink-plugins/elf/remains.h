@@ -10,12 +10,16 @@ enum remains {
 	REMAINS_NOTHING = 0,
 	REMAINS_UNUSED, /* a plan that nothing names: remains_disarm() was here */
 	REMAINS_STAMP,  /* the stamp of a library, or a list for ld.so: it works without us */
-	REMAINS_MODULE, /* DT_AUDIT or DT_PRELINK_PLAN: without the run-time module ld.so complains at each start */
+	REMAINS_MODULE, /* DT_PRELINK_PLAN, and DT_AUDIT beside it: without the run-time module ld.so complains at each start */
 };
 
 /* What is left in IMAGE, which carries no record of ours.  MODULE is the path of its machine's run-time module; NULL
  * where there is none. */
 enum remains remains_find(const struct elf_image *image, const struct dynamic *dynamic, const char *module);
+
+/* True if ENTRY of IMAGE's dynamic section names MODULE, wherever that was installed when the file was made. */
+bool names_module(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
+		  const char *module);
 
 /* Takes what names the module or its plan out of the dynamic section of IMAGE, a copy. */
 void remains_disarm(struct elf_image *image, const struct dynamic *dynamic, const char *module);

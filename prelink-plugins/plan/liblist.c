@@ -332,7 +332,7 @@ static const char *add_libs(struct planner *planner, struct liblist *list, struc
 				return "DT_FILTER or DT_AUXILIARY in its start-up scope";
 		if (!placed)
 			return "a file of it could not be read";
-		if (object == program && placed_is_audited(placed))
+		if (object == program && placed_is_audited(placed, program))
 			return "it has an audit module of its own";
 		list->tls[i] = static_tls_find(&placed->image);
 		if (!tls_sound(list->tls[i]))

@@ -10,6 +10,7 @@
 #include "diag.h"
 #include "elf_copy.h"
 #include "mapfault.h"
+#include "elf/remains.h"
 #include "elf/stamp.h"
 #include "elf/undo_record.h"
 
@@ -79,14 +80,17 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 	return *place == &unusable || mapfault_in((*place)->image.data, (*place)->image.size) ? NULL : *place;
 }
 
-bool placed_is_audited(const struct placed *program)
+bool placed_is_audited(const struct placed *placed, const struct object *program)
 {
-	for (size_t i = 0; i < program->dynamic.count; i++) {
+	const char *module = program->arch ? program->arch->module[program->big_endian] : NULL;
+
+	for (size_t i = 0; i < placed->dynamic.count; i++) {
 		GElf_Dyn entry;
-		dynamic_entry(&program->dynamic, &program->image, i, &entry);
+		dynamic_entry(&placed->dynamic, &placed->image, i, &entry);
 		if (entry.d_tag == DT_DEPAUDIT)
 			return true;
-		if (entry.d_tag == DT_AUDIT && !undo_present(&program->image))
+		if (entry.d_tag == DT_AUDIT && !undo_present(&placed->image) &&
+		    !names_module(&placed->image, &placed->dynamic, &entry, module))
 			return true;
 	}
 	return false;

@@ -34,7 +34,7 @@ struct placed *placed_open(struct placed_table *table, struct object *object);
 void placed_rest(struct placed_table *table);
 void placed_release(struct placed_table *table);
 
-/* True if PROGRAM, as it is or was, asks for audit modules of its own. */
-bool placed_is_audited(const struct placed *program);
+/* True if PROGRAM, which is PLACED, asks for audit modules of its own, as it is or was: others than ours. */
+bool placed_is_audited(const struct placed *placed, const struct object *program);
 
 #endif

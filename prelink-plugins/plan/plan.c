@@ -73,7 +73,7 @@ static struct plan_refusal open_startup(struct planner *planner, struct plan *pl
 		const char *why = i == PLAN_PROGRAM && draft->placed ? NULL : why_not(draft->placed);
 		if (why)
 			return refuse(why, draft->object);
-		if (i == PLAN_PROGRAM && placed_is_audited(draft->placed))
+		if (i == PLAN_PROGRAM && placed_is_audited(draft->placed, draft->object))
 			return refuse("it has an audit module of its own", NULL);
 	}
 	return refuse(NULL, NULL);

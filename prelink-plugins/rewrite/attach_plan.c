@@ -36,7 +36,8 @@ static enum object_skip fill_room(struct exec_room *room, const void *bytes, uin
 	GElf_Addr address = exec_room_section(room, PLAN_SECTION, SHT_PROGBITS, 8, bytes, size);
 	uint64_t name = exec_room_string(room, module);
 
-	if (address && name && exec_room_tag(room, DT_AUDIT, name) == 0 &&
+	/* A program may have been built so that it names the module (name_module.h). */
+	if (address && name && (exec_room_has(room, DT_AUDIT) || exec_room_tag(room, DT_AUDIT, name) == 0) &&
 	    exec_room_tag(room, DT_PRELINK_PLAN, address) == 0 &&
 	    (!guest || guest->fill(guest->context, room) == 0) && exec_room_end(room) == 0)
 		return SKIP_NOT;

@@ -532,6 +532,18 @@ uint64_t exec_room_string(struct exec_room *room, const char *text)
 	return index;
 }
 
+bool exec_room_has(const struct exec_room *room, int64_t tag)
+{
+	for (size_t i = 0; i < room->dynamic_count; i++) {
+		GElf_Dyn entry;
+
+		elf_get_dyn(room->image, room->dynamic_at + i * elf_dyn_size(room->image), &entry);
+		if (entry.d_tag == tag)
+			return true;
+	}
+	return false;
+}
+
 int exec_room_tag(struct exec_room *room, int64_t tag, uint64_t value)
 {
 	GElf_Dyn entry = { .d_tag = tag, .d_un.d_val = value };

@@ -93,6 +93,9 @@ GElf_Addr exec_room_section(struct exec_room *room, const char *name, uint32_t t
 /* Adds TEXT to .dynstr.  Returns its index, 0 where WANT was too small. */
 uint64_t exec_room_string(struct exec_room *room, const char *text);
 
+/* True if the dynamic section has an entry with TAG. */
+bool exec_room_has(const struct exec_room *room, int64_t tag);
+
 /* Adds an entry to the dynamic section, before the final DT_NULL.  0, or -1 where WANT was too small. */
 int exec_room_tag(struct exec_room *room, int64_t tag, uint64_t value);
 

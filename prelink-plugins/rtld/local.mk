@@ -59,7 +59,22 @@ CLEANFILES += prelink-plugins/rtld/prelink-rtld.so
 prelink-plugins/rtld/prelink-rtld.so: $(rtld_files)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(call rtld_link,$(RTLD_MACHINE),$(CC),$(CFLAGS))
+
+# For who links programs that name it: gcc -specs=.  The object must take no hardening from what it is linked into.
+module_DATA += prelink-plugins/rtld/link/audit.specs prelink-plugins/rtld/link/tls-room.o
+CLEANFILES += prelink-plugins/rtld/link/audit.specs prelink-plugins/rtld/link/tls-room.o
+room_hardened_x86_64 = -fcf-protection=full
+room_hardened_i386 = -fcf-protection=full
+room_hardened_aarch64 = -mbranch-protection=standard
+prelink-plugins/rtld/link/tls-room.o: prelink-plugins/rtld/link/tls_room.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(CC) $(CFLAGS) $(RTLD_CFLAGS) -g0 -fno-lto -fno-sanitize=all -fPIC $(room_hardened_$(RTLD_MACHINE)) -c -o $@ $<
+prelink-plugins/rtld/link/audit.specs: prelink-plugins/rtld/link/audit.specs.in Makefile
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)sed -e 's|@module[@]|$(moduledir)/prelink-rtld.so|' -e 's|@directory[@]|$(moduledir)|' \
+		$(srcdir)/prelink-plugins/rtld/link/audit.specs.in >$@
 endif
+EXTRA_DIST += prelink-plugins/rtld/link/audit.specs.in prelink-plugins/rtld/link/tls_room.c
 
 # Of other machines: RTLD_FOREIGN is a list of MACHINE:COMPILER.  They go where programs of these machines look for
 # them, so that they can be copied into a root with their path.

@@ -1,6 +1,7 @@
 # Tests of this area; one line each.
 TESTS += \
 	tests/packaging/add_plugin_note.py \
+	tests/packaging/audit.py \
 	tests/packaging/debian.py \
 	tests/packaging/hostile_root.py \
 	tests/packaging/interpreters.py \
