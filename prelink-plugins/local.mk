@@ -140,6 +140,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/cache/compare.c prelink-plugins/cache/compare.h \
 	prelink-plugins/cache/format.h \
 	prelink-plugins/cache/inputs.c prelink-plugins/cache/inputs.h \
+	prelink-plugins/cache/seen.c prelink-plugins/cache/seen.h \
 	prelink-plugins/say/bindings.c prelink-plugins/say/bindings.h \
 	prelink-plugins/say/plan.c prelink-plugins/say/plan.h \
 	prelink-plugins/say/print.c prelink-plugins/say/print.h \

@@ -126,8 +126,7 @@ static struct cache_stamp stamp_left(const struct object *object, const struct r
 	return cache_stamp_now(root, object->path);
 }
 
-static struct cache_object describe(struct builder *b, const struct object *object, const struct root *root,
-				    bool dry_run)
+static struct cache_object describe(struct builder *b, const struct object *object, bool dry_run)
 {
 	/* What the rewriter refused is not at the slot that was meant for it. */
 	bool placed = object->has_slot && !object->missed, has_slot = placed && object->skip == SKIP_NOT;
@@ -135,7 +134,6 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 	bool prelinked = dry_run ? object->prelinked && (!placed || object->slot == object->start) :
 				   object->prelinked || object->outcome == OUTCOME_PRELINKED;
 	struct cache_object record = {
-		.stamp = stamp_left(object, root),
 		.path = add_string(b, object->path),
 		.machine = add_string(b, object->arch ? object->arch->name : NULL),
 		.kind = object->kind,
@@ -176,8 +174,7 @@ static void add_inputs(struct builder *b, const struct cache_inputs *inputs)
 {
 	grow(&b->input, inputs->path.count, sizeof(struct cache_input));
 	for (size_t i = 0; i < inputs->path.count; i++) {
-		struct cache_input record = { .stamp = inputs->stamp[i],
-					      .path = add_string(b, inputs->path.path[i]) };
+		struct cache_input record = { add_string(b, inputs->path.path[i]) };
 
 		memcpy(b->input.data + i * sizeof record, &record, sizeof record);
 	}
@@ -246,13 +243,19 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 		b.index[sorted[i]->index] = (uint32_t)count - 1;
 	}
 	grow(&b.object, count, sizeof(struct cache_object));
+	cache->seen = xcalloc(count + inputs->path.count + 1, sizeof *cache->seen);
 	for (size_t i = 0; i < table->count; i++) {
-		struct cache_object record = describe(&b, sorted[i], root, options->dry_run);
+		struct cache_object record = describe(&b, sorted[i], options->dry_run);
+		uint32_t at = b.index[sorted[i]->index];
 
-		if (is_replaced(sorted, i)) /* neither is what a later run will find */
-			record.stamp = (struct cache_stamp){ 0 };
-		memcpy(b.object.data + b.index[sorted[i]->index] * sizeof record, &record, sizeof record);
+		memcpy(b.object.data + at * sizeof record, &record, sizeof record);
+		if (!is_replaced(sorted, i))
+			cache->seen[at] = stamp_left(sorted[i], root);
+		else /* neither is what a later run will find */
+			cache->seen[at] = (struct cache_stamp){ 0 };
 	}
+	for (size_t i = 0; i < inputs->path.count; i++)
+		cache->seen[count + i] = inputs->stamp[i];
 	count_uses(&b);
 	add_inputs(&b, inputs);
 	assemble(cache, &b, options);

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "cache/format.h"
+#include "cache/seen.h"
 #include "diag.h"
 #include "limit.h"
 #include "outfile.h"
@@ -48,6 +49,7 @@ const char *cache_find_tables(struct cache *cache)
 	cache->pool_count = h.pool_count;
 	cache->strings_size = h.strings_size;
 	cache->options = h.options;
+	cache->crc = h.crc;
 	return NULL;
 }
 
@@ -147,8 +149,10 @@ int cache_read(struct cache *cache, const struct root *root, const char *path, b
 		wrong = check_tables(cache);
 	if (fd >= 0)
 		close(fd);
-	if (!wrong)
+	if (!wrong) {
+		seen_read(cache, root, path);
 		return 0;
+	}
 	char *outside = root_outside(root, path);
 	if (must)
 		diag_error(outside, "the cache is of no use: %s; prelink -a makes it anew", wrong);
@@ -163,6 +167,7 @@ int cache_read(struct cache *cache, const struct root *root, const char *path, b
 void cache_release(struct cache *cache)
 {
 	free(cache->data);
+	free(cache->seen);
 	*cache = (struct cache){ 0 };
 }
 
@@ -225,33 +230,21 @@ uint32_t cache_fingerprint(const struct options *o)
 
 /* --- the file --- */
 
-int cache_write(const struct cache *cache, const struct root *root, const char *path)
+int cache_put_file(const struct root *root, const char *path, const void *head, size_t head_size,
+		   const void *rest, size_t size)
 {
-	struct cache again = { .data = cache->data, .size = cache->size };
-	const char *wrong = cache_find_tables(&again);
 	struct outfile out;
 
-	if (!wrong)
-		wrong = cache->size > LIMIT_CACHE ? "it is too large" : check_tables(&again);
-	if (wrong) {
-		char *outside = root_outside(root, path);
-
-		diag_error(outside,
-			   "the new cache could not be read back: %s; the old one stays, please report this",
-			   wrong);
-		free(outside);
-		return -1;
-	}
 	if (outfile_begin(&out, root, path, NULL))
 		return -1;
-	if (outfile_write(&out, cache->data, cache->size)) {
+	if (outfile_write(&out, head, head_size) || outfile_write(&out, rest, size)) {
 		outfile_abandon(&out);
 		return -1;
 	}
 	return outfile_commit(&out);
 }
 
-int cache_remove(const struct root *root, const char *path)
+int cache_remove_file(const struct root *root, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *directory = xstrndup(path, (size_t)(slash - path) + 1);
@@ -267,4 +260,32 @@ int cache_remove(const struct root *root, const char *path)
 		close(fd);
 	free(directory);
 	return status;
+}
+
+int cache_write(const struct cache *cache, const struct root *root, const char *path)
+{
+	struct cache again = { .data = cache->data, .size = cache->size };
+	const char *wrong = cache_find_tables(&again);
+
+	if (!wrong)
+		wrong = cache->size > LIMIT_CACHE ? "it is too large" : check_tables(&again);
+	if (wrong) {
+		char *outside = root_outside(root, path);
+
+		diag_error(outside,
+			   "the new cache could not be read back: %s; the old one stays, please report this",
+			   wrong);
+		free(outside);
+		return -1;
+	}
+	if (cache_put_file(root, path, cache->data, sizeof(struct cache_header),
+			   cache->data + sizeof(struct cache_header),
+			   cache->size - sizeof(struct cache_header)))
+		return -1;
+	return seen_write(cache, root, path);
+}
+
+int cache_remove(const struct root *root, const char *path)
+{
+	return cache_remove_file(root, path) | seen_remove(root, path);
 }

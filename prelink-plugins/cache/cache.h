@@ -3,7 +3,8 @@
  * keeps its slot and is not done again.
  *
  * A cache is a claim about files, never trusted for more than saving work: an entry counts only while its
- * file has the device, inode, size and times that were recorded.  The file carries a version and a CRC-32;
+ * file has the device, inode, size and times that were recorded, which lie beside it (seen.h): what is in it depends on
+ * what was prelinked alone.  The file carries a version and a CRC-32;
  * one that is damaged, of another version or another byte order is reported and taken as empty.
  *
  * In memory it is the file as it lies on disk: fixed records that refer to one another by index, a pool of
@@ -28,16 +29,15 @@ struct cache_list {
 };
 
 struct cache_object {
-	struct cache_stamp stamp; /* of the file as the run left it */
-	uint64_t start, end;      /* addresses it takes: from its slot on, or where an ET_EXEC lies; 0, 0
+	uint64_t start, end; /* addresses it takes: from its slot on, or where an ET_EXEC lies; 0, 0
 				     where it has none */
-	uint32_t path;            /* string: inside the root */
-	uint32_t machine;         /* string: name of the arch, "" where we know none */
-	uint32_t kind;            /* enum object_kind */
-	uint32_t skip;            /* enum object_skip */
-	uint32_t flags;           /* CACHE_* */
-	uint32_t uses;            /* programs that have it in their start-up scope */
-	uint32_t no_plan;         /* string: of a program, why it has no plan; "" where it has one */
+	uint32_t path;       /* string: inside the root */
+	uint32_t machine;    /* string: name of the arch, "" where we know none */
+	uint32_t kind;       /* enum object_kind */
+	uint32_t skip;       /* enum object_skip */
+	uint32_t flags;      /* CACHE_* */
+	uint32_t uses;       /* programs that have it in their start-up scope */
+	uint32_t no_plan;    /* string: of a program, why it has no plan; "" where it has one */
 	uint32_t padding;
 	struct cache_list scope;  /* objects, itself first */
 	struct cache_list plugin; /* records of the plugin table; not in the pool */
@@ -58,9 +58,7 @@ struct cache_plugin {
 
 /* Something else that the run depended on: a directory that was read, a configuration file. */
 struct cache_input {
-	struct cache_stamp stamp; /* all 0: it did not exist */
-	uint32_t path;            /* string */
-	uint32_t padding;
+	uint32_t path; /* string */
 };
 
 struct cache {
@@ -73,6 +71,11 @@ struct cache {
 	const char *strings;
 	size_t object_count, plugin_count, input_count, pool_count, strings_size;
 	uint32_t options; /* cache_fingerprint() of the run that made it */
+	uint32_t crc;     /* of the file */
+
+	/* Of the objects as the run left them, then of the inputs; all 0 of what failed, or was not there.  Owned; NULL:
+	 * nothing is known of them. */
+	struct cache_stamp *seen;
 };
 
 static inline const char *cache_string(const struct cache *cache, uint32_t at)
@@ -80,7 +83,7 @@ static inline const char *cache_string(const struct cache *cache, uint32_t at)
 	return cache->strings + at;
 }
 
-/* Reads the cache file at PATH inside the root.  One that is not there is empty; so is, after a warning, one
+/* Reads the cache file at PATH inside the root, and what is beside it.  One that is not there is empty; so is, after a warning, one
  * that is no good.  If it MUST be there both are errors.  0, or -1 after a message; CACHE can be used either
  * way. */
 int cache_read(struct cache *cache, const struct root *root, const char *path, bool must);
@@ -95,10 +98,10 @@ struct cache_stamp cache_stamp_now(const struct root *root, const char *path);
 /* A number for the options that the result depends on besides files. */
 uint32_t cache_fingerprint(const struct options *options);
 
-/* Replaces the cache file at PATH, if CACHE is one that cache_read() takes.  0, or -1 after a message. */
+/* Replaces the cache file at PATH, and what is beside it, if CACHE is one that cache_read() takes.  0, or -1 after a message. */
 int cache_write(const struct cache *cache, const struct root *root, const char *path);
 
-/* Removes the cache file at PATH, if there is one.  0, or -1 after a message. */
+/* Removes both, if they are there.  0, or -1 after a message. */
 int cache_remove(const struct root *root, const char *path);
 
 void cache_release(struct cache *cache);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/seen.h"
 #include "diag.h"
 
 static bool same_stamp(const struct cache_stamp *a, const struct cache_stamp *b)
@@ -13,11 +14,12 @@ static bool same_stamp(const struct cache_stamp *a, const struct cache_stamp *b)
 	       a->ctime == b->ctime;
 }
 
+/* False, too, where nothing was RECORDED. */
 static bool is_as_recorded(const struct root *root, const char *path, const struct cache_stamp *recorded)
 {
 	struct cache_stamp now = cache_stamp_now(root, path);
 
-	return same_stamp(&now, recorded);
+	return recorded && same_stamp(&now, recorded);
 }
 
 static bool same_options(const struct cache *cache, const struct options *options)
@@ -30,11 +32,12 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 	if (!cache->object_count || !cache->input_count || !same_options(cache, options))
 		return false;
 	for (size_t i = 0; i < cache->input_count; i++)
-		if (!is_as_recorded(root, cache_string(cache, cache->input[i].path), &cache->input[i].stamp))
+		if (!is_as_recorded(root, cache_string(cache, cache->input[i].path),
+				    seen_input(cache, &cache->input[i])))
 			return false;
 	for (size_t i = 0; i < cache->object_count; i++)
 		if (!is_as_recorded(root, cache_string(cache, cache->object[i].path),
-				    &cache->object[i].stamp))
+				    seen_object(cache, &cache->object[i])))
 			return false;
 	return true;
 }
@@ -43,7 +46,7 @@ bool cache_input_is_current(const struct cache *cache, const struct root *root, 
 {
 	for (size_t i = 0; i < cache->input_count; i++)
 		if (strcmp(cache_string(cache, cache->input[i].path), path) == 0)
-			return is_as_recorded(root, path, &cache->input[i].stamp);
+			return is_as_recorded(root, path, seen_input(cache, &cache->input[i]));
 	return false;
 }
 
@@ -55,11 +58,13 @@ static bool is_refusal(uint32_t skip)
 }
 
 /* True if OBJECT is still the file that the last run left. */
-static bool is_file_left(const struct object *object, const struct cache_object *entry)
+static bool is_file_left(const struct cache *cache, const struct object *object,
+			 const struct cache_object *entry)
 {
+	const struct cache_stamp *seen = seen_object(cache, entry);
 	struct cache_stamp now = cache_stamp_of(&object->st);
 
-	return same_stamp(&now, &entry->stamp);
+	return seen && same_stamp(&now, seen);
 }
 
 void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
@@ -70,18 +75,20 @@ void cache_recall_refusals(const struct cache *cache, const struct object_table 
 		const struct cache_object *entry = cache_find(cache, object->path);
 
 		if (entry && object->skip == SKIP_NOT && is_refusal(entry->skip) &&
-		    is_file_left(object, entry))
+		    is_file_left(cache, object, entry))
 			object_leave(object, (enum object_skip)entry->skip);
 	}
 }
 
 /* OBJECT is the file that the last run left, and is to be where it is. */
-static bool is_itself_unchanged(const struct object *object, const struct cache_object *entry)
+static bool is_itself_unchanged(const struct cache *cache, const struct object *object,
+				const struct cache_object *entry)
 {
 	bool had_slot = entry->flags & CACHE_HAS_SLOT;
 
-	return is_file_left(object, entry) && entry->kind == object->kind && entry->skip == object->skip &&
-	       object->prelinked == !!(entry->flags & CACHE_PRELINKED) && object->has_slot == had_slot &&
+	return is_file_left(cache, object, entry) && entry->kind == object->kind &&
+	       entry->skip == object->skip && object->prelinked == !!(entry->flags & CACHE_PRELINKED) &&
+	       object->has_slot == had_slot &&
 	       (!had_slot || (object->slot == entry->start && object->start == entry->start));
 }
 
@@ -139,7 +146,7 @@ void cache_mark_unchanged(const struct cache *cache, const struct object_table *
 	c.entry = xcalloc(table->count, sizeof *c.entry);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct cache_object *entry = cache_find(cache, table->object[i]->path);
-		bool same = entry && is_itself_unchanged(table->object[i], entry);
+		bool same = entry && is_itself_unchanged(cache, table->object[i], entry);
 
 		c.entry[i] = same ? (uint32_t)(entry - cache->object) : UINT32_MAX;
 	}
@@ -156,7 +163,7 @@ void cache_mark_left(const struct cache *cache, const struct object_table *table
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);
 
-		if (entry && is_file_left(object, entry))
+		if (entry && is_file_left(cache, object, entry))
 			mark(cache, entry, object);
 	}
 }

@@ -6,7 +6,7 @@
 #include "cache/cache.h"
 
 #define CACHE_MAGIC "prelink-plugins\n"
-#define CACHE_VERSION 2
+#define CACHE_VERSION 3
 #define CACHE_ORDER 0x01020304
 
 /* The file opens with this; objects, plugins, inputs, the pool and the strings follow without gaps. */
@@ -23,5 +23,11 @@ struct cache_header {
 
 /* Points CACHE's tables into its bytes.  NULL, or what is wrong with them. */
 const char *cache_find_tables(struct cache *cache);
+
+/* A new file at PATH, of the HEAD_SIZE bytes at HEAD and the SIZE at REST.  0, or -1 after a message. */
+int cache_put_file(const struct root *root, const char *path, const void *head, size_t head_size,
+		   const void *rest, size_t size);
+/* Removes the file at PATH, if there is one.  0, or -1 after a message. */
+int cache_remove_file(const struct root *root, const char *path);
 
 #endif

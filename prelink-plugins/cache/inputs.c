@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/seen.h"
 #include "diag.h"
 
 /* The directory of PATH, or of the part before its first special character if it is a pattern. */
@@ -43,10 +44,14 @@ static void add_manifests(struct path_list *list, const struct installed *instal
 
 static void keep(struct cache_inputs *inputs, const struct cache *old)
 {
+	const struct cache_stamp never = { .size = UINT64_MAX };
+
 	inputs->stamp = xcalloc(old->input_count, sizeof *inputs->stamp);
 	for (size_t i = 0; i < old->input_count; i++) {
+		const struct cache_stamp *seen = seen_input(old, &old->input[i]);
+
 		path_list_add(&inputs->path, cache_string(old, old->input[i].path));
-		inputs->stamp[i] = old->input[i].stamp;
+		inputs->stamp[i] = seen ? *seen : never;
 	}
 }
 

@@ -69,6 +69,19 @@ static void look_at_directory(const struct root *root, struct file *file)
 	free(directory);
 }
 
+/* OBJECT, which is in the table, was met under NAME as well. */
+static void add_name(struct gather *gather, struct object *object, const char *name)
+{
+	size_t i = 0;
+
+	pthread_mutex_lock(&gather->table->lock);
+	while (i < object->names.count && strcmp(object->names.path[i], name) != 0)
+		i++;
+	if (i == object->names.count)
+		path_list_add(&object->names, name);
+	pthread_mutex_unlock(&gather->table->lock);
+}
+
 /* gather_find(), but for errno EBADMSG where it was said what is wrong with the file. */
 static struct object *find(struct gather *gather, const char *path)
 {
@@ -82,9 +95,11 @@ static struct object *find(struct gather *gather, const char *path)
 		return NULL;
 	if (read_status(&file) == 0) {
 		object = object_table_find(gather->table, file.st.st_dev, file.st.st_ino);
-		if (!object && !read_starts_like_object(file.fd))
+		if (object)
+			add_name(gather, object, path);
+		else if (!read_starts_like_object(file.fd))
 			errno = ENOEXEC;
-		else if (!object && (real = root_real(gather->root, path))) {
+		else if ((real = root_real(gather->root, path))) {
 			file.path = real;
 			look_at_directory(gather->root, &file);
 			object = add_file(gather, &file, path, false);
@@ -318,8 +333,8 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 			pthread_mutex_lock(&gather->table->lock);
 			object->listed = true;
 			object->named |= named && !gather->options->all;
-			path_list_add(&object->names, path);
 			pthread_mutex_unlock(&gather->table->lock);
+			add_name(gather, object, path);
 		} else if (named && errno == ENOEXEC && wants_original(gather->options)) {
 			path_list_add(&gather->plain, real);
 		} else if (named) {

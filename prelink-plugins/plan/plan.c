@@ -454,23 +454,41 @@ static void enter_closure(const struct plan *plan, struct draft *draft, const st
 
 static void add_name(struct plan *plan, const char *name)
 {
+	const char *slash = strrchr(name, '/');
 	uint32_t *hash = records_add(&plan->name, sizeof *hash);
 
-	*hash = plan_hash(name);
+	*hash = plan_hash(slash ? slash + 1 : name);
 }
 
-/* Names by which ld.so may take an unknown object for one of the plan's. */
-static void collect_names(struct plan *plan)
+static void keep_each_name_once(struct records *records)
 {
-	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->count; i++) {
+	uint32_t *hash = records->item;
+	size_t count = 0;
+
+	qsort(hash, records->count, sizeof *hash, by_number);
+	for (size_t i = 0; i < records->count; i++)
+		if (count == 0 || hash[i] != hash[count - 1])
+			hash[count++] = hash[i];
+	records->count = count;
+}
+
+/* Names by which an object of the plan is asked for, so that ld.so may take an unknown one of that name for it.  They
+ * are what the files and the manifests say: under which names gather met an object plays no part. */
+static void collect_names(struct plan *plan, const struct object *program)
+{
+	for (size_t i = 0; i < plan->count; i++) {
 		const struct object *object = plan->draft[i].object;
-		if (object->soname)
+		if (i >= PLAN_FIRST_LIBRARY && object->soname)
 			add_name(plan, object->soname);
-		for (size_t j = 0; j < object->names.count; j++)
-			add_name(plan, strrchr(object->names.path[j], '/') + 1);
+		for (size_t j = 0; j < object->needed_count; j++)
+			add_name(plan, object->needed[j].name);
 	}
+	for (size_t i = 0; i < program->plugin_count; i++)
+		for (size_t j = 0; program->plugin[i].entry && j < program->plugin[i].entry->soname_count;
+		     j++)
+			add_name(plan, program->plugin[i].entry->soname[j]);
 	if (plan->name.count)
-		qsort(plan->name.item, plan->name.count, sizeof(uint32_t), by_number);
+		keep_each_name_once(&plan->name);
 }
 
 /* Counts what the start-up libraries want of the static block.  An IFUNC resolver, a signal handler, malloc: any may
@@ -511,7 +529,7 @@ static struct plan_refusal make(struct planner *planner, struct workbench *bench
 		return refusal;
 	for (size_t i = plan->startup; i < plan->count; i++)
 		enter_closure(plan, &plan->draft[i], closure_of(program, plan->draft[i].object));
-	collect_names(plan);
+	collect_names(plan, program);
 	plan->estimate.objects = plan->startup;
 	plan->estimate.plugin_objects = plan->count - plan->startup;
 	count_static_tls(plan);

@@ -56,9 +56,9 @@ struct plan_header {
 	uint32_t unplaced;        /* index of the first object after it that has no slot */
 	uint32_t scope;           /* objects of the start-up scope as ld.so counts them: the program, and
 				      ld.so where something needs it */
-	struct plan_table name; /* uint32_t, ascending: plan_hash() of every soname, and last path component,
-				      of the objects; an unknown object of such a name may take the place
-				      of ours */
+	struct plan_table name; /* uint32_t, ascending: plan_hash() of every name by which an object is asked
+				      for, its last path component: sonames, what is needed, what manifests
+				      say; an unknown object of such a name may take the place of ours */
 	struct plan_table resolver; /* struct plan_resolver, at most PLAN_RESOLVERS_MAX */
 	struct plan_table member;   /* struct store_member, in a store; else empty */
 	uint32_t digest;            /* of the fields before it, of the names, the resolvers and the members */

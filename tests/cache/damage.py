@@ -56,6 +56,33 @@ for what, data in cases:
     now = prelink(*common, "-p", "--json").stdout
     expect(now == table, f"{what}: the cache that was made anew differs")
 
+# What it saw of the files lies beside it: where that is damaged, or not there, nothing passes for unchanged.
+SEEN = CACHE + ".seen"
+prelink(*common, "-a")
+stamps = read(SEEN)
+again = prelink(*common, "-aq", "-v").stdout
+for what, data in [("cut", stamps[:-1]), ("longer", stamps + b"\0"), ("empty", b""), ("a bit flipped", stamps[:-9] + b"\xff" + stamps[-8:]),
+                   ("another magic", b"P" + stamps[1:]), ("header only", stamps[:40])]:
+    write(SEEN, data)
+    done = prelink(*common, "-aq", "-v")
+    expect_equal(done.stderr.count(SEEN + ": warning: "), 1, f"{what}: messages about it in {done.stderr!r}")
+    expect(done.stdout != again, f"{what}: nothing was looked at")
+    expect(read(CACHE) == good, f"{what}: the cache is another after that run")
+    expect_equal(prelink(*common, "-aq", "-v").stdout, again, f"{what}: the run after that")
+for what, data in [("of another cache", stamps[:28] + b"\1\2\3\4" + stamps[32:]), ("of another version", stamps[:16] + b"\1" + stamps[17:])]:
+    write(SEEN, data)
+    done = prelink(*common, "-aq", "-v")
+    expect(done.stdout != again and SEEN not in done.stderr, f"{what}: {done.stdout}{done.stderr}")
+os.unlink(SEEN)
+done = prelink(*common, "-aq", "-v", env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
+expect(done.stdout != again and SEEN not in done.stderr, f"without it: {done.stdout}{done.stderr}")
+expect(not os.path.exists(SEEN), "with SOURCE_DATE_EPOCH, it is made")
+prelink(*common, "-a")
+expect(read(CACHE) == good and len(read(SEEN)) == len(stamps), "it is not made anew")
+prelink(*common, "-a", env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
+expect(read(CACHE) == good and not os.path.exists(SEEN), "with SOURCE_DATE_EPOCH, it stays")
+prelink(*common, "-a")
+
 # Right checksum, wrong contents: every field of every record, and the counts, take their turn.
 crafted = 0
 for at in list(range(28, HEADER, 4)) + [rng.randrange(HEADER, len(good) - 4) // 4 * 4 for _ in range(400 if LONG else 30)]:
@@ -98,12 +125,13 @@ expect("/usr/lib/plugins/liblater.so" in layout.slot, "after a run of one file, 
 
 # A cache that cannot be written or read is said, and hurts nothing else.
 os.unlink(CACHE)
+os.unlink(SEEN)
 os.mkdir(CACHE)
 done = prelink(*common, "-a", status=1)
 expect(CACHE in done.stderr, f"a directory in the cache's place is not named: {done.stderr!r}")
 os.rmdir(CACHE)
 prelink(*common, "-aN")
-expect(not os.path.exists(CACHE), "-N wrote a cache")
+expect(not os.path.exists(CACHE) and not os.path.exists(SEEN), "-N wrote a cache")
 prelink(*common, "-a", "-C", "/etc/other.cache")
 expect(os.path.exists(root.path + "/etc/other.cache") and not os.path.exists(CACHE), "-C did not name the cache")
 print(f"{len(cases)} damaged caches reported and made anew, {crafted} crafted ones survived")

@@ -29,7 +29,7 @@ def summary(layout):
 
 def tree(root):
     return {os.path.join(base, name): read(os.path.join(base, name))
-            for base, _, names in os.walk(root.path) for name in names if name != "prelink.cache"}
+            for base, _, names in os.walk(root.path) for name in names if not name.startswith("prelink.cache")}
 
 
 root = graph.Root(scratch()).random(3, 150, 40, 50)

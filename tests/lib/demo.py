@@ -87,7 +87,7 @@ def main():
         print(f"  {name:16} {dirty[name]:6} before  {private_dirty(root, *how):6} prelinked")
     heading("prelink -ua: everything taken back")
     undo_all(root)
-    left = [line for line in differences(noted, snapshot(root)) if not line.startswith("etc/prelink.cache:")]
+    left = [line for line in differences(noted, snapshot(root)) if not line.startswith("etc/prelink.cache")]
     print("\n".join(left) or f"{len(noted)} files compared with what they were before: no difference")
     sys.exit(1 if left or not right else 0)
 

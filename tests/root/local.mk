@@ -7,6 +7,7 @@ TESTS += \
 	tests/root/guarded.py \
 	tests/root/killed.py \
 	tests/root/programs.py \
+	tests/root/repeated.py \
 	tests/root/replaced.py \
 	tests/root/round_trip.py \
 	tests/root/shortened.py \

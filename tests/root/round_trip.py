@@ -35,9 +35,8 @@ SUITES = os.environ.get("SUITES", "bookworm trixie sid").split()
 
 def snapshot(root):
     """The root, but for /tmp, where the programs that are asked leave caches of their own, and prelink's cache."""
-    found = snapshot_of(root, without=("tmp",))
-    found.pop("etc/prelink.cache", None)
-    return found
+    return {path: entry for path, entry in snapshot_of(root, without=("tmp",)).items()
+            if not path.startswith("etc/prelink.cache")}
 
 
 def ask(root, program, option):
