@@ -80,6 +80,14 @@ static void use(struct watcher *w, const struct object *of, bool call)
 		usage->otherwise = w->serial;
 }
 
+/* One that is its object's own: not what the compiler emits wherever it is used. */
+static bool is_function(const GElf_Sym *sym)
+{
+	unsigned type = GELF_ST_TYPE(sym->st_info);
+
+	return (type == STT_FUNC || type == STT_GNU_IFUNC) && GELF_ST_BIND(sym->st_info) == STB_GLOBAL;
+}
+
 /* BY's reference goes to another object's definition. */
 static void note_outside(struct watcher *w, const struct bind_object *by, const struct binding *binding)
 {
@@ -111,19 +119,25 @@ static void note_open(struct watcher *w, struct bind_object *by, const struct bi
 	struct opened *opened = w->evidence->bind->opened;
 	uint32_t number = binding_number(opened, by, binding);
 	struct searchlist *list[] = { w->universe.global, w->universe.others };
+	struct definition first = { 0 }; /* of the functions */
 	GElf_Sym own, other;
 
 	symbols_get(&by->symbols, binding->symbol, &own);
 	for (size_t i = 0; i < 2; i++) {
 		struct definition found = { 0 };
 		while (searchlist_next(opened, list[i], number, binding_class(binding), &found)) {
+			symbols_get(&found.object->symbols, found.symbol, &other);
+			if (!first.object && is_function(&other))
+				first = found;
+			else if (is_function(&other) && found.object != first.object)
+				add_incident(w, INCIDENT_ORDER, first.object, first.symbol, found.object,
+					     found.symbol);
 			if (found.object == by) {
 				mark(w->evidence, by, found.symbol, USED_INSIDE | OVERRIDDEN);
 				continue;
 			}
 			mark(w->evidence, found.object, found.symbol, USED_OUTSIDE);
 			use(w, found.object->object, false);
-			symbols_get(&found.object->symbols, found.symbol, &other);
 			if (is_data(&own) && is_data(&other) && own.st_size && other.st_size &&
 			    own.st_size != other.st_size)
 				add_incident(w, INCIDENT_CLASH, by, binding->symbol, found.object,

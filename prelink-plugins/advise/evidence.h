@@ -59,6 +59,7 @@ enum incident_kind {
 	INCIDENT_COPY,       /* the program `object` copies a variable of `other` */
 	INCIDENT_INTERPOSED, /* `object` uses its own definition, the process that of `other` */
 	INCIDENT_CLASH,      /* a variable of `object` gives way to one of `other` of another size */
+	INCIDENT_ORDER, /* plugins bring a function of `object` and one of `other`: the first loaded is called */
 };
 
 struct incident {

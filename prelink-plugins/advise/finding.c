@@ -31,7 +31,8 @@ static const struct finding_kind kinds[FINDINGS] = {
 	[FINDING_CLASH] = { "clash",
 			    "hide it (-fvisibility=hidden, a version script), or give it a name of the object's own",
 			    "Two objects of one process define the same variable, each with a size of its own, and one of them gets "
-			    "the other's." },
+			    "the other's; or two plugins bring the same function, and a library that they share calls that of the "
+			    "first." },
 	[FINDING_TWO_VERSIONS] = { "two-versions", "build all that is in the process against one of them",
 				   "Both are loaded, with all their data twice; where their symbols have no versions, calls for one may "
 				   "arrive in the other." },

@@ -13,7 +13,11 @@ static struct finding *start(struct advice *advice, const struct incident *first
 
 	symbols_get(&first->object->symbols, first->symbol, &own);
 	symbols_get(&first->other->symbols, first->other_symbol, &found);
-	if (first->kind == INCIDENT_CLASH)
+	if (first->kind == INCIDENT_ORDER)
+		finding = finding_add(&advice->findings, FINDING_CLASH, first->object->object,
+				      "defines %s, as %s does: the one that is loaded first is called", name,
+				      other);
+	else if (first->kind == INCIDENT_CLASH)
 		finding = finding_add(&advice->findings, FINDING_CLASH, first->object->object,
 				      "%s%s has %llu bytes here and %llu in %s, which is taken",
 				      GELF_ST_BIND(found.st_info) == STB_GNU_UNIQUE ? "the unique symbol " :
@@ -50,7 +54,8 @@ void advise_interposed(struct advice *advice)
 
 	for (size_t i = 0; i < evidence->incident_count; i++) {
 		const struct incident *incident = &evidence->incident[i];
-		if ((incident->kind != INCIDENT_INTERPOSED && incident->kind != INCIDENT_CLASH) ||
+		if ((incident->kind != INCIDENT_INTERPOSED && incident->kind != INCIDENT_CLASH &&
+		     incident->kind != INCIDENT_ORDER) ||
 		    !advice_near(advice, incident->object->object->index) || !matters(advice, incident))
 			continue;
 		if (!first || first->kind != incident->kind || first->object != incident->object) {
@@ -58,7 +63,10 @@ void advise_interposed(struct advice *advice)
 			finding = start(advice, first);
 		}
 		char *name = evidence_symbol(incident->object, incident->symbol);
-		finding_detail(finding, name, "%s is used by others, in %zu programs, for instance %s",
+		finding_detail(finding, name,
+			       incident->kind == INCIDENT_ORDER ?
+				       "%s has it too, in %zu programs, for instance %s" :
+				       "%s is used by others, in %zu programs, for instance %s",
 			       incident->other->object->path, incident->programs, incident->program->path);
 		free(name);
 		if (incident->programs > finding->price.programs)

@@ -141,6 +141,7 @@ def check_plugins():
     only("static-tls", found, initial__so="wants 200 bytes of static TLS")
     seen = only("unplanned", found, libtorn__so="up to 1 relocations")
     expect_equal(subjects(seen["libtorn.so"]), ["depends on the order of loading"], "why")
+    only("clash", found, order1__so="defines same, as order2.so does")
 
 
 def check_pages():
