@@ -109,14 +109,14 @@ static void look_at_itself(struct advice *advice, const struct witness *witness,
 
 void advise_exports(struct advice *advice)
 {
+	const struct witness *witness;
 	bool *needed = find_needed(advice->evidence);
 	struct binding_list bindings = { 0 };
 
-	for (size_t i = 0; i < advice->evidence->count; i++) {
-		const struct witness *witness = advice_about(advice, i);
-		if (!witness || object_is_program(witness->by->object))
+	for (size_t i = 0; (witness = advice_next(advice, &i));) {
+		if (object_is_program(witness->by->object))
 			continue;
-		if (advice->whole && needed[i])
+		if (advice->whole && needed[witness->by->object->index])
 			look_at_exports(advice, witness);
 		look_at_itself(advice, witness, &bindings);
 	}

@@ -36,7 +36,17 @@ static inline const struct witness *advice_about(const struct advice *advice, si
 				      NULL;
 }
 
-/* The same, also for what is only in a process of one that was asked about. */
+/* The next witness of those, from object *INDEX on, which goes past it; NULL: that was the last. */
+static inline const struct witness *advice_next(const struct advice *advice, size_t *index)
+{
+	const struct witness *witness = NULL;
+
+	while (!witness && *index < advice->evidence->count)
+		witness = advice_about(advice, (*index)++);
+	return witness;
+}
+
+/* As advice_about(), also for what is only in a process of one that was asked about. */
 static inline const struct witness *advice_near(const struct advice *advice, size_t index)
 {
 	return advice->few ? advice_about(advice, index) :

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "advise/names.h"
 #include "elf/versions.h"
 
 enum {
@@ -14,13 +15,6 @@ enum {
 };
 
 /* --- relr --- */
-
-static int by_address(const void *a, const void *b)
-{
-	const GElf_Addr *left = a, *right = b;
-
-	return (*left > *right) - (*left < *right);
-}
 
 /* Bytes that DT_RELR takes for the COUNT words at ADDRESS, ascending, of WORD bytes each. */
 static uint64_t relr_size(const GElf_Addr *address, size_t count, unsigned word)
@@ -66,7 +60,7 @@ static void look_for_relr(struct advice *advice, const struct witness *witness)
 		if (by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info)) == RELOC_RELATIVE &&
 		    reloc.r_offset % 2 == 0)
 			address[count++] = reloc.r_offset;
-	qsort(address, count, sizeof *address, by_address);
+	sort_addresses(address, count);
 	uint64_t now = count * step, then = relr_size(address, count, by->image.is64 ? 8 : 4);
 	free(address);
 	if (now < then + RELR_MIN)
@@ -142,10 +136,9 @@ static void look_for_static_tls(struct advice *advice, const struct witness *wit
 
 void advise_linked(struct advice *advice)
 {
-	for (size_t i = 0; i < advice->evidence->count; i++) {
-		const struct witness *witness = advice_about(advice, i);
-		if (!witness)
-			continue;
+	const struct witness *witness;
+
+	for (size_t i = 0; (witness = advice_next(advice, &i));) {
 		look_for_relr(advice, witness);
 		look_for_relacount(advice, witness);
 		look_for_hash(advice, witness);

@@ -89,3 +89,15 @@ void names_release(struct names *names)
 	free(names->item);
 	*names = (struct names){ 0 };
 }
+
+static int by_address(const void *a, const void *b)
+{
+	const GElf_Addr *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+void sort_addresses(GElf_Addr *address, size_t count)
+{
+	qsort(address, count, sizeof *address, by_address);
+}

@@ -26,4 +26,6 @@ void names_load(struct names *names, const struct bind_object *by);
 const struct name_at *names_find(const struct names *names, GElf_Addr address);
 void names_release(struct names *names);
 
+void sort_addresses(GElf_Addr *address, size_t count);
+
 #endif

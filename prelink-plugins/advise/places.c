@@ -125,9 +125,8 @@ static void look(struct advice *advice, const struct witness *witness)
 
 void advise_places(struct advice *advice)
 {
-	for (size_t i = 0; i < advice->evidence->count; i++) {
-		const struct witness *witness = advice_about(advice, i);
-		if (witness)
-			look(advice, witness);
-	}
+	const struct witness *witness;
+
+	for (size_t i = 0; (witness = advice_next(advice, &i));)
+		look(advice, witness);
 }

@@ -124,10 +124,9 @@ static void look_at_program(struct advice *advice, const struct object *program)
 
 void advise_startup(struct advice *advice)
 {
-	for (size_t i = 0; i < advice->evidence->count; i++) {
-		const struct witness *witness = advice_about(advice, i);
-		if (!witness)
-			continue;
+	const struct witness *witness;
+
+	for (size_t i = 0; (witness = advice_next(advice, &i));) {
 		look_at_reasons(advice, witness);
 		if (object_is_program(witness->by->object))
 			look_at_program(advice, witness->by->object);

@@ -23,13 +23,6 @@ static void add_word(struct words *words, GElf_Addr address)
 	words->address[words->count++] = address;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	const GElf_Addr *left = a, *right = b;
-
-	return (*left > *right) - (*left < *right);
-}
-
 /* Data words: what the compiler put there, not the GOT's. */
 static void collect(struct words *words, const struct bind_object *by)
 {
@@ -49,7 +42,7 @@ static void collect(struct words *words, const struct bind_object *by)
 		}
 	}
 	if (words->count)
-		qsort(words->address, words->count, sizeof *words->address, by_address);
+		sort_addresses(words->address, words->count);
 }
 
 /* --- tables --- */
@@ -141,12 +134,10 @@ static void tell_pages(struct advice *advice, const struct witness *witness, con
 
 void advise_tables(struct advice *advice)
 {
+	const struct witness *witness;
 	struct words words = { 0 };
 
-	for (size_t i = 0; i < advice->evidence->count; i++) {
-		const struct witness *witness = advice_about(advice, i);
-		if (!witness)
-			continue;
+	for (size_t i = 0; (witness = advice_next(advice, &i));) {
 		collect(&words, witness->by);
 		if (words.count >= TABLE_MIN)
 			tell_tables(advice, witness, &words);

@@ -78,11 +78,10 @@ static void look_at_calls(struct advice *advice, const struct witness *witness)
 
 void advise_unused(struct advice *advice)
 {
-	for (size_t i = 0; i < advice->evidence->count; i++) {
-		const struct witness *witness = advice_about(advice, i);
-		if (witness) {
-			look(advice, witness);
-			look_at_calls(advice, witness);
-		}
+	const struct witness *witness;
+
+	for (size_t i = 0; (witness = advice_next(advice, &i));) {
+		look(advice, witness);
+		look_at_calls(advice, witness);
 	}
 }

@@ -225,10 +225,9 @@ static void look_for_pairs(struct advice *advice)
 
 void advise_versions(struct advice *advice)
 {
-	for (size_t i = 0; i < advice->evidence->count; i++) {
-		const struct witness *witness = advice_about(advice, i);
-		if (witness)
-			look_for_versions(advice, witness);
-	}
+	const struct witness *witness;
+
+	for (size_t i = 0; (witness = advice_next(advice, &i));)
+		look_for_versions(advice, witness);
 	look_for_pairs(advice);
 }
