@@ -97,6 +97,7 @@ static enum unmatched unmatched_of(const struct add *add, const struct manifest 
 /* Fills the table of hosts, and tells the patterns that match nothing. */
 static int find_hosts(struct add *add)
 {
+	size_t absent = 0;
 	int result = 0;
 
 	for (size_t i = 0; i < add->manifests.count; i++) {
@@ -109,9 +110,14 @@ static int find_hosts(struct add *add)
 		if (found < 0 ||
 		    (found > 0 && hosts_expand_plugins(&add->root, manifest, unmatched, &add->hosts) < 0))
 			result = -1;
-		if (found == 0 && add->verbose)
+		if (found == 0 && manifest->collected)
+			absent++;
+		else if (found == 0 && add->verbose)
 			printf("%s: no host of %s is there\n", manifest->file, manifest->application);
 	}
+	if (absent && add->verbose)
+		printf("no host of %zu of the %zu applications with a manifest is there\n", absent,
+		       add->manifests.count);
 	return result;
 }
 

@@ -258,19 +258,50 @@ static void take_fixed(struct space *s)
 	}
 }
 
-/* No room for W: say so, with the program that it is missing in. */
-static void report_full(const struct space *s, const struct want *w)
+/* A program that W is for. */
+static const char *user_of(const struct space *s, const struct want *w)
 {
-	size_t programs = w->startup_uses + w->plugin_uses;
-	const char *user = programs ? s->table->object[w->first_user]->shown : NULL;
+	return w->startup_uses + w->plugin_uses ? s->table->object[w->first_user]->shown : "no program";
+}
 
+/* What goes without a slot, in its order. */
+struct left_out {
+	const struct want *first;
+	size_t count;
+	uint64_t bytes;
+};
+
+/* No room for W: with -v it is said for each, with the program that it is missing in. */
+static void leave_out(const struct space *s, const struct want *w, const struct options *options,
+		      struct left_out *out)
+{
 	object_leave(w->object, SKIP_LAYOUT_FULL);
-	diag_warn(w->object->shown,
-		  "no room for its %" PRIu64
-		  " bytes among the addresses of %s (needed by %s%s); it stays as it is; "
-		  "%s",
-		  w->need, s->arch->name, user ? user : "no program", programs > 1 ? " and others" : "",
-		  s->meetings.row ? "leave other objects out with -b" : "try -m, which shares addresses");
+	out->first = out->first ? out->first : w;
+	out->count++;
+	out->bytes += w->need;
+	if (options->verbose)
+		diag_warn(w->object->shown, "no room for its %" PRIu64 " bytes; needed by %s%s", w->need,
+			  user_of(s, w), w->startup_uses + w->plugin_uses > 1 ? " and others" : "");
+}
+
+/* Once for all that go without. */
+static void report_left_out(const struct space *s, const struct options *options, const struct left_out *out)
+{
+	const char *cure = s->meetings.row ? "leave others out with -b" : "try -m, which shares addresses";
+
+	if (out->count == 0)
+		return;
+	if (out->count == 1)
+		diag_warn(out->first->object->shown,
+			  "no room for its %" PRIu64
+			  " bytes among the addresses of %s; it is needed by %s, and stays as it is: %s",
+			  out->bytes, s->arch->name, user_of(s, out->first), cure);
+	else
+		diag_warn(out->first->object->shown,
+			  "no room for it and %zu other libraries of %s, %" PRIu64
+			  " KB in all; it is needed by %s; they stay as they are: %s%s",
+			  out->count - 1, s->arch->name, out->bytes >> 10, user_of(s, out->first), cure,
+			  options->verbose ? "" : "; -v names them all");
 }
 
 static uint64_t splitmix64(uint64_t x)
@@ -335,6 +366,7 @@ static void space_release(struct space *s)
 static void lay_out_machine(struct object_table *table, const struct arch *arch, const struct cache *old,
 			    const struct options *options)
 {
+	struct left_out out = { 0 };
 	struct space s;
 
 	space_init(&s, table, arch, options);
@@ -353,7 +385,8 @@ static void lay_out_machine(struct object_table *table, const struct arch *arch,
 	for (size_t i = 0; i < s.count; i++)
 		if (wants_slot(s.want[i].object) && s.want[i].object->wanted && !s.want[i].placed &&
 		    !place_new(&s, &s.want[i]))
-			report_full(&s, &s.want[i]);
+			leave_out(&s, &s.want[i], options, &out);
+	report_left_out(&s, options, &out);
 	space_release(&s);
 }
 

@@ -42,6 +42,11 @@ def check_merge(directory, original):
     expect_equal(entries(top + "/usr/bin/three"), ["output"], "entries of three")
     expect_equal(sorted(line.rsplit("/", 1)[1] for line in done.stdout.splitlines() if "note added" in line),
                  [f"{name}: note added" for name in ("one", "three", "two")], "files that -v names")
+    for i in range(60, 80):
+        notes.manifest(f"{manifests}/{i}.yaml", ["/opt/**/*"], [TWO])
+    done = notegen("add", "--root", top, "--manifest-dir", manifests, "-v", "-n")
+    expect_equal([line for line in done.stdout.splitlines() if "no host" in line],
+                 ["no host of 21 of the 24 applications with a manifest is there"], "what is not there, once")
     # The order of --manifest is the order of the entries.
     notegen("add", "--root", top, "--manifest", manifests + "/20.yaml", "--manifest", manifests + "/10.yaml")
     expect_equal(entries(top + "/usr/bin/one"), ["third", "input"], "entries of one, the other way round")
