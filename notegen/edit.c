@@ -50,8 +50,8 @@ static int check_image(const struct elf_image *image)
 		return diag_error(image->path, "it is a core file; name the program");
 	if (elf_image_find_section(image, UNDO_SECTION))
 		return diag_error(image->path,
-				  "changing its note: it is prelinked; `prelink -u' it first, then this, "
-				  "then prelink it again");
+				  "changing its note: it is prelinked; `prelink -u' it first, with the "
+				  "prelink that did it, then this, then prelink it again");
 	return 0;
 }
 

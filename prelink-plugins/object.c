@@ -232,6 +232,8 @@ const char *object_skip_text(enum object_skip skip)
 			"takes more addresses, or needs more objects or directories, than prelink allows",
 		[SKIP_SIGNED] = "signed (security.ima, security.evm)",
 		[SKIP_NOT_OURS] = "belongs to another user",
+		[SKIP_OTHERS] =
+			"another prelink prelinked it, whose -u gives it back, as does its package installed again",
 		[SKIP_SELF_CHECKED] = "its bytes are compared with a digest when it is loaded",
 	};
 

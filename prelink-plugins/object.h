@@ -50,6 +50,7 @@ enum object_skip {
 	SKIP_LIMIT,         /* it, or scope: what it takes to load it, is more than limit.h says */
 	SKIP_NOT_OURS,      /* another user's, and we are not root: it cannot be replaced by one of theirs */
 	SKIP_SELF_CHECKED,  /* it, or who loads it, compares its bytes with a digest */
+	SKIP_OTHERS,        /* another prelink's (remains.h) */
 	SKIP_COUNT,         /* how many there are */
 };
 

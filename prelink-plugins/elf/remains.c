@@ -29,6 +29,20 @@ bool names_module(const struct elf_image *image, const struct dynamic *dynamic, 
 	return ours;
 }
 
+const char *remains_text(enum remains remains)
+{
+	return remains == REMAINS_OTHERS ?
+		       "another prelink prelinked it" :
+		       "it was prelinked, and strip or the like took its undo record away";
+}
+
+const char *remains_cure(enum remains remains)
+{
+	return remains == REMAINS_OTHERS ?
+		       "`prelink -u' of that one gives it back, or reinstall its package" :
+		       "reinstall it from its package";
+}
+
 /* What tells a file with a plan, or that had one when it still had section headers. */
 struct trace {
 	bool section, tag;
@@ -71,11 +85,9 @@ enum remains remains_find(const struct elf_image *image, const struct dynamic *d
 	}
 	if (trace.section)
 		return REMAINS_UNUSED;
-	/* Beside a record of another program's these are that program's. */
-	if ((list || (dynamic->gnu_prelinked && dynamic->checksum)) &&
-	    !elf_image_find_section(image, UNDO_SECTION))
-		return REMAINS_STAMP;
-	return REMAINS_NOTHING;
+	if (elf_image_find_section(image, UNDO_SECTION) && !elf_image_find_section(image, UNDO_OWN_SECTION))
+		return REMAINS_OTHERS;
+	return list || (dynamic->gnu_prelinked && dynamic->checksum) ? REMAINS_STAMP : REMAINS_NOTHING;
 }
 
 void remains_disarm(struct elf_image *image, const struct dynamic *dynamic, const char *module)

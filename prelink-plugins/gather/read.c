@@ -185,6 +185,8 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_DEBUG_INFO;
 	if (elf_checks_itself(image, dynamic))
 		return SKIP_SELF_CHECKED;
+	if (object->remains == REMAINS_OTHERS)
+		return SKIP_OTHERS;
 	if (object->kind == OBJECT_LOADER) /* loader_set_slots() says which of them moves */
 		return SKIP_NOT;
 	if (replaces(options) && !object->prelinked && geteuid() != 0 && file->st.st_uid != geteuid())

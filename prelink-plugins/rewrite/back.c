@@ -32,29 +32,29 @@ static int disarm(const struct rewriting *rewriting, const struct object *object
 	return result;
 }
 
-#define LOST "it was prelinked, and strip or the like took its undo record away"
-#define CURE "reinstall it from its package"
-
-/* Says what is left in OBJECT's file, and what is done about it. */
+/* Says what is left in OBJECT's file, and what is done about it; what another prelink did, where that was named. */
 static void say_remains(const struct rewriting *rewriting, const struct object *object)
 {
-	const char *was = rewriting->options->dry_run ? "would be" : "was";
+	const char *text = remains_text(object->remains), *cure = remains_cure(object->remains);
 
 	switch (object->remains) {
 	case REMAINS_NOTHING: break;
 	case REMAINS_UNUSED:
-		diag_warn(object->shown,
-			  "undoing: " LOST ": nothing uses the plan that is left in it; " CURE);
+		diag_warn(object->shown, "undoing: %s: nothing uses the plan that is left in it; %s", text,
+			  cure);
 		break;
 	case REMAINS_STAMP:
-		diag_error(object->shown,
-			   "undoing: " LOST ": it stays as it is, and works without us; " CURE);
+		diag_error(object->shown, "undoing: %s: it stays as it is, and works without us; %s", text,
+			   cure);
 		break;
 	case REMAINS_MODULE:
 		diag_error(object->shown,
-			   "undoing: " LOST
-			   ": DT_AUDIT %s taken out of it, so that it starts as any other; " CURE,
-			   was);
+			   "undoing: %s: DT_AUDIT %s taken out of it, so that it starts as any other; %s",
+			   text, rewriting->options->dry_run ? "would be" : "was", cure);
+		break;
+	case REMAINS_OTHERS:
+		if (object->named)
+			diag_error(object->shown, "undoing: %s: it stays as it is; %s", text, cure);
 		break;
 	}
 }
@@ -85,19 +85,28 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 	return result;
 }
 
-/* What was disarmed is not its original: -1 where there is anything that is not, which was said. */
+/* What was disarmed is not its original: -1 where there is anything that is not, which was said.  Another prelink's
+ * files are none of ours, but for those that were named; they are said once. */
 static int count_left(const struct object_list *list)
 {
+	const struct object *others = NULL;
+	size_t count = 0;
 	int result = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct object *object = list->member[i];
+		bool other = object->remains == REMAINS_OTHERS && !object->named;
 
-		if (object->remains > REMAINS_UNUSED)
+		if (object->remains > REMAINS_UNUSED && !other)
 			object->outcome = OUTCOME_FAILED;
 		if (object->outcome == OUTCOME_FAILED)
 			result = -1;
+		if (other && count++ == 0)
+			others = object;
 	}
+	if (count)
+		diag_warn(others->shown, "%s, and %zu other files: they stay as they are; %s",
+			  remains_text(REMAINS_OTHERS), count - 1, remains_cure(REMAINS_OTHERS));
 	return result;
 }
 
@@ -172,7 +181,8 @@ static void undo_object_elsewhere(const struct rewriting *rewriting, const struc
 	int fd;
 
 	if (object->remains > REMAINS_UNUSED) {
-		diag_error(object->shown, "undoing: " LOST "; " CURE);
+		diag_error(object->shown, "undoing: %s; %s", remains_text(object->remains),
+			   remains_cure(object->remains));
 		return;
 	}
 	if ((fd = object_open(rewriting->root, object, READ_MAX, &present)) < 0)

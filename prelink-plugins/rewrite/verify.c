@@ -55,9 +55,8 @@ static int verify_object(struct rewriting *rewriting, struct object *object, con
 	if (fd < 0)
 		return -1;
 	if (object->remains > REMAINS_UNUSED) {
-		diag_error(present.path,
-			   "verifying: it was prelinked, and strip or the like took its undo record away: "
-			   "what it was cannot be told; reinstall it from its package");
+		diag_error(present.path, "verifying: %s: what it was cannot be told; %s",
+			   remains_text(object->remains), remains_cure(object->remains));
 	} else if (original_init(&original, &present, fd, true) == 0) {
 		result = undo_present(&present) ?
 				 redo_and_compare(rewriting, object, &present, &original, fd) :

@@ -7,6 +7,7 @@ TESTS += \
 	tests/command/manifests.py \
 	tests/command/not_root.py \
 	tests/command/options.py \
+	tests/command/others.py \
 	tests/command/paths.py \
 	tests/command/readme.py \
 	tests/command/stripped.py \
