@@ -111,7 +111,7 @@ def check_way(way):
     for what, happen in list(THINGS.items())[::1 if LONG else 2]:
         happen()
         rows = [row for row in json.loads(prelink("--root", root, "--status", "--json", status=None).stdout)
-                if os.path.basename(row["program"]) not in whole_root.LEFT_OUT]
+                if os.path.dirname(row["program"]) == "/usr/bin" and os.path.basename(row["program"]) not in whole_root.LEFT_OUT]
         planned = planned or {row["program"] for row in rows if row["state"] == "fast"}
         for row in rows:
             states[row["state"]] = states.get(row["state"], 0) + 1
