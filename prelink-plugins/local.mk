@@ -31,7 +31,8 @@ bin_PROGRAMS += prelink-plugins/run/prelink-run
 prelink_plugins_run_prelink_run_SOURCES = prelink-plugins/run/prelink-run.c \
 	prelink-plugins/run/known.c prelink-plugins/run/known.h
 prelink_plugins_run_prelink_run_CPPFLAGS = $(AM_CPPFLAGS) -DPRELINK='"$(sbindir)/prelink"' \
-	-DRUNTIME_MODULE='"$(pkglibdir)$(RTLD_DIRECTORY)/prelink-rtld.so"'
+	-DRUNTIME_MODULE='"$(pkglibdir)$(RTLD_DIRECTORY)/prelink-rtld.so"' \
+	-DMODULES='"$(pkglibdir)"' -DOWN_LIB='"$(RTLD_LIB)"'
 prelink_plugins_run_prelink_run_LDFLAGS = $(STATIC_LDFLAGS)
 
 noinst_LIBRARIES += prelink-plugins/libprelink.a

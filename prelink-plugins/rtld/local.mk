@@ -85,6 +85,33 @@ all-local: $(rtld_modules)
 $(rtld_modules): prelink-plugins/rtld/%/prelink-rtld.so: $(rtld_files)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(call rtld_link,$*,$(patsubst $*:%,%,$(filter $*:%,$(RTLD_FOREIGN))),$(MODULE_CFLAGS))
+
+# The stub of the other class, and links by which LD_AUDIT=$(pkglibdir)/$$LIB/prelink-rtld.so finds each class's own: what
+# ld.so takes $$LIB for depends on who built it.
+rtld_stub = $(patsubst %,prelink-plugins/rtld/%/stub.so,$(RTLD_STUB))
+all-local: $(rtld_stub)
+$(rtld_stub): prelink-plugins/rtld/stub.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -m32 -O2 $(WARN_CFLAGS) -ffreestanding -fPIC -fcf-protection=none -fno-asynchronous-unwind-tables \
+		-shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--hash-style=both -o $@ $<
+CLEANFILES += $(rtld_stub)
+EXTRA_DIST += prelink-plugins/rtld/stub.c
+rtld_lib_32 = $(if $(filter lib64,$(RTLD_LIB)),lib lib32,lib32) lib/i386-linux-gnu
+rtld_lib_64 = $(sort $(RTLD_LIB) lib64 lib/$(RTLD_MACHINE)-linux-gnu)
+# $(call rtld_links,DIRECTORIES,MODULE): a link in each of DIRECTORIES to MODULE, both below $(pkglibdir).
+rtld_links = set -e; for lib in $(1); do $(MKDIR_P) "$(DESTDIR)$(pkglibdir)/$$lib"; \
+	ln -sf "$$(echo "$$lib" | sed 's|[^/]*|..|g')$(2)/prelink-rtld.so" "$(DESTDIR)$(pkglibdir)/$$lib/prelink-rtld.so"; done
+if RTLD
+install-exec-hook:
+	@$(call rtld_links,$(rtld_lib_64),$(RTLD_DIRECTORY))
+	@test -z '$(filter i386,$(RTLD_STUB) $(rtld_machines))' || { $(call rtld_links,$(rtld_lib_32),/i386); }
+	@test -z '$(RTLD_STUB)' || { $(MKDIR_P) '$(DESTDIR)$(pkglibdir)/i386' && \
+		$(INSTALL_DATA) $(rtld_stub) '$(DESTDIR)$(pkglibdir)/i386/prelink-rtld.so'; }
+uninstall-hook:
+	@for lib in $(rtld_lib_64) $(rtld_lib_32) $(RTLD_STUB); do rm -f "$(DESTDIR)$(pkglibdir)/$$lib/prelink-rtld.so"; \
+		rmdir "$(DESTDIR)$(pkglibdir)/$$lib" 2>/dev/null || :; done
+	@rmdir "$(DESTDIR)$(pkglibdir)/lib" 2>/dev/null || :
+endif
 install-exec-local:
 	@for machine in $(rtld_machines); do \
 		$(MKDIR_P) "$(DESTDIR)$(pkglibdir)/$$machine" && $(INSTALL_DATA) prelink-plugins/rtld/$$machine/prelink-rtld.so \

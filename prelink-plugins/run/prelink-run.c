@@ -27,10 +27,30 @@
 
 #include "run/known.h"
 
+/* A way to write down what --print-env prints: for each variable BEFORE, NAME=VALUE, AFTER and a line's end, with a
+ * character of ESCAPED in it behind ESCAPE. */
+struct form {
+	const char *name, *head, *before, *after, *escaped, *escape;
+	bool system; /* for whatever user: the system's store, and nothing is learnt */
+};
+
+static const struct form forms[] = {
+	{ "plain", "", "", "", "", "", false },
+	{ "shell", "", "export '", "'", "'", "'\\", false },
+	/* environment.d(5), which replaces variables in values. */
+	{ "environment.d", "", "", "", "$", "$", false },
+	/* systemd.exec(5): specifiers, but no variables, are replaced. */
+	{ "systemd", "[Service]\n", "Environment=\"", "\"", "%", "%", true },
+	/* Dockerfile, whose ENV replaces variables. */
+	{ "docker", "", "ENV \"", "\"", "$", "\\", true },
+};
+enum { FORMS = sizeof forms / sizeof *forms };
+
 /* What it takes of the command line and the environment. */
 struct run {
-	bool status, forget, print_env, no_children;
-	char **command; /* CMD and its arguments */
+	bool status, forget, no_children;
+	const struct form *print_env; /* how; NULL: not asked for */
+	char **command;               /* CMD and its arguments */
 	char program[PATH_MAX];
 	char binary[PATH_MAX];    /* what the kernel maps for it: `program`, or a script's interpreter */
 	char directory[PATH_MAX]; /* of the user's store */
@@ -42,7 +62,8 @@ static const char usage[] =
 	"\n"
 	"      --status       say how CMD's next start goes, and start nothing\n"
 	"      --forget       forget CMD's plans, and start nothing\n"
-	"      --print-env    print the variables that do the same, for other programs to set\n"
+	"      --print-env[=plain|shell|environment.d|systemd|docker]\n"
+	"                     print the variables that do the same, for other programs to set\n"
 	"      --no-children  only CMD itself: its children start as ever\n"
 	"      --help         print this\n"
 	"      --version      print the version\n"
@@ -56,6 +77,16 @@ static int fail(int status, const char *about, const char *what)
 	return status;
 }
 
+/* The form NAME; ends the process where there is none. */
+static const struct form *find_form(const char *name)
+{
+	for (size_t i = 0; i < FORMS; i++)
+		if (strcmp(forms[i].name, name) == 0)
+			return &forms[i];
+	fprintf(stderr, "prelink-run: --print-env=%s: no such form; --help lists them\n", name);
+	exit(2);
+}
+
 static void parse(struct run *run, int argc, char **argv)
 {
 	int at = 1;
@@ -66,7 +97,9 @@ static void parse(struct run *run, int argc, char **argv)
 		else if (strcmp(argv[at], "--forget") == 0)
 			run->forget = true;
 		else if (strcmp(argv[at], "--print-env") == 0)
-			run->print_env = true;
+			run->print_env = &forms[0];
+		else if (strncmp(argv[at], "--print-env=", 12) == 0)
+			run->print_env = find_form(argv[at] + 12);
 		else if (strcmp(argv[at], "--no-children") == 0)
 			run->no_children = true;
 		else if (strcmp(argv[at], "--help") == 0) {
@@ -200,6 +233,14 @@ static void make_tls_room(void)
 	}
 }
 
+/* The run-time module as LD_AUDIT names it: with $LIB, so that programs of the other class find their own, where what
+ * is installed has that. */
+static const char *module_name(void)
+{
+	return access(MODULES "/" OWN_LIB "/prelink-rtld.so", R_OK) == 0 ? MODULES "/$LIB/prelink-rtld.so" :
+									   RUNTIME_MODULE;
+}
+
 /* What makes a program find the module and the store.  False where somebody else's audit module is asked for:
  * the two would not go together. */
 static bool set_environment(const struct run *run)
@@ -207,9 +248,9 @@ static bool set_environment(const struct run *run)
 	const char *audit = getenv("LD_AUDIT");
 	char path[PATH_MAX + 16];
 
-	if (audit && *audit && strcmp(audit, RUNTIME_MODULE))
+	if (audit && *audit && strcmp(audit, RUNTIME_MODULE) && strcmp(audit, module_name()))
 		return false;
-	setenv("LD_AUDIT", RUNTIME_MODULE, 1);
+	setenv("LD_AUDIT", module_name(), 1);
 	snprintf(path, sizeof path, "%s/store", run->directory);
 	setenv("PRELINK_STORE", path, 1);
 	snprintf(path, sizeof path, "%s/seen", run->directory);
@@ -220,14 +261,27 @@ static bool set_environment(const struct run *run)
 	return true;
 }
 
-static int print_environment(void)
+/* Prints the variable NAME, which is set, as FORM wants it. */
+static void print_variable(const struct form *form, const char *name)
+{
+	printf("%s%s=", form->before, name);
+	for (const char *at = getenv(name); *at; at++)
+		if (!strchr(form->escaped, *at))
+			putchar(*at);
+		else
+			printf("%s%c%s", form->escape, *at, *at == '\'' ? "'" : "");
+	printf("%s\n", form->after);
+}
+
+static int print_environment(const struct form *form)
 {
 	static const char *const name[] = { "LD_AUDIT", "PRELINK_STORE", "PRELINK_LEARN", "PRELINK_RTLD_ONLY",
 					    "GLIBC_TUNABLES" };
 
+	fputs(form->head, stdout);
 	for (size_t i = 0; i < sizeof name / sizeof *name; i++)
-		if (getenv(name[i]))
-			printf("%s=%s\n", name[i], getenv(name[i]));
+		if (getenv(name[i]) && !(form->system && strncmp(name[i], "PRELINK_", 8) == 0))
+			print_variable(form, name[i]);
 	return fflush(stdout) ? fail(1, "standard output", "writing") : 0;
 }
 
@@ -313,7 +367,7 @@ int main(int argc, char **argv)
 		return run.status ? say_status(&run) : forget(&run);
 	bool active = stored && access(RUNTIME_MODULE, R_OK) == 0 && set_environment(&run);
 	if (run.print_env)
-		return active ? print_environment() :
+		return active ? print_environment(run.print_env) :
 				fail(1, run.directory, "the store, or the run-time module, cannot be used");
 	if (active && !known(run.directory, run.binary))
 		leave_learner(&run);

@@ -5,6 +5,7 @@ TESTS += tests/store/container.py
 TESTS += tests/store/costs.py
 TESTS += tests/store/identity.py
 TESTS += tests/store/prelink_run.py
+TESTS += tests/store/print_env.py
 TESTS += tests/store/programs.py
 TESTS += tests/store/releases.py
 TESTS += tests/store/status.py
