@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Roots of other machines, whose programs run here: by qemu-user, or by the kernel where it can."""
 import bisect
+import mmap
 import os
 import re
 import shutil
 import struct
 import subprocess
 
+import process
 import scratch_root
 import whole_root
 from harness import BUILD, expect, i386_runner, need, run
@@ -89,17 +91,28 @@ class Guest:
 
     def start(self, command, timeout=900, **environment):
         """Runs COMMAND, whose first word is a path; the finished process, output as text."""
-        settings = {**SETTINGS, **environment}
-        if self.runner:
-            inside = ["/usr/bin/" + self.runner, *(word for item in settings.items() for word in ("-E", "=".join(item)))]
-        else:
-            inside = ["/usr/bin/env", "-i", *("=".join(item) for item in settings.items())]
-        return subprocess.run(["chroot", self.root, *inside, *command], stdin=subprocess.DEVNULL,
+        return subprocess.run(["chroot", self.root, *self.inside(command, environment)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace",
                               timeout=timeout, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
+    def inside(self, command, environment):
+        """What runs COMMAND with ENVIRONMENT when it is started in the root."""
+        settings = ["=".join(item) for item in {**SETTINGS, **environment}.items()]
+        if self.runner:
+            return ["/usr/bin/" + self.runner, *(word for item in settings for word in ("-E", item)), *command]
+        return ["/usr/bin/env", "-i", *settings, *command]
+
     def audited(self, command, mode="verbose", **more):
-        return self.start(command, LD_AUDIT=self.module, PRELINK_STORE=STORE, PRELINK_RTLD=mode, **more)
+        return self.start(command, **self.audit(mode), **more)
+
+    def audit(self, mode="quiet"):
+        return {"LD_AUDIT": self.module, "PRELINK_STORE": STORE, "PRELINK_RTLD": mode}
+
+    def pages(self, command, ready, **environment):
+        """How many pages COMMAND has written of the files that it maps, when it says READY and waits."""
+        with process.stopped_at_output(self.root, *self.inside(command, environment), ready=ready) as pid:
+            return sum(mapping.dirty for path, mapping in process.mappings(pid, self.root).items()
+                       if not self.runner or os.path.basename(path) != self.runner) // mmap.PAGESIZE
 
     def real(self, path):
         """PATH of a program, links followed inside the root."""

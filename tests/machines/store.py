@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A store for a root of another machine, written here: no file of the root is changed, nothing of it is run for that;
 its programs, with the module, take the fast path, print what they did before, and what ld.so leaves read-only in each
-object is the same byte for byte; and what we say is bound at start is what their ld.so binds.
+object is the same byte for byte; what we say is bound at start is what their ld.so binds; and the pages that a process
+writes of its files are no more than before, but for the module's own, and fewer where their libraries have slots, too.
 
-Short: arm64 and armhf, Debian 12.  LONG=1: every machine that has a module, Debian 12 and 13, and more programs."""
+Short: arm64 and armhf, Debian 12.  LONG=1: every machine that has a module, Debian 12, 13 and sid, and more programs;
+arguments: only these machines, Debian's names."""
 import os
 import re
+import sys
 
 import scratch_root
 import tree
@@ -22,6 +25,9 @@ SETS = ["python3", "python3-lxml", "perl", "libxml-libxml-perl", "openssl"]
 PYTHON = "import lxml.etree, ssl, sqlite3, decimal, ctypes; print(lxml.etree.fromstring('<a/>').tag, decimal.Decimal(1) / 3)"
 PERL = "use XML::LibXML; use POSIX; print POSIX::floor(1.5), XML::LibXML->new ? 1 : 0, qq(\\n)"
 COMMANDS = [["/usr/bin/python3", "-c", PYTHON], ["/usr/bin/perl", "-e", PERL]]
+WAITING = [["/usr/bin/python3", "-c", PYTHON.split("print")[0] + "import sys; print('ready', file=sys.stderr, flush=True); sys.stdin.read()"],
+           ["/usr/bin/perl", "-e", PERL.split("print")[0] + "print STDERR 'ready'; <STDIN>"]]
+SLOTS = ["arm64", "i386"]  # whose libraries can be moved
 if LONG:
     SETS += ["python3-numpy", "gawk", "sqlite3", "file", "xz-utils", "binutils", "openssl", "bc", "procps"]
     COMMANDS[0][2] = PYTHON.replace("import ", "import numpy, ") + "; print(numpy.ones(3).sum())"
@@ -36,6 +42,25 @@ def counts(done):
     """What ld.so counted: symbol relocations until the end, relative ones at start."""
     return [int(re.search(what + r": (\d+)", done.stderr)[1]) for what in
             ("final number of relocations", "number of relative relocations")]
+
+
+def compare_pages(guest, once):
+    """What is written of the files of COMMANDS[:2], ONCE without the store: with it, and in LONG with slots, too."""
+    def pages(audit):
+        return [guest.pages(command, "ready", **audit) for command in WAITING]
+
+    ways = {"with the store": pages(guest.audit())}
+    for before, now in zip(once, ways["with the store"]):
+        expect(now <= before + 4 + before // 50, f"{guest.arch}: {once} pages were written before, {ways}")
+    if LONG and guest.arch in SLOTS:
+        prelink("--root", guest.root, "-a")
+        ways["with slots"] = pages({})
+        prelink("--root", guest.root, f"--store={STORE}", "-a")
+        ways["with slots and the store"] = pages(guest.audit())
+        for before, now in zip(once, ways["with slots and the store"]):
+            expect(now < before, f"{guest.arch}: {once} pages were written before, {ways}")
+    print(f"{guest.arch} {guest.suite}: pages that python3 and perl write of their files: {once} before,",
+          ", ".join(f"{now} {way}" for way, now in ways.items()))
 
 
 def compare_relro(guest):
@@ -90,6 +115,7 @@ def check(arch, suite):
     added = {"var/lib/prelink: is new", STORE[1:] + ": is new"}
     different = [line for line in tree.differences(noted, tree.snapshot(guest.root)) if line not in added]
     expect(not different and before, f"{arch}: prelink --store changed other files: {different[:5]}")
+    written = [guest.pages(command, "ready") for command in WAITING]
     full = 0
     for command in COMMANDS:
         plain, seen = guest.start(command), guest.audited(command)
@@ -111,14 +137,15 @@ def check(arch, suite):
     bindings = sum(compare_bindings(guest, guest.real(command[0])) for command in COMMANDS[:5])
     if arch == "arm64":
         check_variant_pcs(guest)
+    compare_pages(guest, written)
     programs = re.search(r"(\d+) programs in the store", said)[1]
     print(f"{arch} {suite}: {programs} programs in the store; {len(COMMANDS)} runs the same, {full} objects full; {bindings} "
           f"bindings the same; RELRO of {objects} objects the same, {words} words")
 
 
 checked = 0
-for arch in MACHINES if LONG else ["arm64", "armhf"]:
-    for suite in ["bookworm", "trixie"] if LONG else ["bookworm"]:
+for arch in sys.argv[1:] or (MACHINES if LONG else ["arm64", "armhf"]):
+    for suite in ["bookworm", "trixie", "sid"] if LONG else ["bookworm"]:
         try:
             check(arch, suite)
             checked += 1
