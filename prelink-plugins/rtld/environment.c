@@ -154,7 +154,10 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 			break;
 		case AT_SYSINFO_EHDR: environment->vdso = word[1]; break;
 		case AT_PHDR: environment->phdr = word[1]; break;
-		case AT_PAGESZ: environment->page_shift = (unsigned)__builtin_ctzl(word[1]); break;
+		case AT_PAGESZ: /* a builtin would be a function of libgcc's with a table, on riscv64 */
+			while (word[1] >> environment->page_shift > 1)
+				environment->page_shift++;
+			break;
 		case AT_HWCAP: environment->hwcap[0] = word[1]; break;
 		case AT_HWCAP2: environment->hwcap[1] = word[1]; break;
 		case AT_EUID: environment->uid = word[1]; break;

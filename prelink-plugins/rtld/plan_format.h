@@ -80,8 +80,8 @@ enum plan_flag {
 		8, /* DT_JMPREL stays with ld.so: with RTLD_NOW dlopen may have to fail on its lazy calls, or it
 			      is a position-independent program's, and lazy */
 	PLAN_NOT_DEEPBIND = 16, /* with RTLD_DEEPBIND it would bind otherwise */
-	PLAN_ANYWHERE = 32,     /* unplaced, and the module applies its RELATIVE relocations and all of the
-				      plan's words; ld.so is left DT_RELR and the residual list */
+	PLAN_ANYWHERE = 32, /* unplaced, and the module applies its RELATIVE and RELR relocations and all of
+				      the plan's words; ld.so is left the residual list */
 };
 
 struct plan_object {

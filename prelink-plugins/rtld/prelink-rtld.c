@@ -193,6 +193,33 @@ static void apply_relative(struct link_map *map)
 		machine_relative(map->l_addr, &relative.reloc[i]);
 }
 
+/* RELR relocations (gABI, "Relative Relocation Table"), which ld.so would apply before those: a resolver of the C library may
+ * read a word that they are about, as ppc64's do. */
+static void apply_relr(struct link_map *map)
+{
+	ElfW(Dyn) **info = ldso_info(map);
+
+	/* Before glibc 2.36 something else lies there. */
+	if (!info[DT_RELR] || info[DT_RELR]->d_tag != DT_RELR || !info[DT_RELRSZ] ||
+	    info[DT_RELRSZ]->d_tag != DT_RELRSZ)
+		return;
+	const ElfW(Addr) *entry = ldso_pointer(map, info[DT_RELR]);
+	const ElfW(Addr) *end = entry + info[DT_RELRSZ]->d_un.d_val / sizeof *entry;
+	ElfW(Addr) *word = NULL;
+	for (; entry < end; entry++) {
+		if (!(*entry & 1)) {
+			word = (ElfW(Addr) *)(map->l_addr + *entry);
+			*word++ += map->l_addr;
+			continue;
+		}
+		for (size_t i = 0; i < sizeof *entry * 8 - 1; i++)
+			if (*entry >> (i + 1) & 1)
+				word[i] += map->l_addr;
+		word += sizeof *entry * 8 - 1;
+	}
+	info[DT_RELRSZ] = &zero;
+}
+
 /* Whether lazy JUMP_SLOTs are bound with the rest, not left to ld.so. */
 static bool writes_plt(const struct plan_object *planned)
 {
@@ -331,6 +358,7 @@ static void make_full(struct object *object)
 	object->reason = NULL;
 	populate(object, planned, writable);
 	if (planned->flags & PLAN_ANYWHERE) {
+		apply_relr(object->map);
 		apply_relative(object->map);
 		if (planned->block)
 			write_block(object, planned, writable);

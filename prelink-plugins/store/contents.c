@@ -308,19 +308,49 @@ static const struct word *find_word(const struct block *block, uint32_t address)
 	return block ? bsearch(&key, block->word, block->count, sizeof key, compare_words) : NULL;
 }
 
+/* True if BLOCK has a word that ld.so is left RECORD for, which takes what is there for the addend: *FIXUP gives back what
+ * the file has. */
+static bool restored(const struct draft *draft, const struct block *block, const GElf_Rela *record,
+		     struct planned_word *fixup)
+{
+	const struct elf_image *image = &draft->placed->image;
+	const struct word *there = record->r_offset <= UINT32_MAX ?
+					   find_word(block, (uint32_t)record->r_offset) :
+					   NULL;
+	uint64_t offset;
+
+	if (!there || !elf_image_offset(image, record->r_offset, elf_word_size(image), &offset))
+		return false;
+	*fixup = (struct planned_word){ .address = record->r_offset,
+					.value = elf_get_word(image, offset),
+					.base = NO_INDEX,
+					.plt = there->plt };
+	return true;
+}
+
 /* What DRAFT has otherwise than BLOCK, as fixups of the plan. */
 static struct plan_table put_overrides(const struct addition *entry, const struct draft *draft,
 				       const struct block *block)
 {
 	const struct planned_word *planned = draft->word.item;
+	const GElf_Rela *left = draft->residual.item;
 	struct store *store = entry->store;
+	size_t left_count = store->rela ? 0 : draft->residual.count;
 	struct record_io io = io_at(store, 0);
-	uint64_t size = record_size(&io, RECORD_FIXUP);
-	unsigned char *bytes = xcalloc(draft->word.count + 1, size);
+	uint64_t size = record_size(&io, RECORD_FIXUP), room = draft->word.count + left_count;
+	unsigned char *bytes = xcalloc(room + 1, size);
 	struct plan_table table = { 0 };
 
-	io = record_io(&store->form, store->rela, bytes, draft->word.count * size);
+	io = record_io(&store->form, store->rela, bytes, room * size);
 	io.write = true;
+	for (size_t i = 0; i < left_count; i++) {
+		struct planned_word fixup;
+
+		if (!restored(draft, block, &left[i], &fixup))
+			continue;
+		record_next(&io, RECORD_FIXUP, &fixup);
+		table.count++;
+	}
 	for (size_t i = 0; i < draft->word.count; i++) {
 		struct planned_word fixup = planned[i];
 		struct word word;
