@@ -14,6 +14,7 @@ TESTS += tests/rtld/flips.py
 TESTS += tests/rtld/foretold.py
 TESTS += tests/rtld/ifunc.py
 TESTS += tests/rtld/images.py
+TESTS += tests/rtld/noticed.py
 TESTS += tests/rtld/profile.py
 TESTS += tests/rtld/liblist.py
 TESTS += tests/rtld/releases.py
