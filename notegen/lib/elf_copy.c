@@ -193,15 +193,14 @@ static bool can_share(const struct elf_image *image)
 	return image->memory.dirty && image->file_at >= 0 && image->file_at % sysconf(_SC_PAGESIZE) == 0;
 }
 
-int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t room,
-		    bool share)
+int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t room)
 {
 	struct elf_memory memory = { 0 };
 	size_t size = front + image->size + room + slack(image->size);
 	int result;
 
 	*copy = (struct elf_image){ .path = image->path };
-	if (fd >= 0 && (share || is_very_large(image)) && can_share(image))
+	if (fd >= 0 && is_very_large(image) && can_share(image))
 		result = copy_dirty(&memory, image, fd, front, size);
 	else
 		result = copy_all(&memory, image, front, size);

@@ -458,13 +458,13 @@ static int read_all(int fd, unsigned char *data, size_t size, const char *path)
 	return 0;
 }
 
-enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max)
+enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path)
 {
 	struct elf_memory memory = { 0 };
 	struct stat st;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)SELFMAG ||
-	    (uint64_t)st.st_size > (max < SCRATCH_MAX ? max : SCRATCH_MAX))
+	    (uint64_t)st.st_size > SCRATCH_MAX)
 		return elf_image_open(image, fd, path);
 	*image = (struct elf_image){ .path = path };
 	if (elf_memory_take(&memory, (size_t)st.st_size, path))

@@ -19,7 +19,8 @@
  * hostile until checked.
  *
  * A mapping shows what somebody writes to the file meanwhile.  So what was checked is not read again: it was
- * copied (the headers, section names), or it is checked each time that it is read.
+ * copied (the headers, section names), or it is checked each time that it is read.  Who makes another file of one has
+ * a copy of all of it (elf_image_read()), or looks at what was written afterwards (replace_write()).
  *
  * Addresses are virtual addresses as in the file (before any load bias); offsets are file offsets in
  * bytes.  Follows the System V gABI, chapters 4 and 5. */
@@ -70,9 +71,10 @@ static inline bool elf_magic(const void *data)
  * afterwards.  On anything but ELF_IMAGE_OK the image holds nothing to release. */
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path);
 
-/* The same, but a file of at most MAX bytes (and not a very large one) is read into memory, which the thread
- * that opened it has to release (scratch.h): cheaper for a small file, and for who changes much of it. */
-enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path, size_t max);
+/* The same, but a file that is not very large (SCRATCH_MAX) is read into memory, which the thread that opened it has to
+ * release (scratch.h): for who makes another file of it, and goes through all of it more than once.  What somebody writes
+ * to the file meanwhile does not show. */
+enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path);
 
 /* The same as elf_image_open() for SIZE bytes at DATA, which the caller owns and keeps alive. */
 enum elf_image_status elf_image_init(struct elf_image *image, void *data, size_t size, const char *path);

@@ -294,7 +294,7 @@ static const struct symbol_version *version_at(const struct symbols *s, uint32_t
 
 const struct symbol_version *symbols_reference(const struct symbols *s, uint32_t index)
 {
-	if (s->version_count == 0)
+	if (s->version_count == 0 || index >= s->count)
 		return NULL;
 	const struct symbol_version *version = version_at(s, elf_get16(s->image, s->versym + 2ull * index) &
 								     0x7fff);

@@ -51,10 +51,11 @@ struct symbols {
 int symbols_load(struct symbols *symbols, const struct elf_image *image, const struct dynamic *dynamic);
 void symbols_release(struct symbols *symbols);
 
-/* Symbol INDEX, which is below symbols->count (dynamic_init() promises it of relocations). */
+/* Symbol INDEX; the first one, which is none, where there are not so many: who can write to the file changes the indices
+ * in it at any time. */
 static inline void symbols_get(const struct symbols *symbols, uint32_t index, GElf_Sym *sym)
 {
-	uint64_t at = symbols->table + index * elf_sym_size(symbols->image);
+	uint64_t at = symbols->table + (index < symbols->count ? index : 0) * elf_sym_size(symbols->image);
 
 	if (symbols->image->is64) {
 		sym->st_name = elf_get32(symbols->image, at);

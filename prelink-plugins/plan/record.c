@@ -213,9 +213,15 @@ bool record_table_fits(const struct record_io *io, struct plan_table table, enum
 void record_get(const struct record_io *io, struct plan_table table, enum record_kind kind, size_t index,
 		void *record)
 {
+	static const unsigned char none[sizeof(struct planned)];
 	struct record_io one = *io;
+	uint64_t size = record_size(io, kind), at = table.offset + index * size;
 
 	one.write = false;
-	one.at = table.offset + index * record_size(io, kind);
+	one.at = at;
+	if (at > io->plan.size || size > io->plan.size - at) {
+		one.plan.data = (unsigned char *)(uintptr_t)none;
+		one.at = 0;
+	}
 	record_next(&one, kind, record);
 }

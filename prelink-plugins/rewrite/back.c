@@ -23,10 +23,10 @@ static int disarm(const struct rewriting *rewriting, const struct object *object
 	struct dynamic dynamic;
 	struct elf_image harmless;
 
-	if (dynamic_init(&dynamic, present) || elf_image_clone(&harmless, present, fd, 0, 0, false))
+	if (dynamic_init(&dynamic, present) || elf_image_clone(&harmless, present, fd, 0, 0))
 		return -1;
 	remains_disarm(&harmless, &dynamic, object_module(object));
-	int result = replace_write(rewriting, object, out, &harmless);
+	int result = replace_write(rewriting, object, out, &harmless, NULL);
 
 	elf_image_release(&harmless);
 	return result;
@@ -67,12 +67,17 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 	/* What somebody made of the file since it was gathered makes no difference to who undoes. */
 	if (root_stat(rewriting->root, object->path, &object->st) || !S_ISREG(object->st.st_mode))
 		return 0;
-	int result = 0, fd = object_open(rewriting->root, object, SIZE_MAX, &present);
+	int result = 0, fd = object_open(rewriting->root, object, &present);
 
 	if (fd < 0)
 		return -1;
 	if (undo_present(&present)) {
-		result = undo_image(&present, false) ? -1 : replace_write(rewriting, object, out, &present);
+		struct undo_record record;
+
+		undo_record_read(&present, &record);
+		result = undo_image(&present, false) ?
+				 -1 :
+				 replace_write(rewriting, object, out, &present, &record.original_crc);
 		out->some_names = true; /* a mount that hides one does not keep the others prelinked */
 		object->outcome = OUTCOME_UNDONE;
 	} else if (object->remains == REMAINS_MODULE) {
@@ -185,7 +190,7 @@ static void undo_object_elsewhere(const struct rewriting *rewriting, const struc
 			   remains_cure(object->remains));
 		return;
 	}
-	if ((fd = object_open(rewriting->root, object, READ_MAX, &present)) < 0)
+	if ((fd = object_open(rewriting->root, object, &present)) < 0)
 		return;
 	if (original_init(&original, &present, fd, false) == 0) {
 		if (mapfault_count()) {

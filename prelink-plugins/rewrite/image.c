@@ -104,8 +104,7 @@ enum { FRONT = 1 << 20 };
 static int clone_with_room(struct elf_image *copy, const struct elf_image *original, int fd, uint64_t room,
 			   bool program)
 {
-	if (elf_image_clone(copy, original, fd, program ? FRONT : 0, room,
-			    program && original->memory.shared))
+	if (elf_image_clone(copy, original, fd, program ? FRONT : 0, room))
 		return -1;
 	memset(copy->data + copy->size, 0, room);
 	elf_touch(copy, copy->size, room);

@@ -10,7 +10,7 @@
 #include "rewrite/undo.h"
 #include "same_file.h"
 
-int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image)
+int object_open(const struct root *root, const struct object *object, struct elf_image *image)
 {
 	struct stat st;
 	const char *path = object->shown;
@@ -22,7 +22,7 @@ int object_open(const struct root *root, const struct object *object, size_t max
 		diag_errno(path, "reading its size");
 	else if (!same_file(&st, &object->st))
 		diag_error(path, "opening it to rewrite it: somebody else changed it meanwhile; run again");
-	else if (elf_image_read(image, fd, path, max) == ELF_IMAGE_OK)
+	else if (elf_image_read(image, fd, path) == ELF_IMAGE_OK)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -37,7 +37,7 @@ void object_close(struct elf_image *image, int fd)
 
 int original_init(struct elf_image *original, const struct elf_image *present, int fd, bool strict)
 {
-	if (elf_image_clone(original, present, fd, 0, 0, false))
+	if (elf_image_clone(original, present, fd, 0, 0))
 		return -1;
 	if (undo_present(present) && undo_image(original, strict)) {
 		elf_image_release(original);

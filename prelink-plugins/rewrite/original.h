@@ -5,13 +5,10 @@
 
 #include "object.h"
 
-/* Files of at most so many bytes are cheaper to read than to map, for who does not change them. */
-enum { READ_MAX = 128 << 10 };
-
-/* Opens the file of OBJECT in IMAGE, which is read where it has at most MAX bytes and mapped where it has
- * more (elf_image_read()), and gives the descriptor, or -1 after a message.  A file that is not the one that
- * was gathered is refused.  OBJECT outlives the image. */
-int object_open(const struct root *root, const struct object *object, size_t max, struct elf_image *image);
+/* Opens the file of OBJECT in IMAGE, a copy of it where it is not very large (elf_image_read()), and gives the
+ * descriptor, or -1 after a message.  A file that is not the one that was gathered is refused.  OBJECT outlives the
+ * image. */
+int object_open(const struct root *root, const struct object *object, struct elf_image *image);
 void object_close(struct elf_image *image, int fd);
 
 /* Makes ORIGINAL the original of PRESENT (mapped from FD), which is undone in memory where it is

@@ -9,6 +9,7 @@
 #include "diag.h"
 #include "elf_copy.h"
 #include "mapfault.h"
+#include "rewrite/undo.h"
 #include "threads.h"
 
 /* Files that one thread prepares before it commits them together (outfile_commit_all()). */
@@ -37,14 +38,34 @@ static int write_piece(void *context, const unsigned char *data, size_t size)
 	return outfile_write(context, data, size);
 }
 
+/* True if OUT has what it should have, of CRC as replace_write() says. */
+static bool is_written(const struct outfile *out, const char *path, const uint32_t *crc)
+{
+	struct elf_image written;
+
+	if (elf_image_open(&written, out->fd, path) != ELF_IMAGE_OK)
+		return false;
+	bool good = crc                    ? undo_crc(&written) == *crc :
+		    undo_present(&written) ? undo_leads_back(&written) :
+					     true;
+
+	elf_image_release(&written);
+	return good;
+}
+
 int replace_write(const struct rewriting *rewriting, const struct object *object, struct outfile *out,
-		  const struct elf_image *image)
+		  const struct elf_image *image, const uint32_t *crc)
 {
 	if (rewriting->options->dry_run)
 		return 0;
 	if (outfile_begin(out, rewriting->root, object->path, &object->st))
 		return -1;
-	if (elf_image_for_each(image, 0, image->size, out, write_piece)) {
+	int result = elf_image_for_each(image, 0, image->size, out, write_piece);
+	if (result == 0 && image->memory.shared && !is_written(out, object->shown, crc))
+		result = diag_error(
+			object->shown,
+			"replacing it: somebody changes the file meanwhile; left alone, run again");
+	if (result) {
 		outfile_abandon(out);
 		return -1;
 	}
@@ -63,6 +84,10 @@ static int commit(struct group *group)
 	return result;
 }
 
+/* Times that one file is made: whoever makes files shorter and longer again, and their times what they were, does that
+ * for ever. */
+enum { TRIES = 1000 };
+
 /* Prepares OBJECT.  What was made of it while some file became zeros, in whatever thread, is thrown away, and made
  * again without that file: so each time one file more is left out. */
 static int prepare_whole(struct work *work, struct object *object, struct outfile *out)
@@ -70,7 +95,7 @@ static int prepare_whole(struct work *work, struct object *object, struct outfil
 	enum object_skip skip = object->skip;
 	bool no_plan = object->no_plan != NULL;
 
-	for (;;) {
+	for (int i = 0; i < TRIES; i++) {
 		unsigned faults = mapfault_count();
 		int result = work->prepare(work->rewriting, object, out);
 
@@ -84,6 +109,8 @@ static int prepare_whole(struct work *work, struct object *object, struct outfil
 			object->no_plan = NULL;
 		}
 	}
+	return diag_error(object->shown,
+			  "rewriting it: files become shorter all the time; left alone, run again");
 }
 
 /* Prepares OBJECT, and commits GROUP where it is full then. */

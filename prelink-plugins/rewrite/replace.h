@@ -17,8 +17,10 @@ typedef int replace_prepare(struct rewriting *rewriting, struct object *object, 
 int replace_files(struct rewriting *rewriting, const struct object_list *list, replace_prepare *prepare,
 		  unsigned jobs, const char *what);
 
-/* Writes IMAGE, which is to replace OBJECT's file, but for committing it.  0, or -1 after a message. */
+/* Writes IMAGE, which is to replace OBJECT's file, but for committing it: a prelinked file, or an original, whose CRC-32
+ * is then *CRC (else NULL).  Where IMAGE has pages in common with a file, to which somebody may write meanwhile, what was
+ * written is undone in memory, or its CRC taken, before it may replace anything.  0, or -1 after a message. */
 int replace_write(const struct rewriting *rewriting, const struct object *object, struct outfile *out,
-		  const struct elf_image *image);
+		  const struct elf_image *image, const uint32_t *crc);
 
 #endif

@@ -29,7 +29,9 @@ static int leave_alone(const struct rewriting *rewriting, struct object *object,
 		return 0;
 	/* A program that no longer gains anything. */
 	object->outcome = OUTCOME_UNDONE;
-	return replace_write(rewriting, object, out, original);
+	struct undo_record record;
+	undo_record_read(present, &record);
+	return replace_write(rewriting, object, out, original, &record.original_crc);
 }
 
 /* Rewrites OBJECT, whose file is PRESENT, mapped from FD, and whose original is ORIGINAL. */
@@ -45,7 +47,7 @@ static int rewrite_present(struct rewriting *rewriting, struct object *object, s
 	if (new.image.size == present->size && elf_image_same(&new.image, present, present->size)) {
 		object->outcome = OUTCOME_UNCHANGED;
 	} else {
-		result = replace_write(rewriting, object, out, &new.image);
+		result = replace_write(rewriting, object, out, &new.image, NULL);
 		object->outcome = OUTCOME_PRELINKED;
 	}
 	elf_image_release(&new.image);
@@ -59,7 +61,7 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 
 	if (object->skip || (!object_is_program(object) && !object_moves(object)))
 		return 0;
-	fd = object_open(rewriting->root, object, READ_MAX, &present);
+	fd = object_open(rewriting->root, object, &present);
 	if (fd < 0)
 		return -1;
 	if (!undo_present(&present)) {

@@ -436,12 +436,19 @@ static bool is_unchanged(const struct elf_image *image, const struct undo_record
 	return r->at == written->record && r->crc == written->crc && checksum.at == written->checksum;
 }
 
+enum undone { UNDONE, UNDO_CHANGED, UNDO_BAD };
+
 /* Undoes IMAGE, which comes from a file (WRITTEN is NULL) or is to become one: the caller then compares the
- * result with the original, whose CRC would tell nothing more.  STRICT: not where it is not what was written. */
-static int undo_record(struct elf_image *image, const struct written *written, bool strict)
+ * result with the original, whose CRC would tell nothing more.  STRICT: not where it is not what was written.  *SIZE: of
+ * the original; *WHY: what is UNDO_BAD. */
+static enum undone undo_bytes(struct elf_image *image, const struct written *written, bool strict,
+			      uint64_t *size, const char **why_bad)
 {
 	struct record r = { 0 };
 	const char *why = undo_record_read(image, &r.file);
+
+	*size = r.file.original_size;
+	*why_bad = why;
 
 	struct checksum checksum = checksum_find(image, r.file.stamped_null);
 	bool legible = !why || r.file.headers_size; /* it is there, and of this version */
@@ -450,22 +457,48 @@ static int undo_record(struct elf_image *image, const struct written *written, b
 	bool changed = legible ? !is_unchanged(image, &r.file, checksum, written) : r.file.at == 0;
 
 	if (changed && (strict || why || elf_image_trailing(image)))
-		return changed_since(image);
+		return UNDO_CHANGED;
 	if (why)
-		return bad_record(image, why);
+		return UNDO_BAD;
 	checksum_put(image, checksum, 0); /* as it was when the patches were made */
 	why = inflate_stream(image, &r) ? "it cannot be inflated" : undo_by(image, &r);
 	free(r.stream);
 	if (!why && !written && crc_bytes(0, image, 0, r.file.original_size) != r.file.original_crc)
 		why = "it does not lead back to the original";
-	if (why)
-		return changed ? changed_since(image) : bad_record(image, why);
-	return elf_image_redecode(image, r.file.original_size);
+	*why_bad = why;
+	return !why ? UNDONE : changed ? UNDO_CHANGED : UNDO_BAD;
+}
+
+/* The same, and says what is wrong. */
+static int undo_record(struct elf_image *image, const struct written *written, bool strict)
+{
+	uint64_t size;
+	const char *why;
+
+	switch (undo_bytes(image, written, strict, &size, &why)) {
+	case UNDONE: return elf_image_redecode(image, size);
+	case UNDO_CHANGED: return changed_since(image);
+	case UNDO_BAD: break;
+	}
+	return bad_record(image, why);
 }
 
 int undo_image(struct elf_image *image, bool strict)
 {
 	return undo_record(image, NULL, strict);
+}
+
+bool undo_leads_back(struct elf_image *image)
+{
+	uint64_t size;
+	const char *why;
+
+	return undo_bytes(image, NULL, true, &size, &why) == UNDONE;
+}
+
+uint32_t undo_crc(const struct elf_image *image)
+{
+	return crc_bytes(0, image, 0, image->size);
 }
 
 /* ---- Both ---- */

@@ -40,4 +40,10 @@ enum object_skip undo_append(struct elf_image *moved, const struct elf_image *or
  * 0, or -1 after a message; IMAGE is spoilt then, and only good for elf_image_release(). */
 int undo_image(struct elf_image *image, bool strict);
 
+/* True if IMAGE is what was written, and its record leads back to the original.  Nothing is said; IMAGE is spoilt. */
+bool undo_leads_back(struct elf_image *image);
+
+/* CRC-32 of all of IMAGE. */
+uint32_t undo_crc(const struct elf_image *image);
+
 #endif

@@ -50,7 +50,7 @@ static int redo_and_compare(struct rewriting *rewriting, struct object *object,
 static int verify_object(struct rewriting *rewriting, struct object *object, const char *name)
 {
 	struct elf_image present, original;
-	int result = -1, fd = object_open(rewriting->root, object, READ_MAX, &present);
+	int result = -1, fd = object_open(rewriting->root, object, &present);
 
 	if (fd < 0)
 		return -1;

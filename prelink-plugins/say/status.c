@@ -145,8 +145,8 @@ static bool is_in_closure(const struct stored *stored, size_t root, size_t membe
 	struct planned planned = stored_object(stored, root);
 	uint32_t index;
 
-	*count = planned.closure.count;
-	for (size_t i = 0; i < planned.closure.count; i++) {
+	*count = record_table_fits(&stored->io, planned.closure, RECORD_INDEX) ? planned.closure.count : 0;
+	for (size_t i = 0; i < *count; i++) {
 		record_get(&stored->io, planned.closure, RECORD_INDEX, i, &index);
 		if (index == member)
 			return true;

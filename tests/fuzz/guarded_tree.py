@@ -86,8 +86,8 @@ class Trees:
             expect(not same or data == self.prelinked[path], f"{what}: {path} is not what it is without it\n{text[-3000:]}")
         expect_no_temporaries(self.root)
 
-    def undo(self, what):
+    def undo(self, what, **environment):
         """-ua leaves the sound files as they were."""
-        self.command(what, [tool("prelink"), "--root", self.root, "-ua"])
+        self.command(what, [tool("prelink"), "--root", self.root, "-ua"], **environment)
         for path in SOUND:
             expect(read(self.root + path) == self.originals[path], f"{what}: {path} is not what it was after -ua")

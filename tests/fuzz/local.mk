@@ -1,5 +1,5 @@
 # Tests of this area; one line each.
-TESTS += tests/fuzz/limits.py tests/fuzz/replay.py tests/fuzz/shortened.py tests/fuzz/structural.py
+TESTS += tests/fuzz/limits.py tests/fuzz/live.py tests/fuzz/replay.py tests/fuzz/shortened.py tests/fuzz/structural.py
 EXTRA_DIST += tests/fuzz/guarded_tree.py tests/fuzz/seeds.py
 
 # The harnesses in the ordinary build, with a main() of their own.
