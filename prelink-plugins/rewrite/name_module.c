@@ -32,7 +32,7 @@ static int count_tls(const struct rewriting *rewriting, const struct object *lib
 		     struct static_tls_need *need)
 {
 	struct elf_image image;
-	int fd = object_open(rewriting->root, library, READ_MAX, &image);
+	int fd = object_open(rewriting->root, library, &image);
 
 	if (fd < 0)
 		return -1;
@@ -93,10 +93,10 @@ static const char *make(const struct rewriting *rewriting, struct object *progra
 		return "its machine has no run-time module";
 	if (!align)
 		return "its libraries need more static thread-local storage than an audit module leaves";
-	if (elf_image_clone(&copy, present, fd, FRONT, 0, present->memory.shared))
+	if (elf_image_clone(&copy, present, fd, FRONT, 0))
 		return "it could not be copied";
 	const char *why = put_name(&copy, program->arch, module, align);
-	if (!why && replace_write(rewriting, program, out, &copy))
+	if (!why && replace_write(rewriting, program, out, &copy, NULL))
 		why = "the new file could not be written";
 	if (!why)
 		program->outcome = OUTCOME_PRELINKED;
@@ -109,7 +109,7 @@ static int prepare(struct rewriting *rewriting, struct object *program, struct o
 {
 	struct elf_image present;
 	struct dynamic dynamic;
-	int result = 0, fd = object_open(rewriting->root, program, READ_MAX, &present);
+	int result = 0, fd = object_open(rewriting->root, program, &present);
 
 	if (fd < 0)
 		return -1;
