@@ -256,6 +256,10 @@ static void read_store(struct run *run)
 
 	if (store_file_read(&run->store, &run->root, path) == 0 && run->store.why)
 		diag_warn(outside, "the store counts as none: %s", run->store.why);
+	else if (run->store.damaged)
+		diag_error(outside,
+			   "the store is damaged: programs whose plans in it are not whole start without "
+			   "them; make it again");
 	free(outside);
 	free(path);
 }

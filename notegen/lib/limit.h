@@ -34,6 +34,7 @@
  * LIMIT_CONF_FILES   500                   of the latter
  * LIMIT_LD_CACHE     32 MB                 bytes of ld.so.cache: 10,000 libraries take 1 MB
  * LIMIT_CACHE        128 MB                bytes of prelink.cache
+ * LIMIT_STORE     256 MB                bytes of a store
  */
 #ifndef LIMIT_H
 #define LIMIT_H
@@ -70,6 +71,7 @@ enum {
 	LIMIT_CONF_FILES = 500,
 	LIMIT_LD_CACHE = 32 << 20,
 	LIMIT_CACHE = 128 << 20,
+	LIMIT_STORE = 256 << 20,
 };
 
 #endif

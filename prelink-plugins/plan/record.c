@@ -157,7 +157,8 @@ static void store_fields(struct record_io *io, struct store_header *header)
 	number16(io, &header->elf_class);
 	number64(io, &header->size);
 	table_fields(io, &header->program);
-	table_fields(io, &header->reserved);
+	number32(io, &header->crc);
+	reserved32(io);
 }
 
 static void program_fields(struct record_io *io, struct store_program *program)

@@ -6,8 +6,19 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "diag.h"
+#include "limit.h"
+
+uint32_t store_file_crc(const unsigned char *bytes, uint64_t size)
+{
+	const size_t at = offsetof(struct store_header, crc), after = at + sizeof(uint32_t);
+	static const unsigned char zero[sizeof(uint32_t)];
+	uLong crc = crc32_z(crc32_z(0, bytes, at), zero, sizeof zero);
+
+	return (uint32_t)crc32_z(crc, bytes + after, size - after);
+}
 
 const char *store_file_distrust(const struct stat *st)
 {
@@ -15,7 +26,7 @@ const char *store_file_distrust(const struct stat *st)
 		return "others can write it";
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return "it is somebody else's";
-	if (st->st_size < (off_t)sizeof(struct store_header) || st->st_size > UINT32_MAX)
+	if (st->st_size < (off_t)sizeof(struct store_header) || st->st_size > LIMIT_STORE)
 		return "it is damaged";
 	return NULL;
 }
@@ -71,6 +82,7 @@ static bool read_header(struct store_file *store)
 	    !record_table_fits(&io, header->program, RECORD_PROGRAM))
 		return false;
 	store->form.is64 = header->elf_class == ELFCLASS64;
+	store->damaged = header->crc != store_file_crc(store->bytes, store->size);
 	for (size_t i = 0; i < header->program.count; i++)
 		store->plans += program_at(&io, store, i).plan != 0;
 	return true;

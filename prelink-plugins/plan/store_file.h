@@ -13,8 +13,12 @@ struct store_file {
 	struct elf_image form;      /* class and byte order of the machine that it is for */
 	struct store_header header; /* its table lies inside of it */
 	size_t plans;               /* of the programs that it knows, with a plan */
-	const char *why;            /* static: why the file that is there counts as none; NULL */
+	bool damaged; /* its checksum is not that of its bytes; a plan in it that is whole is used all the same */
+	const char *why; /* static: why the file that is there counts as none; NULL */
 };
+
+/* The checksum of SIZE bytes of a store (store_format.h). */
+uint32_t store_file_crc(const unsigned char *bytes, uint64_t size);
 
 /* Why the run-time module would pass over a store whose status is ST, static; NULL if it takes it. */
 const char *store_file_distrust(const struct stat *st);

@@ -21,7 +21,7 @@
 
 #include "plan_format.h"
 
-#define STORE_MAGIC 0x31535450u /* "PTS1": changes with every change of layout */
+#define STORE_MAGIC 0x32535450u /* "PTS2": changes with every change of layout */
 
 struct store_header {
 	uint32_t magic;
@@ -29,7 +29,10 @@ struct store_header {
 	uint16_t elf_class;
 	uint64_t size;             /* bytes, of all of it */
 	struct plan_table program; /* struct store_program, ascending by `dynamic` */
-	struct plan_table reserved;
+	uint32_t
+		crc; /* CRC-32 of all of it, with this as zero; the module, which does not read all of it, goes by the
+			 digests of the plans */
+	uint32_t reserved;
 };
 
 /* A program that was looked at. */

@@ -14,6 +14,7 @@
 
 #include "align.h"
 #include "diag.h"
+#include "limit.h"
 #include "outfile.h"
 #include "plan/draft.h"
 #include "plan/record.h"
@@ -75,7 +76,7 @@ static uint32_t reserve(struct store *store, uint64_t size)
 {
 	uint64_t at = align_up(store->size, 8);
 
-	if (size > UINT32_MAX || at > UINT32_MAX - size) {
+	if (size > LIMIT_STORE || at > LIMIT_STORE - size) {
 		store->full = true;
 		return 0;
 	}
@@ -536,6 +537,8 @@ static void finish(struct store *store)
 	io.at = at;
 	for (size_t i = 0; i < header.program.count; i++)
 		record_next(&io, RECORD_PROGRAM, &program[i]);
+	io = io_at(store, offsetof(struct store_header, crc));
+	elf_put32(&io.plan, io.at, store_file_crc(store->bytes, store->size));
 	store->figures.bytes = store->size;
 }
 

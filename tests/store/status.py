@@ -76,6 +76,17 @@ whole = read(root + STORE)
 for at in (100, len(whole) // 2, len(whole) - 1):
     write(root + STORE, whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
     expect("it differs" in store("-y", ONE, TWO, want=1).stderr, f"-y with byte {at} changed")
+# Every byte of it counts, also those of plans of other programs, and whether or not the program's own plan is whole.
+flips = range(len(whole)) if os.environ.get("LONG") else [*range(0, 40, 3), *range(40, len(whole), len(whole) // 12)]
+states = {}
+for at in flips:
+    write(root + STORE, whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1:])
+    done = prelink("--root", root, "--status", ONE, status=1)
+    expect(f"{root}{STORE}: the store is damaged" in done.stderr or "the store counts as none: it is damaged" in done.stderr or
+           "not sped up" in done.stdout, f"--status with byte {at} changed: {done.stdout}{done.stderr}")
+    states[done.stdout.split()[1]] = states.get(done.stdout.split()[1], 0) + 1
+print(f"{len(flips)} bytes of a store were flipped; {ONE} was then {states}")
+expect(states.get("fast") and states.get("slow:", 0) + states.get("not", 0), "flips that matter, and flips that do not")
 write(root + STORE, whole)
 store("-y", ONE, TWO)
 store("-y", ONE, want=1)
