@@ -25,6 +25,7 @@ EXTRA_DIST += $(TESTS) \
 	tests/lib/image.c \
 	tests/lib/kit.py \
 	tests/lib/ldso_bindings.py \
+	tests/lib/named_files.py \
 	tests/lib/placements.py \
 	tests/lib/process.py \
 	tests/lib/rooted.py \

@@ -6,9 +6,9 @@ import glob
 import os
 import random
 import resource
-import struct
 import subprocess
 
+from elf import Elf
 from harness import SOURCE, expect, fail, need, read, run, scratch, write
 
 TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.version_r", ".gnu.version_d", ".rela.dyn",
@@ -36,17 +36,7 @@ VALUES = [0, 1, 2, 3, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80
 
 def tables(data):
     """(offset, size) of the tables that binding reads."""
-    wide = data[4] == 2
-    shoff, = struct.unpack_from("<Q" if wide else "<I", data, 40 if wide else 32)
-    count, names = struct.unpack_from("<HH", data, 60 if wide else 48)
-    rows = [struct.unpack_from("<IIQQQQ" if wide else "<IIIIII", data, shoff + i * (64 if wide else 40))
-            for i in range(count)]
-    found = []
-    for name, _, _, _, offset, size in rows:
-        start = rows[names][4] + name
-        if data[start:data.index(0, start)].decode() in TABLES and size:
-            found.append((offset, size))
-    return found
+    return [(s.offset, s.size) for s in Elf("", data).sections if s.name in TABLES and s.size]
 
 
 def damage(data, places, chance):

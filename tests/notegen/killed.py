@@ -9,28 +9,9 @@ import time
 
 import notes
 from harness import compile_c, expect, expect_equal, read, scratch, tool
+from named_files import NAMED_FILES
 
 FILES = 60
-# A file system where a file cannot be made without a name.
-SHIM = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-int openat(int directory, const char *path, int flags, ...)
-{
-	va_list arguments;
-	va_start(arguments, flags);
-	int mode = va_arg(arguments, int);
-	va_end(arguments);
-	if ((flags & O_TMPFILE) == O_TMPFILE) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
-	return ((int (*)(int, const char *, int, int))dlsym(RTLD_NEXT, "openat"))(directory, path, flags, mode);
-}
-"""
 
 
 def fill(tree, original):
@@ -90,7 +71,7 @@ def main():
     rounds = 100 if os.environ.get("LONG") else 20
     left = check_kills(directory, original, described, None, rounds, "files without a name")
     expect(left <= rounds, "a kill left more than the file that was about to be renamed")
-    shim = compile_c(SHIM, os.path.join(directory, "shim.so"), "-shared", "-fPIC", "-ldl")
+    shim = compile_c(NAMED_FILES, os.path.join(directory, "shim.so"), "-shared", "-fPIC", "-ldl")
     check_kills(directory, original, described, {**os.environ, "LD_PRELOAD": shim}, rounds, "temporaries")
 
 

@@ -11,6 +11,7 @@ import sys
 
 import graph
 from harness import compile_c, expect, expect_equal, need, prelink, read, run, scratch, skip, tool, write
+from named_files import NAMED_FILES
 from whole_root import expect_no_temporaries, temporaries
 
 if os.geteuid() != 0:
@@ -23,26 +24,9 @@ if "GUARDED_NAMESPACE" not in os.environ:
     os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
 
 # A file system where each file has a name, and a SIGKILL before the first rename.
-SHIM = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
+SHIM = NAMED_FILES + """
 #include <signal.h>
-#include <stdarg.h>
 #include <unistd.h>
-int openat(int directory, const char *path, int flags, ...)
-{
-	va_list arguments;
-	va_start(arguments, flags);
-	int mode = va_arg(arguments, int);
-	va_end(arguments);
-	if ((flags & O_TMPFILE) == O_TMPFILE) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
-	return ((int (*)(int, const char *, int, int))dlsym(RTLD_NEXT, "openat"))(directory, path, flags, mode);
-}
 int renameat(int a, const char *b, int c, const char *d)
 {
 	return kill(getpid(), SIGKILL);
