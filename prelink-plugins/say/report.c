@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
 
 #include "diag.h"
 #include "json.h"
@@ -26,6 +28,9 @@ static void add_status(json_t *item, struct status_source *source, struct object
 	json_object_set_new(item, "next", json_string(status.state));
 	json_object_set_new(item, "way", json_string(program_way_text(status.way)));
 	json_object_set_new(item, "why", json_text(why));
+	json_object_set_new(item, "reason", json_text(status.why));
+	json_object_set_new(item, "known", json_integer((json_int_t)status.plugins));
+	json_object_set_new(item, "planned", json_integer((json_int_t)status.planned));
 	json_object_set_new(item, "spared", json_integer((json_int_t)status.spared));
 	free(why);
 }
@@ -77,6 +82,18 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 			 plugins(c, o, seen));
 }
 
+/* The time now, or that of SOURCE_DATE_EPOCH, as text in TEXT of SIZE bytes. */
+static const char *made_at(char *text, size_t size)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	time_t when = epoch && *epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
+	struct tm tm;
+
+	if (!gmtime_r(&when, &tm) || !strftime(text, size, "%Y-%m-%d %H:%M UTC", &tm))
+		*text = '\0';
+	return text;
+}
+
 /* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
 static char *page_data(const struct cache *cache, struct gather *gather, const struct store_file *store,
 		       json_t *advice)
@@ -85,6 +102,8 @@ static char *page_data(const struct cache *cache, struct gather *gather, const s
 	size_t count = table->count; /* more are found when files are looked at */
 	bool *seen = xcalloc(cache->object_count, sizeof *seen);
 	struct status_source source;
+	struct utsname system;
+	char when[32];
 	json_t *objects = json_array();
 
 	for (size_t i = 0; i < cache->object_count; i++)
@@ -100,8 +119,11 @@ static char *page_data(const struct cache *cache, struct gather *gather, const s
 	}
 	status_end(&source);
 
-	json_t *document = json_pack("{so so so}", "root", json_text(gather->root->path), "objects", objects,
-				     "advice", advice);
+	json_t *document = json_pack("{so so so ss so so}", "root", json_text(gather->root->path), "host",
+				     *gather->root->path || uname(&system) ? json_null() :
+									     json_text(system.nodename),
+				     "when", json_text(made_at(when, sizeof when)), "version",
+				     PACKAGE_VERSION, "objects", objects, "advice", advice);
 	char *text = json_dumps(document, JSON_COMPACT | JSON_ESCAPE_SLASH);
 
 	json_decref(document);

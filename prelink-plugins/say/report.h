@@ -3,16 +3,17 @@
  *
  * The page itself is report.html, built into the program; what it shows is JSON put in its middle:
  *
- *     { "root": path,
+ *     { "root": path, "host": name of the system, null for another root, "when": text, "version": text,
  *       "objects": [ { "path", "machine", "kind", "slot": true | false, "start", "end": "0x..." or null,
  *                      "skip": text or null, "prelinked", "uses",
  *                      "scope": [ index ... ],
  *                      "plugins": [ { "object": index, "host": index, "feature", "exclusive",
  *                                     "adds": [ index ... ] } ... ],
- *                      "next": what the next start does, "why": text or null, "spared": relocations } ... ],
+ *                      "next": what the next start does, "why": text or null, with the file to blame,
+ *                      "reason": the same without, "spared": relocations, "known", "planned": plugins } ... ],
  *       "advice": { path: [ text ... ] ... } }
  *
- * "next", "why" and "spared" are there for programs only.
+ * What stands from "next" on is there for programs only.
  *
  * Objects are named by their index in "objects", since a path in every scope would make the page large. */
 #ifndef REPORT_H

@@ -9,6 +9,7 @@ import subprocess
 import urllib.request
 
 from harness import (compile_c, expect, expect_equal, fail, need, notegen, prelink, read, scratch, skip, write)
+import rooted
 import scratch_root
 
 need("chromium", "chromedriver")
@@ -28,6 +29,7 @@ def make_tree():
     write(f"{root}/etc/prelink.conf", "-l /usr/bin\n-l /usr/lib\n")
     # A name that would end the script element, or the page, if it were put there as it is.
     os.rename(f"{root}/usr/lib/app/second.so", f"{root}/usr/lib/app/<script><!--second.so")
+    rooted.install_module(root)
     notegen("add", "--root", root, "--manifest", f"{root}/app.yaml")
     prelink("--root", root, "--with-plugins", "-a")
     return root
@@ -67,6 +69,11 @@ class Browser:
                                          {"Content-Type": "application/json"})
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)["value"]
+
+    def press(self, *keys):
+        """KEYS, one after the other, to what has the focus."""
+        self("/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": [
+            {"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]}]})
 
     def script(self, text):
         return self("/execute/sync", {"script": text, "args": []})
@@ -127,6 +134,49 @@ with Browser() as browser:
     shown = browser.script("return Object.fromEntries(objects.map(o => [o.path, advised(o).length]).filter(p => p[1]))")
     expect_equal(shown, {path: count for path, count in advice.items() if path in shown}, "advice on the page")
     expect({"/usr/bin/bash", "/usr/lib/app/first.so"} <= shown.keys(), f"advice for {shown.keys()}")
+
+    expect("true" not in browser.script("return document.querySelector('#objects').textContent"), "a slot is shown as true")
+
+    # The answer, and what to type next.
+    expect(any(row[1] == "fast" for row in status), "no program is fast: nothing to filter")
+    states = {name: sum(row[1] == name for row in status) for name in ("fast", "partly", "slow", "no plan")}
+    answer = browser.script("return document.getElementById('answer').textContent")
+    expect(answer.startswith(f"{states['fast']} of {len(programs)} programs start fast") and
+           f"{states['no plan']} are not sped up" in answer, f"the answer: {answer}")
+    expect(f"prelink --root '{root}' -ua" in browser.script("return document.getElementById('next').textContent"),
+           "not said what to type")
+    row = browser.script("return document.getElementById('features').textContent")
+    expect("crayons" in row and "/usr/bin/bash" in row, f"plugins by feature: {row}")
+
+    # By keyboard alone: a state, a column, a program's details.  No column moves.
+    COLUMNS = "return [...document.querySelectorAll('th')].map(h => h.getBoundingClientRect().left)"
+    browser.script("const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input')); s.focus()")
+    places = browser.script(COLUMNS)
+    TAB, ENTER = "\ue004", "\ue007"
+    browser.press(TAB, TAB, ENTER)
+    expect_equal(sorted(browser.script(VISIBLE % "programs")), sorted(p for p, state in status if state == "fast"),
+                 "programs that are fast")
+    expect_equal(browser.script(COLUMNS), places, "columns after filtering")
+    browser.press(*[TAB] * 4, ENTER)
+    expect_equal(browser.script("return document.activeElement.textContent"), "program", "what has the focus")
+    expect_equal(browser.script(VISIBLE % "programs"), browser.script("return programs.filter(o => o.next === 'fast')"
+                 ".map(o => o.path).sort((a, b) => a.localeCompare(b, 'en'))"), "programs in order")
+    browser.press(TAB, TAB, TAB, ENTER)
+    spared = browser.script("return [...document.querySelectorAll('#programs > tr:not(.detail)')]"
+                            ".map(r => r.children[4].textContent.replaceAll(',', ''))")
+    expect_equal(spared, sorted(spared, key=int, reverse=True), "relocations spared, the most first")
+    browser.press(TAB, TAB, TAB, ENTER)
+    expect_equal(browser.script("return document.activeElement.getAttribute('aria-expanded')"), "true", "opened by Enter")
+
+    # At each width nothing lies beyond the window's edge, and the map's words can be read.
+    for width in (390, 768, 1280):
+        browser("/window/rect", {"width": width, "height": 900})
+        browser("/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": {
+            "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}})
+        browser.script("drawMaps()")  # as it does a moment after
+        beyond = browser.script("return [innerWidth, document.documentElement.scrollWidth, Math.min("
+                                "...[...document.querySelectorAll('svg text')].map(t => t.getBoundingClientRect().height))]")
+        expect(beyond[0] == width and beyond[1] <= width and beyond[2] >= 8, f"at {width} pixels: {beyond}")
 
     log = browser("/se/log", {"type": "browser"})
     expect_equal(log, [], "what the browser complained of")
