@@ -1,5 +1,6 @@
 # Build hooks, packaging glue and what keeps a system prelinked.  What belongs to one distribution is installed
 # below $(pkgdatadir), from where its packaging (debian/, rpm/, gentoo/) puts it in place.
+sbin_SCRIPTS = ebuild-helpers/image/prelink-image
 bin_SCRIPTS = ebuild-helpers/add-plugin-note ebuild-helpers/interpreters/prefix-plugin-manifest
 dist_bin_SCRIPTS = \
 	ebuild-helpers/interpreters/perl-plugin-manifest \
@@ -51,6 +52,7 @@ dist_debhelper_DATA = ebuild-helpers/debhelper/plugin_note.pm
 dist_man_MANS += \
 	ebuild-helpers/add-plugin-note.1 \
 	ebuild-helpers/debhelper/dh_plugin_note.1 \
+	ebuild-helpers/image/prelink-image.8 \
 	ebuild-helpers/interpreters/perl-plugin-manifest.1 \
 	ebuild-helpers/interpreters/php-plugin-manifest.1 \
 	ebuild-helpers/interpreters/prefix-plugin-manifest.1 \
@@ -61,6 +63,7 @@ dist_man_MANS += \
 # Scripts and units that name installed files.
 substituted = \
 	ebuild-helpers/add-plugin-note \
+	ebuild-helpers/image/prelink-image \
 	ebuild-helpers/interpreters/prefix-plugin-manifest \
 	ebuild-helpers/keep-fresh/90prelink \
 	ebuild-helpers/keep-fresh/prelink.cron \
@@ -69,10 +72,11 @@ substituted = \
 $(substituted): Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed \
 		-e 's|@bindir[@]|$(bindir)|g' -e 's|@sbindir[@]|$(sbindir)|g' \
-		-e 's|@pkgdatadir[@]|$(pkgdatadir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
+		-e 's|@pkgdatadir[@]|$(pkgdatadir)|g' -e 's|@pkglibdir[@]|$(pkglibdir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
 		$(srcdir)/$@.in >$@.new && \
-	case $@ in */*-plugin-* | *.cron) chmod 755 $@.new ;; esac && mv $@.new $@
+	case $@ in */*-plugin-* | */prelink-image | *.cron) chmod 755 $@.new ;; esac && mv $@.new $@
 ebuild-helpers/add-plugin-note: $(srcdir)/ebuild-helpers/add-plugin-note.in
+ebuild-helpers/image/prelink-image: $(srcdir)/ebuild-helpers/image/prelink-image.in
 ebuild-helpers/interpreters/prefix-plugin-manifest: $(srcdir)/ebuild-helpers/interpreters/prefix-plugin-manifest.in
 ebuild-helpers/keep-fresh/90prelink: $(srcdir)/ebuild-helpers/keep-fresh/90prelink.in
 ebuild-helpers/keep-fresh/prelink.cron: $(srcdir)/ebuild-helpers/keep-fresh/prelink.cron.in
@@ -80,7 +84,18 @@ ebuild-helpers/keep-fresh/prelink.service: $(srcdir)/ebuild-helpers/keep-fresh/p
 ebuild-helpers/rpm/macros.plugin-note: $(srcdir)/ebuild-helpers/rpm/macros.plugin-note.in
 CLEANFILES += $(substituted)
 
+# What a layer and an external tree have is copied, not installed.
 EXTRA_DIST += $(substituted:=.in) \
+	ebuild-helpers/buildroot/Config.in \
+	ebuild-helpers/buildroot/external.desc \
+	ebuild-helpers/buildroot/external.mk \
+	ebuild-helpers/buildroot/package/prelink-plugins-jansson/prelink-plugins-jansson.mk \
+	ebuild-helpers/buildroot/package/prelink-plugins/Config.in \
+	ebuild-helpers/buildroot/package/prelink-plugins/prelink-plugins.mk \
+	ebuild-helpers/buildroot/post-fakeroot.sh \
+	ebuild-helpers/yocto/classes/prelink.bbclass \
+	ebuild-helpers/yocto/conf/layer.conf \
+	ebuild-helpers/yocto/recipes-devtools/prelink-plugins/prelink-plugins_0.1.bb \
 	ebuild-helpers/debian/README.Debian \
 	ebuild-helpers/debian/build \
 	ebuild-helpers/debian/changelog \
