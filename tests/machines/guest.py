@@ -11,7 +11,7 @@ import subprocess
 import process
 import scratch_root
 import whole_root
-from harness import BUILD, expect, i386_runner, need, run
+from harness import BUILD, expect, i386_runner, need, run, scratch
 
 # By Debian's name: the module's directory, the cross compiler, what runs it, and its ld.so.
 MACHINES = {
@@ -71,11 +71,15 @@ class Guest:
     where there are no such packages."""
 
     def __init__(self, arch, suite, *names):
-        machine, _, self.runner = MACHINES[arch]
-        module = build_module(arch)
         self.arch, self.suite = arch, suite
+        module = build_module(arch)
         self.root = scratch_root.make(*names, suite=suite, arch=arch)
-        if arch == "i386" and i386_runner(self.root + "/lib/ld-linux.so.2") == []:
+        self.install(module)
+
+    def install(self, module):
+        """Puts into the root MODULE, what runs its programs, and a prelink.conf."""
+        machine, _, self.runner = MACHINES[self.arch]
+        if self.arch == "i386" and i386_runner(self.root + "/lib/ld-linux.so.2") == []:
             self.runner = None
         else:
             need(self.runner)
@@ -151,3 +155,20 @@ class Guest:
         word = ("I", 4) if self.is32 else ("Q", 8)
         return done, {(path, address + i * word[1]): meaning(value) for path, address, data in found if "/ld" not in path
                       for i, (value,) in enumerate(struct.iter_unpack(self.order + word[0], data[:len(data) & -word[1]]))}
+
+
+class Bare(Guest):
+    """A root of ARCH that has the C library of its cross compiler, and nothing else."""
+
+    def __init__(self, arch):
+        self.arch, self.suite = arch, "cross"
+        self.root = scratch("root-")
+        library = f"/usr/{MACHINES[arch][1].removesuffix('-gcc')}/lib"
+        for directory in ("etc", "tmp", "usr/bin", "usr/lib", "var/lib"):
+            os.makedirs(f"{self.root}/{directory}")
+        for name in ("lib", "lib64"):
+            os.symlink("usr/lib", f"{self.root}/{name}")
+        for name in os.listdir(library):
+            if re.fullmatch(r"(ld.*|libc|libm)\.so\.\d", name):
+                shutil.copy(f"{library}/{name}", f"{self.root}/usr/lib")
+        self.install(build_module(arch))
