@@ -8,7 +8,8 @@ TESTS += \
 	tests/rebase/hostile.py \
 	tests/rebase/verify.py \
 	tests/rebase/originals.py \
-	tests/rebase/padded.py
+	tests/rebase/padded.py \
+	tests/rebase/separate_debug.py
 
 # Rewrites single files, without a layout and in place of nothing.
 check_PROGRAMS += tests/rebase/rewriter

@@ -5,6 +5,7 @@ TESTS += tests/rtld/bounds.py
 TESTS += tests/rtld/cases.py
 TESTS += tests/rtld/ldso.py
 TESTS += tests/rtld/matrix.py
+TESTS += tests/rtld/memory_tools.py
 TESTS += tests/rtld/namespaces.py
 TESTS += tests/rtld/secure.py
 TESTS += tests/rtld/programs.py
