@@ -2,9 +2,12 @@
 /* Replacing files in several threads; see replace.h. */
 #include "rewrite/replace.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "diag.h"
 #include "elf_copy.h"
@@ -72,13 +75,33 @@ int replace_write(const struct rewriting *rewriting, const struct object *object
 	return 0;
 }
 
+/* GLib takes what a module says of itself from giomodule.cache beside it only while the module was not changed after
+ * that (ctime; gio/giomodule.c), and else loads them all at each start.  What MODULE says is what it said. */
+static void keep_gio_cache(const struct root *root, const char *module)
+{
+	char *path = xasprintf("%.*s/giomodule.cache", (int)(strrchr(module, '/') - module), module);
+	int fd = root_open(root, path, O_RDONLY);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		const struct timespec times[2] = { st.st_atim, st.st_mtim };
+
+		futimens(fd, times);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(path);
+}
+
 /* Ends the files of GROUP, all at once.  0, or -1 after a message for each that failed. */
-static int commit(struct group *group)
+static int commit(const struct root *root, struct group *group)
 {
 	int result = group->count ? outfile_commit_all(group->out, group->count) : 0;
 
 	for (size_t i = 0; i < group->count; i++)
-		if (!group->out[i].committed)
+		if (group->out[i].committed)
+			keep_gio_cache(root, group->object[i]->path);
+		else
 			group->object[i]->outcome = OUTCOME_FAILED;
 	group->count = 0;
 	return result;
@@ -127,7 +150,7 @@ static int work_on(struct work *work, struct object *object, struct group *group
 	    (object->outcome != OUTCOME_PRELINKED && object->outcome != OUTCOME_UNDONE))
 		return 0;
 	group->object[group->count++] = object;
-	return group->count == GROUP ? commit(group) : 0;
+	return group->count == GROUP ? commit(work->rewriting->root, group) : 0;
 }
 
 static void work_thread(void *argument)
@@ -147,7 +170,7 @@ static void work_thread(void *argument)
 		progress_show(&work->rewriting->progress, object->path, work->done);
 	}
 	pthread_mutex_unlock(&work->lock);
-	failed |= commit(&group) != 0;
+	failed |= commit(work->rewriting->root, &group) != 0;
 	if (failed) {
 		pthread_mutex_lock(&work->lock);
 		work->result = WORK_FAILED;

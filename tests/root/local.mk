@@ -6,6 +6,7 @@ TESTS += \
 	tests/root/foretold.py \
 	tests/root/guarded.py \
 	tests/root/killed.py \
+	tests/root/plugin_caches.py \
 	tests/root/programs.py \
 	tests/root/repeated.py \
 	tests/root/replaced.py \
