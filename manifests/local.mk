@@ -27,6 +27,7 @@ dist_manifests_DATA = \
 	manifests/java.yaml \
 	manifests/kde-frameworks-6.yaml \
 	manifests/kde-frameworks.yaml \
+	manifests/kodi.yaml \
 	manifests/krb5.yaml \
 	manifests/krita.yaml \
 	manifests/libc.yaml \
@@ -35,6 +36,7 @@ dist_manifests_DATA = \
 	manifests/lua.yaml \
 	manifests/mariadb.yaml \
 	manifests/mozilla.yaml \
+	manifests/mpv.yaml \
 	manifests/nginx.yaml \
 	manifests/node.yaml \
 	manifests/nss.yaml \

@@ -187,6 +187,11 @@ APPLICATION_RUNS = {
     "evince": [sh("echo showpage | gs -q -sDEVICE=pdfwrite -o /tmp/a.pdf -; evince-thumbnailer /tmp/a.pdf /tmp/a.png")],
     "pidgin": [x("pidgin -c /tmp/pidgin -n")],
 }
+PLAYERS = "kodi kodi-inputstream-adaptive kodi-peripheral-joystick libmpv2 mpv mpv-mpris xauth xvfb".split()
+PLAYER_RUNS = {
+    "kodi": [x("kodi --standalone")],
+    "mpv": [x("mpv --vo=null --ao=null --length=1 av://lavfi:testsrc=d=1")],
+}
 NEWER_RUNS = {
     "kde-frameworks-6": [["timeout", "6", "kate", "-b", "-n", "/tmp/apache.conf"], ["timeout", "6", "dolphin", "/tmp"]],
 }
@@ -272,6 +277,7 @@ GROUPS = [
     (["bookworm"], [*SETS, *DESKTOP], DESKTOP_RUNS, DESKTOP_FILES),
     (["bookworm", "trixie"], SERVERS, SERVER_RUNS, SERVER_FILES),
     (["bookworm", "trixie"], APPLICATIONS, APPLICATION_RUNS, ""),
+    (["bookworm"], PLAYERS, PLAYER_RUNS, ""),
     (["trixie"], [*SETS, *KDE_6], NEWER_RUNS, DESKTOP_FILES),
     (["sid"], SETS, SDL_RUNS, ""),
     (["sid"], "lua5.5 liblua5.5-0 lua-socket lua-lpeg tcl9.0 tk9.0 libtk-img".split(), SID_RUNS, ""),
