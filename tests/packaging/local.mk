@@ -2,6 +2,7 @@
 TESTS += \
 	tests/packaging/add_plugin_note.py \
 	tests/packaging/audit.py \
+	tests/packaging/builds.py \
 	tests/packaging/debian.py \
 	tests/packaging/hostile_root.py \
 	tests/packaging/interpreters.py \
