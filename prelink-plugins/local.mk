@@ -144,6 +144,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/cache/seen.c prelink-plugins/cache/seen.h \
 	prelink-plugins/say/bindings.c prelink-plugins/say/bindings.h \
 	prelink-plugins/say/plan.c prelink-plugins/say/plan.h \
+	prelink-plugins/say/members.c prelink-plugins/say/members.h \
 	prelink-plugins/say/print.c prelink-plugins/say/print.h \
 	prelink-plugins/say/report.c prelink-plugins/say/report.h \
 	prelink-plugins/say/status.c prelink-plugins/say/status.h \

@@ -23,7 +23,7 @@ enum object_kind {
 	OBJECT_LIBRARY, /* ET_DYN without PT_INTERP (and what is a library in spite of one, as libc.so.6) */
 	OBJECT_PIE,     /* position-independent executable: the kernel places it, it has no slot */
 	OBJECT_EXEC,    /* ET_EXEC with a dynamic section */
-	OBJECT_LOADER,  /* ld.so: whatever a PT_INTERP names; has no slot, and is rewritten only for
+	OBJECT_LOADER, /* ld.so: what a PT_INTERP names and can be one (search_ldso()); has no slot, and is rewritten only for
 			   liblist.h */
 };
 
@@ -93,6 +93,7 @@ struct object {
 	const struct arch *arch; /* NULL for SKIP_OTHER_MACHINE */
 	uint16_t machine;        /* e_machine */
 	bool is64, big_endian;
+	bool has_entry; /* e_entry is one */
 	enum object_kind kind;
 	bool listed; /* in a directory or by a name that we were asked to prelink; others were
 				    only found as dependencies, or are known from the cache */

@@ -25,6 +25,7 @@
  * LIMIT_NOTES        1 MB                  bytes of notes of one kind
  * LIMIT_CLOSURE      1,000      400        objects that one object needs, those that they need included
  * LIMIT_DIRECTORIES  1,024      2          directories that the search for one object's libraries goes through
+ * LIMIT_RPATHS       4 KB                  bytes of DT_RPATHs that one object hands down to another, with what it was handed
  * LIMIT_TRIES        262,144               files that are looked for to find the libraries of one process
  * LIMIT_PLUGINS      262,144               objects in the scopes of the plugins of one program
  * LIMIT_PATTERNS     1,024      60         entries of a plugin note; hosts of a manifest
@@ -34,7 +35,8 @@
  * LIMIT_CONF_FILES   500                   of the latter
  * LIMIT_LD_CACHE     32 MB                 bytes of ld.so.cache: 10,000 libraries take 1 MB
  * LIMIT_CACHE        128 MB                bytes of prelink.cache
- * LIMIT_STORE     256 MB                bytes of a store
+ * LIMIT_SAID         2,000,000             files and plugins that -p and --report say of all lists of prelink.cache
+ * LIMIT_STORE        256 MB                bytes of a store
  */
 #ifndef LIMIT_H
 #define LIMIT_H
@@ -62,6 +64,7 @@ enum {
 	LIMIT_NOTES = 1 << 20,
 	LIMIT_CLOSURE = 1000,
 	LIMIT_DIRECTORIES = 1 << 10,
+	LIMIT_RPATHS = 4 << 10,
 	LIMIT_TRIES = 1 << 18,
 	LIMIT_PLUGINS = 1 << 18,
 	LIMIT_PATTERNS = 1 << 10,
@@ -71,6 +74,7 @@ enum {
 	LIMIT_CONF_FILES = 500,
 	LIMIT_LD_CACHE = 32 << 20,
 	LIMIT_CACHE = 128 << 20,
+	LIMIT_SAID = 2000000,
 	LIMIT_STORE = 256 << 20,
 };
 

@@ -58,11 +58,17 @@ static bool list_fits(struct cache_list list, size_t count)
 	return list.first <= count && list.count <= count - list.first;
 }
 
+/* True if a whole string starts at AT: no two of them are the same bytes. */
+static bool is_text(const struct cache *c, uint32_t at)
+{
+	return at < c->strings_size && (at == 0 || c->strings[at - 1] == '\0');
+}
+
 static bool object_is_sound(const struct cache *c, size_t i)
 {
 	const struct cache_object *o = &c->object[i];
 
-	return o->path < c->strings_size && o->machine < c->strings_size && o->no_plan < c->strings_size &&
+	return is_text(c, o->path) && is_text(c, o->machine) && is_text(c, o->no_plan) &&
 	       o->kind <= OBJECT_LOADER && o->skip < SKIP_COUNT && o->start <= o->end &&
 	       list_fits(o->scope, c->pool_count) && list_fits(o->plugin, c->plugin_count) &&
 	       cache_string(c, o->path)[0] == '/' &&
@@ -71,8 +77,8 @@ static bool object_is_sound(const struct cache *c, size_t i)
 
 static bool plugin_is_sound(const struct cache *c, const struct cache_plugin *p)
 {
-	return p->object < c->object_count && p->host < c->object_count && p->feature < c->strings_size &&
-	       p->exclusive < c->strings_size && list_fits(p->scope, c->pool_count);
+	return p->object < c->object_count && p->host < c->object_count && is_text(c, p->feature) &&
+	       is_text(c, p->exclusive) && list_fits(p->scope, c->pool_count);
 }
 
 /* A file with the right checksum may still be hostile.  NULL, or what is wrong. */
@@ -87,7 +93,7 @@ static const char *check_tables(const struct cache *c)
 	for (size_t i = 0; i < c->plugin_count && sound; i++)
 		sound = plugin_is_sound(c, &c->plugin[i]);
 	for (size_t i = 0; i < c->input_count && sound; i++)
-		sound = c->input[i].path < c->strings_size;
+		sound = is_text(c, c->input[i].path);
 	return sound ? NULL : "it contradicts itself";
 }
 

@@ -211,6 +211,7 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	object->machine = image->ehdr.e_machine;
 	object->is64 = image->is64;
 	object->big_endian = image->big_endian;
+	object->has_entry = image->ehdr.e_entry != 0;
 	read_extent(object, image);
 	/* What says that it takes all addresses there are leaves them to the others. */
 	bool large = object->end - object->start > LIMIT_EXTENT;

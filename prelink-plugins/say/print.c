@@ -9,6 +9,7 @@
 
 #include "diag.h"
 #include "json.h"
+#include "say/members.h"
 
 static bool is_program(const struct cache_object *object)
 {
@@ -32,44 +33,40 @@ static void set(json_t *object, const char *key, json_t *value)
 	}
 }
 
-/* Paths of the objects in LIST but for those of WITHOUT, which MARK (by object, zeroed, left so) finds. */
-static json_t *paths(const struct cache *c, struct cache_list list, struct cache_list without, bool *mark)
+static json_t *path_json(const struct cache *c, uint32_t object)
 {
-	json_t *array = json_array();
-
-	for (uint32_t i = 0; i < without.count; i++)
-		mark[c->pool[without.first + i]] = true;
-	for (uint32_t i = 0; i < list.count; i++) {
-		uint32_t member = c->pool[list.first + i];
-
-		if (!mark[member])
-			json_array_append_new(array, json_text(cache_string(c, c->object[member].path)));
-	}
-	for (uint32_t i = 0; i < without.count; i++)
-		mark[c->pool[without.first + i]] = false;
-	return array;
+	return json_text(cache_string(c, c->object[object].path));
 }
 
-static json_t *plugins_json(const struct cache *c, const struct cache_object *program, bool *mark)
+static json_t *plugins_json(struct members *members, const struct cache_object *program)
 {
+	const struct cache *c = members->cache;
 	json_t *array = json_array();
 
 	for (uint32_t i = 0; i < program->plugin.count; i++) {
 		const struct cache_plugin *plugin = &c->plugin[program->plugin.first + i];
+		const char *path = cache_string(c, c->object[plugin->object].path);
+		const char *host = cache_string(c, c->object[plugin->host].path);
+
+		if (!members_room(members, 8, path, host) ||
+		    !members_room(members, 0, cache_string(c, plugin->feature),
+				  cache_string(c, plugin->exclusive)))
+			break;
 		json_t *item = json_object();
 
-		set(item, "path", json_text(cache_string(c, c->object[plugin->object].path)));
-		set(item, "host", json_text(cache_string(c, c->object[plugin->host].path)));
+		set(item, "path", json_text(path));
+		set(item, "host", json_text(host));
 		set(item, "feature", json_text_or_null(cache_string(c, plugin->feature)));
 		set(item, "exclusive", json_text_or_null(cache_string(c, plugin->exclusive)));
-		set(item, "adds", paths(c, plugin->scope, program->scope, mark));
+		set(item, "adds", members_json(members, plugin->scope, program->scope, path_json));
 		json_array_append_new(array, item);
 	}
 	return array;
 }
 
-static json_t *object_json(const struct cache *c, const struct cache_object *o, bool *mark)
+static json_t *object_json(struct members *members, const struct cache_object *o)
 {
+	const struct cache *c = members->cache;
 	json_t *item = json_object();
 	bool placed = o->end > o->start;
 
@@ -86,9 +83,9 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 		    *cache_string(c, o->no_plan) ? json_text(cache_string(c, o->no_plan)) : json_null());
 	set(item, "prelinked", json_boolean(o->flags & CACHE_PRELINKED));
 	set(item, "uses", json_integer(o->uses));
-	set(item, "scope", paths(c, o->scope, (struct cache_list){ 0, 0 }, mark));
+	set(item, "scope", members_json(members, o->scope, (struct cache_list){ 0, 0 }, path_json));
 	if (is_program(o))
-		set(item, "plugins", plugins_json(c, o, mark));
+		set(item, "plugins", plugins_json(members, o));
 	return item;
 }
 
@@ -279,20 +276,21 @@ static void put_legend(const struct cache *c, const struct object_table *table)
 	}
 }
 
-static void put_scope(const struct cache *c, const struct cache_object *program)
+static void put_scope(struct members *members, const struct cache_object *program)
 {
+	const struct cache *c = members->cache;
 	const char *no_plan = cache_string(c, program->no_plan);
 
-	if (*no_plan) {
+	if (*no_plan && members_room(members, 1, no_plan, NULL)) {
 		printf("    no plan: ");
 		diag_put(stdout, no_plan);
 		putchar('\n');
 	}
-	for (uint32_t i = 1; i < program->scope.count; i++) {
+	for (uint32_t i = 1; i < program->scope.count && members_room(members, 1, NULL, NULL); i++) {
 		printf("    ");
 		put_path(c, &c->object[c->pool[program->scope.first + i]]);
 	}
-	for (uint32_t i = 0; i < program->plugin.count; i++) {
+	for (uint32_t i = 0; i < program->plugin.count && members_room(members, 2, NULL, NULL); i++) {
 		const struct cache_plugin *plugin = &c->plugin[program->plugin.first + i];
 		const char *feature = cache_string(c, plugin->feature);
 		const char *exclusive = cache_string(c, plugin->exclusive);
@@ -307,8 +305,10 @@ static void put_scope(const struct cache *c, const struct cache_object *program)
 
 static void put_programs(const struct cache *c, const struct object_table *table, bool scopes)
 {
+	struct members members;
 	bool first = true;
 
+	members_begin(&members, c);
 	for (size_t i = 0; i < c->object_count; i++) {
 		const struct cache_object *o = &c->object[i];
 
@@ -320,8 +320,9 @@ static void put_programs(const struct cache *c, const struct object_table *table
 		printf("%5" PRIu32 " %5" PRIu32 "  ", o->scope.count, o->plugin.count);
 		put_path(c, o);
 		if (scopes)
-			put_scope(c, o);
+			put_scope(&members, o);
 	}
+	members_end(&members);
 }
 
 static void put_skipped(const struct cache *c, const struct object_table *table)
@@ -360,12 +361,13 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
 {
 	if (options->json) {
 		json_t *document = json_object(), *objects = json_array();
-		bool *mark = xcalloc(cache->object_count, sizeof *mark);
+		struct members members;
 
+		members_begin(&members, cache);
 		for (size_t i = 0; i < cache->object_count; i++)
-			if (is_shown(&cache->object[i], table))
-				json_array_append_new(objects, object_json(cache, &cache->object[i], mark));
-		free(mark);
+			if (is_shown(&cache->object[i], table) && members_object(&members, &cache->object[i]))
+				json_array_append_new(objects, object_json(&members, &cache->object[i]));
+		members_end(&members);
 		set(document, "objects", objects);
 		if (store && store->bytes)
 			set(document, "store", store_json(store));

@@ -10,6 +10,7 @@
 #include "diag.h"
 #include "json.h"
 #include "outfile.h"
+#include "say/members.h"
 
 /* report.html, by the Makefile. */
 extern const char report_page[];
@@ -35,40 +36,35 @@ static void add_status(json_t *item, struct status_source *source, struct object
 	free(why);
 }
 
-/* The indices in LIST, but for those of WITHOUT, which SEEN (by object, zeroed, left so) finds. */
-static json_t *indices(const struct cache *c, struct cache_list list, struct cache_list without, bool *seen)
+static json_t *index_json(const struct cache *c, uint32_t object)
 {
-	json_t *array = json_array();
-
-	for (uint32_t i = 0; i < without.count; i++)
-		seen[c->pool[without.first + i]] = true;
-	for (uint32_t i = 0; i < list.count; i++)
-		if (!seen[c->pool[list.first + i]])
-			json_array_append_new(array, json_integer(c->pool[list.first + i]));
-	for (uint32_t i = 0; i < without.count; i++)
-		seen[c->pool[without.first + i]] = false;
-	return array;
+	(void)c;
+	return json_integer(object);
 }
 
-static json_t *plugins(const struct cache *c, const struct cache_object *program, bool *seen)
+static json_t *plugins(struct members *members, const struct cache_object *program)
 {
+	const struct cache *c = members->cache;
 	json_t *array = json_array();
 
 	for (uint32_t i = 0; i < program->plugin.count; i++) {
 		const struct cache_plugin *p = &c->plugin[program->plugin.first + i];
 
+		if (!members_room(members, 8, cache_string(c, p->feature), cache_string(c, p->exclusive)))
+			break;
 		json_array_append_new(array,
 				      json_pack("{si si so so so}", "object", (int)p->object, "host",
 						(int)p->host, "feature",
 						json_text_or_null(cache_string(c, p->feature)), "exclusive",
 						json_text_or_null(cache_string(c, p->exclusive)), "adds",
-						indices(c, p->scope, program->scope, seen)));
+						members_json(members, p->scope, program->scope, index_json)));
 	}
 	return array;
 }
 
-static json_t *object_json(const struct cache *c, const struct cache_object *o, bool *seen)
+static json_t *object_json(struct members *members, const struct cache_object *o)
 {
+	const struct cache *c = members->cache;
 	bool placed = o->end > o->start;
 
 	return json_pack("{so so ss sb so so so sb si so so}", "path", json_text(cache_string(c, o->path)),
@@ -78,8 +74,8 @@ static json_t *object_json(const struct cache *c, const struct cache_object *o, 
 			 placed ? json_address(o->end) : json_null(), "skip",
 			 o->skip ? json_text(object_skip_text(o->skip)) : json_null(), "prelinked",
 			 o->flags & CACHE_PRELINKED ? 1 : 0, "uses", (int)o->uses, "scope",
-			 indices(c, o->scope, (struct cache_list){ 0, 0 }, seen), "plugins",
-			 plugins(c, o, seen));
+			 members_json(members, o->scope, (struct cache_list){ 0, 0 }, index_json), "plugins",
+			 plugins(members, o));
 }
 
 /* The time now, or that of SOURCE_DATE_EPOCH, as text in TEXT of SIZE bytes. */
@@ -100,15 +96,16 @@ static char *page_data(const struct cache *cache, struct gather *gather, const s
 {
 	const struct object_table *table = gather->table;
 	size_t count = table->count; /* more are found when files are looked at */
-	bool *seen = xcalloc(cache->object_count, sizeof *seen);
 	struct status_source source;
 	struct utsname system;
 	char when[32];
+	struct members members;
 	json_t *objects = json_array();
 
-	for (size_t i = 0; i < cache->object_count; i++)
-		json_array_append_new(objects, object_json(cache, &cache->object[i], seen));
-	free(seen);
+	members_begin(&members, cache);
+	for (size_t i = 0; i < cache->object_count && members_object(&members, &cache->object[i]); i++)
+		json_array_append_new(objects, object_json(&members, &cache->object[i]));
+	members_end(&members);
 	status_begin(&source, gather, cache, store);
 	for (size_t i = 0; i < count; i++) {
 		struct object *object = table->object[i];

@@ -263,7 +263,7 @@ struct place search_place(struct search *search, const struct ldso *ldso, struct
 	struct place place = { .object = object, .path = path, .chain = loader ? loader->chain : NULL };
 	const struct name *own = object->rpath ? expand_list(search, ldso, &place, object->rpath, ":") : NULL;
 
-	if (own && place.chain && strlen(own->text) + strlen(place.chain->text) > LIMIT_STRING) {
+	if (own && place.chain && strlen(own->text) + strlen(place.chain->text) > LIMIT_RPATHS) {
 		place.beyond = true;
 	} else if (own && place.chain) {
 		/* An empty element stands between lists. */
@@ -517,6 +517,16 @@ const struct name *search_pattern(struct search *search, const char *pattern)
 
 /* --- beginning and end ---------------------------------------------------------------------------- */
 
+/* True if FILE, which the PT_INTERP of a program names, can be a dynamic linker for OBJECT.  The kernel
+ * starts it at its entry point, with nobody to relocate it or to load what it needs.  No other library is like that, so that
+ * no program keeps one from being prelinked by naming it. */
+static bool is_linker(const struct object *file, const struct object *object)
+{
+	return file->arch == object->arch && file->big_endian == object->big_endian && file->has_entry &&
+	       !file->interp && !file->needed_count &&
+	       (file->kind == OBJECT_LIBRARY || file->kind == OBJECT_LOADER);
+}
+
 const struct ldso *search_ldso(struct search *search, const struct object *object, const char *interp)
 {
 	const char *path = search->dynamic_linker     ? search->dynamic_linker :
@@ -524,7 +534,7 @@ const struct ldso *search_ldso(struct search *search, const struct object *objec
 							object->arch->interpreter;
 	struct object *file = open_once(search, search_intern(search, path));
 
-	if (file && (file->arch != object->arch || file->big_endian != object->big_endian))
+	if (file && !is_linker(file, object))
 		file = NULL;
 	for (size_t i = 0; i < search->ldso_count; i++) {
 		struct ldso *known = search->ldso[i];

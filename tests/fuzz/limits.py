@@ -131,6 +131,44 @@ def overlapping_notes(root, count):
     shape.write(root + LIB)
 
 
+def own_linkers(root, count):
+    """COUNT programs that say that a library of somebody else is what they start with."""
+    for i in range(count):
+        Shape(needed=["libsound.so"]).program(SOUND[i % 3]).write(root + f"/usr/bin/own{i}")
+    Shape(needed=["libsound.so"]).program(SOUND[0]).write(root + LIB)
+
+
+def deep_directories(root, count, directories):
+    """COUNT dependencies that are in the last of so many DIRECTORIES."""
+    for i in range(directories):
+        os.makedirs(root + f"/d/{i}")
+    os.makedirs(root + "/usr/deep")
+    path = ":".join([f"/d/{i}" for i in range(directories)] + ["/usr/deep"])
+    for i in range(count):
+        Shape(soname=f"libd{i}.so").write(root + f"/usr/deep/libd{i}.so")
+    Shape(needed=[f"libd{i}.so" for i in range(count)], runpath=path).program().write(root + LIB)
+
+
+def many_plugins(root, count, chain):
+    """A program with COUNT plugins that each need the same CHAIN of libraries."""
+    for i in range(chain):
+        Shape(needed=[f"libc{i + 1}.so"][:i < chain - 1], soname=f"libc{i}.so").write(root + f"/usr/lib/libc{i}.so")
+    for i in range(count):
+        Shape(needed=["libc0.so"], soname=f"libp{i}.so").write(root + f"/usr/many/libp{i}.so")
+    Shape(note='[{"path":"/usr/many/*.so"}]').program().write(root + LIB)
+
+
+def rpath_chains(root, programs, chain):
+    """As many PROGRAMS, each with a CHAIN of its own of libraries that hand down their DT_RPATHs, all of them long."""
+    for k in range(programs):
+        for i in range(chain):
+            shape = Shape(needed=[f"libr{k}_{i + 1}.so"][:i < chain - 1], soname=f"libr{k}_{i}.so",
+                          runpath=f"/usr/lib:/{k}/{i}/" + "x" * 40)
+            shape.set("dyn[%d].d_tag" % next(n for n in range(9) if shape.get(f"dyn[{n}].d_tag") == 29), 15)  # DT_RPATH
+            shape.write(root + (f"/usr/lib/libr{k}_{i}.so" if i else f"/usr/lib/libr{k}_0.so"))
+    Shape(needed=["libr0_0.so"]).program().write(root + LIB)
+
+
 CASES = {
     "2^37 section headers": (sections, 1 << 37), "60,000,000 section headers": (sections, 60000000),
     "500,000 section headers": (sections, 500000), "65,000 program headers": (segments, 65000),
@@ -142,7 +180,10 @@ CASES = {
     "30,000 versions of 60 KB": (versions, 30000, 60000),
     "1,024 patterns /**/x": (patterns, 1024), "a pattern of 60 stars": (backtracking, 60),
     "60,000 times the same megabyte of notes": (overlapping_notes, 60000),
+    "libraries that programs call their ld.so": (own_linkers, 20), "300 dependencies behind 1,000 directories": (deep_directories, 300, 1000),
+    "600 plugins of 500 libraries": (many_plugins, 600, 500), "12 chains of 900 DT_RPATHs": (rpath_chains, 12, 900),
 }
+SAID = {deep_directories: "needs more objects or directories, than prelink allows", many_plugins: "more than 262144 objects; the rest is left out"}
 RECORDS = {"a record of 8 TB": {"original": 8 * TERA, "stream": 8 * TERA, "size": 8 * TERA},
            "a record of 60 MB": {"original": 1 << 25, "stream": 1 << 26, "size": 60 << 20},
            "words without end": {"words": 1 << 61}, "a front without end": {"front": 1 << 62, "original": 4096}}
@@ -169,6 +210,7 @@ for what, (make, *arguments) in [*CASES.items(), *((name, (None, numbers)) for n
     before = os.stat(root + LIB).st_blocks if os.path.exists(root + LIB) else 0
     text = trees.run(what, "-v")
     trees.check(what, text, same=False)
+    expect(SAID.get(make, "") in text, f"{what}: the limit was not reached\n{text[-2000:]}")
     expect(LIB in text or "00  takes more addresses" in text, f"{what}: nobody says what became of it\n{text[-2000:]}")
     if os.path.exists(root + LIB):
         expect(os.stat(root + LIB).st_blocks <= before + 200, f"{what}: its holes were filled")

@@ -1,6 +1,6 @@
 # Tests of this area; one line each.
-TESTS += tests/fuzz/limits.py tests/fuzz/live.py tests/fuzz/replay.py tests/fuzz/shortened.py tests/fuzz/structural.py
-EXTRA_DIST += tests/fuzz/guarded_tree.py tests/fuzz/seeds.py
+TESTS += tests/fuzz/caches.py tests/fuzz/limits.py tests/fuzz/live.py tests/fuzz/replay.py tests/fuzz/shortened.py tests/fuzz/structural.py
+EXTRA_DIST += tests/fuzz/changes.py tests/fuzz/guarded_tree.py tests/fuzz/seeds.py
 
 # The harnesses in the ordinary build, with a main() of their own.
 fuzz_common = tests/fuzz/fuzz.h tests/fuzz/replay.c tests/fuzz/silent.c

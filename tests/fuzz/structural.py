@@ -9,13 +9,12 @@ import os
 import random
 import struct
 
+from changes import VALUES, change, ld_cache
 from guarded_tree import SOUND, Trees
 from harness import expect, read, tool, write
 from shaped_elf import Shape
 
 TOGETHER = 12
-VALUES = [0, 1, 2, 3, 7, 8, 0x7f, 0xff, 0xfff, 0x1000, 0x7fff, 0x8000, 0xffff, 0x10000, 0xfffff, 0x7fffffff, 0x80000000,
-          0xffffffff, 1 << 32, 1 << 37, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
 TEXTS = ["", "[]", "{}", "[[[[", '[{"path":"/**/*"}]', '[{"path":"/usr/lib/{a,b}{c,d}{e,f}/**/x*"}]', '[{"soname":["a","b"]}]',
          '[{"path":"relative"}]', '{"path":"/usr/lib/**/**/*.so"}', '[{"path":"/usr/lib/plugins/*.so","exclusive":"x"}]',
          "[" + ",".join('{"path":"/**/n%d"}' % i for i in range(200)) + "]", "\xff\xfe", "&a [*a, *a]", "a" * 70000]
@@ -62,17 +61,6 @@ def put_library(chance, root, number):
     shape.write(f"{root}/{chance.choice(('usr/lib', 'bad'))}/libbad{number}.so", size=size)
 
 
-def change(chance, data, start, end, most=6):
-    """DATA with a few words between START and END changed."""
-    data = bytearray(data)
-    for _ in range(chance.randrange(1, most)):
-        width = chance.choice((1, 2, 4, 8))
-        at = start + chance.randrange(max(1, (end - start) // width)) * width
-        if at + width <= len(data):
-            data[at:at + width] = (chance.choice(VALUES) & (1 << 8 * width) - 1).to_bytes(width, "little")
-    return bytes(data)
-
-
 def put_prelinked(chance, root, number):
     """A prelinked library or program of which the undo record, or something else, is wrong."""
     data = trees.prelinked[chance.choice(SOUND)]
@@ -103,13 +91,7 @@ def put_cache(chance, root, _):
 
 def put_ld_cache(chance, root, _):
     count = chance.choice((1, 10, 5000))
-    strings, entries = bytearray(), b""
-    base = 48 + 24 * count
-    for i in range(count):
-        key = base + len(strings)
-        strings += b"libnone%d.so\0" % (i % chance.choice((1, count)))
-        entries += struct.pack("<iIIIQ", 0x303, key, key, 0, 0)
-    data = b"glibc-ld.so.cache1.1" + struct.pack("<IIB3xIIII", count, len(strings), 2, 0, 0, 0, 0) + entries + strings
+    data = ld_cache(count, chance.choice((1, count)))
     write(root + "/etc/ld.so.cache", change(chance, data, 20, chance.choice((48, 200, len(data)))))
 
 
