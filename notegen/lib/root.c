@@ -482,3 +482,14 @@ char *root_inside(const struct root *root, const char *argument)
 	free(path);
 	return result ? result : xasprintf("%s%s", argument[0] == '/' ? "" : "/", argument);
 }
+
+int root_errno(const struct root *root, const char *path, const char *doing)
+{
+	int saved = errno;
+	char *outside = root_outside(root, path);
+
+	errno = saved;
+	diag_errno(outside, "%s", doing);
+	free(outside);
+	return -1;
+}

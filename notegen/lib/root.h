@@ -67,6 +67,9 @@ char *root_real(const struct root *root, const char *path);
 /* PATH inside the tree as the rest of the system sees it (root->path + PATH), allocated. */
 char *root_outside(const struct root *root, const char *path);
 
+/* Says, with errno, that DOING failed with PATH inside the tree (diag_errno()); -1. */
+int root_errno(const struct root *root, const char *path, const char *doing);
+
 /* A path given on the command line: where it names something inside the tree as seen from outside
  * (starts with root->path) or, for the system's own root, is relative to the working directory, the
  * absolute path inside the tree; otherwise taken to be inside the tree already.  Allocated. */

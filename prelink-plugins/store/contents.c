@@ -497,18 +497,6 @@ void store_add_none(struct store *store, const struct identity *identity)
 
 /* --- the file --- */
 
-/* Says, with errno, what could not be done with the store at PATH; -1. */
-static int outside_error(const struct root *root, const char *path, const char *doing)
-{
-	int saved = errno;
-	char *outside = root_outside(root, path);
-
-	errno = saved;
-	diag_errno(outside, "%s", doing);
-	free(outside);
-	return -1;
-}
-
 static int compare_programs(const void *a, const void *b)
 {
 	const struct store_program *left = a, *right = b;
@@ -588,11 +576,11 @@ int store_write(struct store *store, const struct root *root, const char *path)
 	if (is_there(store, root, path))
 		return 0;
 	if (root_make_parents(root, path))
-		return outside_error(root, path, "making the directory of the store");
+		return root_errno(root, path, "making the directory of the store");
 	if (outfile_begin(&out, root, path, NULL))
 		return -1;
 	if (fchmod(out.fd, 0644))
-		outside_error(root, path, "giving the store its mode");
+		root_errno(root, path, "giving the store its mode");
 	else if (outfile_write(&out, store->bytes, store->size) == 0)
 		return outfile_commit(&out);
 	outfile_abandon(&out);
@@ -604,7 +592,7 @@ int store_remove(const struct root *root, const char *path)
 	int directory = outfile_open_directory(root, path), status = 0;
 
 	if (directory < 0 || unlinkat(directory, strrchr(path, '/') + 1, 0))
-		status = errno == ENOENT ? 0 : outside_error(root, path, "removing the store");
+		status = errno == ENOENT ? 0 : root_errno(root, path, "removing the store");
 	if (directory >= 0)
 		close(directory);
 	return status;

@@ -25,11 +25,6 @@ static int compare(const void *key, const void *program)
 	return strcmp(key, ((const struct learned_program *)program)->path);
 }
 
-static int compare_programs(const void *a, const void *b)
-{
-	return compare(((const struct learned_program *)a)->path, b);
-}
-
 static struct learned_program *find(const struct learned *learned, const char *path)
 {
 	return learned->count ?
@@ -45,9 +40,11 @@ static struct learned_program *add(struct learned *learned, const char *path)
 	if (program || learned->count == PROGRAMS_MAX)
 		return program;
 	ALLOC_NEXT(learned->program, learned->count);
-	learned->program[learned->count++] = (struct learned_program){ .path = xstrdup(path) };
-	qsort(learned->program, learned->count, sizeof *learned->program, compare_programs);
-	return find(learned, path);
+	for (program = learned->program + learned->count++;
+	     program > learned->program && strcmp(program[-1].path, path) > 0; program--)
+		*program = program[-1];
+	*program = (struct learned_program){ .path = xstrdup(path) };
+	return program;
 }
 
 static bool is_file(const struct root *root, const char *path)
@@ -84,11 +81,11 @@ static int read_file(struct learned *learned, const struct root *root, const cha
 
 	*size = 0;
 	if (fd < 0)
-		return errno == ENOENT ? 0 : diag_errno(path, "reading what was learnt");
+		return errno == ENOENT ? 0 : root_errno(root, path, "reading what was learnt");
 	FILE *file = fdopen(fd, "r");
 	if (!file) {
 		close(fd);
-		return diag_errno(path, "reading what was learnt");
+		return root_errno(root, path, "reading what was learnt");
 	}
 	while ((length = getline(&line, &room, file)) > 0) {
 		*size += length;
@@ -107,10 +104,16 @@ static int lock_directory(const struct root *root, const char *directory)
 {
 	int fd = root_open(root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
-		;
+	while (fd >= 0 && flock(fd, LOCK_EX))
+		if (errno != EINTR) { /* a file system without locks, as some of networks are */
+			int saved = errno;
+
+			close(fd);
+			errno = saved;
+			fd = -1;
+		}
 	if (fd < 0)
-		diag_errno(directory, "locking what was learnt");
+		root_errno(root, directory, "locking what was learnt");
 	return fd;
 }
 
@@ -187,7 +190,7 @@ int learned_write(const struct learned *learned, const struct root *root, const 
 			fprintf(memory, "O %s\n", program->object.path[k]);
 	}
 	if (!memory || fclose(memory))
-		diag_errno(path, "writing what was learnt");
+		root_errno(root, path, "writing what was learnt");
 	else if (outfile_begin(&out, root, path, NULL) == 0) {
 		if (outfile_write(&out, text, size) == 0)
 			status = outfile_commit(&out);
