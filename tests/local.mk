@@ -58,3 +58,4 @@ include tests/store/local.mk
 include tests/manifests/local.mk
 include tests/packaging/local.mk
 include tests/fuzz/local.mk
+include tests/glibc/local.mk

@@ -200,6 +200,23 @@ def _alternatives(debs, root):
                            stdout=subprocess.DEVNULL, check=False)
 
 
+def source(package, suite="bookworm"):
+    """Path of the .dsc file of PACKAGE's source in SUITE, with what it names beside it; fetched where not here yet."""
+    arch = machine_arch()
+    with _lock(f"apt-{suite}-{arch}"):
+        base, apt = _apt(suite, arch)
+        at = os.path.join(base, "sources", package)
+        if not os.path.isdir(at):
+            with open(os.path.join(base, "etc/sources.list"), "a") as file:
+                file.write("deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+                           f" {_archive()} {suite} main\n")
+            os.makedirs(at + ".new", exist_ok=True)
+            _run([*apt, "update"])
+            _run([*apt, "source", "--download-only", package], cwd=at + ".new")
+            os.rename(at + ".new", at)
+    return next(os.path.join(at, name) for name in os.listdir(at) if name.endswith(".dsc"))
+
+
 def packages_of(names):
     """NAMES of sets and packages as a sorted list of packages, BASE among them."""
     packages = set(BASE)

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""LONG=1: the test programs of glibc itself, of elf and dlfcn, built from Debian's source against Debian's C library, say the
+same untouched and prelinked.
+
+glibc's makefiles say what there is: which programs, of which modules, with which flags and environment; nothing else of
+glibc is built.  Each program also needs a library with so many relocations that its plan pays.  What does not build outside
+of glibc's own tree, or fails untouched, is counted.  DIFFERENT is what may differ, each with its reason.
+
+GLIBC=DIR keeps the source there, configured, for the next time; SHOW=N prints N reasons why tests were not built."""
+import os
+import re
+import shlex
+import subprocess
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import rooted
+import scratch_root
+import whole_root
+from harness import compile_c, expect, need, prelink, scratch, skip, write
+
+if not os.environ.get("LONG"):
+    skip("LONG=1 builds and runs the tests of glibc")
+if os.geteuid() != 0:
+    skip("scratch roots need the root user")
+need("gcc", "g++", "gawk", "bison", "dpkg-source", "chroot")
+DIRECTORIES = ("elf", "dlfcn")
+HERE = "/opt/glibc"
+ROOM = "a dlopen that is to fail for want of static TLS does not: a program with a plan has more room there"
+DIFFERENT = {"elf/tst-tls-ie": ROOM, "elf/tst-tls-ie-dlmopen": ROOM}  # for a user: what could not be loaded can
+PRINTER = r"""include Makefile
+show:
+	$(foreach t,$(sort $(tests) $(tests-pie) $(xtests)),$(info TEST|$t|$($(t)-ENV)|$($(t)-ARGS)))
+	$(foreach t,$(sort $(tests) $(tests-pie) $(modules-names) $(test-extras)),$(info FLAGS|$t|$(CFLAGS-$(t).c)|$(LDFLAGS-$(t))|$(LDFLAGS-$(t).so)|$(LDLIBS-$(t))|$(LDLIBS-$(t).so)))
+	$(info PIE|$(tests-pie))
+"""
+PLACES = {"SYSCONFDIR": "/etc", "OBJDIR": HERE, "OBJDIR_ELF_LDSO": "/lib64/ld-linux-x86-64.so.2", "INSTDIR": "/usr",
+          "LIBDIR": "/usr/lib", "BINDIR": "/usr/bin", "SBINDIR": "/usr/sbin", "ROOTSBINDIR": "/sbin", "ROOTDIR": "/",
+          "COMPLOCALEDIR": "/usr/lib/locale", "SLIBDIR": "/lib/x86_64-linux-gnu", "SRCDIR": HERE, "TOP_SRCDIR": HERE}
+FLAGS = ["-std=gnu11", "-fgnu89-inline", "-O2", "-w", "-D_GNU_SOURCE", "-DMODULE_NAME=testsuite", "-D_ISOMAC", "-DTIMEOUTFACTOR=2", "-Dattribute_hidden=",
+         "-include", "limits.h"]
+
+
+class Tree:
+    """glibc's source, configured; what its makefiles say of the tests of DIRECTORY."""
+
+    def __init__(self, source, build, directory):
+        self.source, self.build, self.directory = source, build, directory
+        write(build + "/print.mk", PRINTER)
+        done = subprocess.run(["make", "-pnr", "-f", build + "/print.mk", f"objdir={build}", f"subdir={directory}", "..=../",
+                               "show"], cwd=f"{source}/{directory}", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.needs, self.flags, self.tests, self.pie = {}, {}, {}, set()
+        prefix = f"{build}/{directory}/"
+        for line in done.stdout.split("\n"):
+            word = line.split("|")
+            if word[0] == "TEST" and len(word) == 4:
+                self.tests[word[1]] = self.place(word[2]), self.place(word[3])
+            elif word[0] == "FLAGS" and len(word) == 7:
+                self.flags[word[1]] = [shlex.split(self.place(flags)) for flags in word[2:]]
+            elif word[0] == "PIE":
+                self.pie = set(word[1].split())
+            elif line.startswith(prefix) and ":" in line and "=" not in line.split(":")[0]:
+                target, _, needed = line[len(prefix):].partition(":")
+                self.needs.setdefault(target, []).extend(name[len(prefix):] for name in needed.split()
+                                                         if name.startswith(prefix) and name.endswith(".so"))
+
+    def place(self, text):
+        """TEXT with the directory where the tests are built as it is in the root."""
+        return text.replace(f"{self.build}/{self.directory}/", f"{HERE}/{self.directory}/").replace(self.build, HERE)
+
+    def path(self, name):
+        for suffix in (".c", ".cc", ".S"):
+            for directory in (self.directory, "sysdeps/x86_64", "sysdeps/x86", "sysdeps/generic", "sysdeps/pthread"):
+                path = f"{self.source}/{directory}/{name}{suffix}"
+                if os.path.exists(path):
+                    return path
+        return None
+
+
+class Builder:
+    def __init__(self, tree, root, support):
+        self.tree, self.root, self.support = tree, root, support
+        self.at = f"{root}{HERE}/{tree.directory}"
+        self.made, self.lock = {}, threading.RLock()
+        os.makedirs(self.at, exist_ok=True)
+
+    def outside(self, flag):
+        return flag.replace(HERE + "/", self.root + HERE + "/")
+
+    def compile(self, name, output, extra, linked):
+        source = self.tree.path(name)
+        if not source:
+            return False
+        cflags, ldflags, so_flags, libs, so_libs = self.tree.flags.get(name, [[]] * 5)
+        shared = "-shared" in extra
+        own = [self.outside(f) for f in (so_flags if shared else ldflags)]
+        own = [f for f in own if f.startswith(("-Wl,", "-z", "now", "lazy", "-nostdlib", "-nostart", "-static"))]
+        compiler = "g++" if source.endswith(".cc") else "gcc"
+        flags = FLAGS[2:] if compiler == "g++" else FLAGS
+        libs = [f for f in (so_libs if shared else libs) if f.startswith("-l") or f.startswith("-Wl,")]
+        command = [compiler, *flags, *headers_of(self.tree.source), *cflags, *extra, source, "-o", output, *own,
+                   "-Wl,--no-as-needed", *linked, *libs]
+        if not shared:
+            command += ["-Wl,-rpath-link," + self.at, self.support, f"-L{self.root}{HERE}", "-lheavy",
+                        f"-Wl,-rpath,{HERE}/{self.tree.directory}:{HERE}", "-lpthread", "-ldl"]
+        done = subprocess.run(command, cwd=f"{self.tree.source}/{self.tree.directory}", stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace")
+        if done.returncode:
+            errors = [line for line in done.stdout.split("\n") if "error" in line or "undefined" in line or "cannot" in line]
+            missing.setdefault(re.sub(r"^[^ ]*?([^/ ]+:)", r"\1", (errors or [done.stdout])[0])[-150:], []).append(name)
+        return done.returncode == 0
+
+    def module(self, name):
+        """Builds NAME.so, and what it needs; the list of what to link with it, None where it cannot be built."""
+        with self.lock:
+            first = name not in self.made
+            if first:
+                self.made[name] = Future()
+        if first:
+            linked = [self.module(n[:-3]) for n in self.tree.needs.get(name + ".so", []) if n != "ld.so"]
+            output = f"{self.at}/{name}.so"
+            built = self.compile(name, output, ["-shared", "-fPIC", f"-Wl,-soname,{name}.so"], [f for f in linked if f])
+            self.made[name].set_result(output if built else None)
+        try:
+            return self.made[name].result(timeout=300)
+        except TimeoutError:  # a circle
+            return None
+
+    def test(self, name):
+        """Builds the test NAME; True if it and all it needs could be."""
+        linked = [self.module(n[:-3]) for n in self.tree.needs.get(name, []) if n != "ld.so"]
+        later = [self.module(n[:-3]) for n in self.tree.needs.get(name + ".out", []) if n != "ld.so"]
+        if None in linked or None in later:
+            return False
+        pie = ["-pie", "-fPIE"] if name in self.tree.pie else ["-no-pie", "-fno-pie"]
+        return self.compile(name, f"{self.at}/{name}", pie, linked)
+
+
+def headers_of(source):
+    """The system's, and those that only glibc has."""
+    return ["-I", os.path.dirname(source) + "/headers", "-idirafter", source + "/support", "-idirafter", source + "/include",
+            *(word for name in ("x86_64", "x86", "generic") for word in ("-idirafter", f"{source}/sysdeps/{name}"))]
+
+
+def prepare(suite):
+    """Source and a configured build directory of glibc."""
+    at = os.environ.get("GLIBC") or scratch("glibc-")
+    if os.path.exists(at + "/build/config.make"):
+        return at + "/src", at + "/build"
+    os.makedirs(at, exist_ok=True)
+    subprocess.run(["dpkg-source", "-x", scratch_root.source("glibc", suite), at + "/src"], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.makedirs(at + "/build")
+    os.makedirs(at + "/headers")
+    subprocess.run(["../src/configure", "--prefix=/usr", "--disable-werror", "--without-selinux"], cwd=at + "/build", check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    write(at + "/headers/config.h", "")
+    write(at + "/headers/first-versions.h", "")
+    for name in ("support", "malloc", "test-skeleton.c"):
+        os.symlink(f"../src/{name}", f"{at}/headers/{name}")
+    return at + "/src", at + "/build"
+
+
+def make_support(source, build):
+    """glibc's library of helpers for its tests: what of it builds."""
+    objects = []
+    places = [f'-D{name}_PATH="{path}"' for name, path in PLACES.items()]
+    directory = os.path.dirname(build) + "/support"
+    os.makedirs(directory, exist_ok=True)
+    archive = directory + "/libsupport.a"
+    if os.path.exists(archive):
+        return archive, len(os.listdir(directory)) - 2
+
+    def one(name):
+        output = f"{directory}/{name[:-2]}.o"
+        done = subprocess.run(["gcc", *FLAGS, *headers_of(source), "-fPIC", *places, "-c", name, "-o", output], cwd=source + "/support",
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if done.returncode == 0:
+            objects.append(output)
+
+    no_part = ("tst-", "test-run-", "shell-", "echo-", "true-", "links-", "support_test_main")  # programs
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, sorted(n for n in os.listdir(source + "/support") if n.endswith(".c") and not n.startswith(no_part))))
+    subprocess.run(["gcc", *FLAGS, *headers_of(source), "-fPIC", "-c",
+                    "support_test_main.c", "-o", directory + "/main.o"], cwd=source + "/support", check=True)
+    subprocess.run(["ar", "rcs", archive, directory + "/main.o", *sorted(objects)], check=True)
+    return archive, len(objects)
+
+
+def outcome(root, tree, name):
+    """The exit status; None where it did not end.  One that a signal ended says so by its number."""
+    environment, arguments = tree.tests[name]
+    path = f"{HERE}/{tree.directory}/{name}"
+    command = f"{environment} exec {path} {arguments.replace('$(host-test-program-cmd)', path)}"
+    try:
+        done = rooted.start(root, ["/bin/sh", "-c", f"cd {HERE}/{tree.directory}; " + command], timeout=90, TIMEOUTFACTOR="2")
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return done.returncode, (done.stdout + done.stderr)[-300:]
+
+
+def outcomes(root, trees, wanted):
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(wanted, pool.map(lambda key: outcome(root, trees[key[0]], key[1]), wanted)))
+
+
+missing = {}  # error: names
+root = whole_root.root_of("small", "libstdc++6", "libc6-dev")
+os.makedirs(root + HERE)
+compile_c("static int f(void) { return 1; } int (*table[40000])(void) = { [0 ... 39999] = f };", root + HERE + "/libheavy.so",
+          "-shared", "-fPIC", "-Wl,-soname,libheavy.so")
+source, build = prepare("bookworm")
+support, count = make_support(source, build)
+trees = {directory: Tree(source, build, directory) for directory in DIRECTORIES}
+built, tried = [], 0
+for directory, tree in trees.items():
+    builder = Builder(tree, root, support)
+    names = sorted(name for name in tree.tests if "static" not in name)
+    tried += len(names)
+    with ThreadPoolExecutor(4) as pool:
+        built += [(directory, name) for name, done in zip(names, pool.map(builder.test, names)) if done]
+print(f"{count} files of support; {tried} tests, {len(built)} built outside of glibc's tree", flush=True)
+for error, names in sorted(missing.items(), key=lambda item: -len(item[1]))[:int(os.environ.get("SHOW", 0))]:
+    print(f"  {len(names)} not built: {error}: {' '.join(names[:4])}")
+untouched = outcomes(root, trees, built)
+steady = [key for key in built if untouched[key][0] in (0, 77)]
+said = prelink("--root", root, "-v", *(f"{HERE}/{directory}" for directory in DIRECTORIES), HERE + "/libheavy.so", status=None).stdout
+planned = {path for path in re.findall(r"^(\S+): plan:", said, re.M)}
+with_plan = [key for key in steady if f"{HERE}/{key[0]}/{key[1]}" in planned]
+print(f"{len(steady)} pass untouched, {len(with_plan)} of these have a plan", flush=True)
+prelinked = outcomes(root, trees, built)
+passed = [key for key in with_plan if prelinked[key][0] == untouched[key][0]]
+print(f"{len(passed)} of {len(with_plan)} pass with their plan")
+for what, reason in sorted(re.findall(rf"^{HERE}/(\S+): no plan: (.*)$", said, re.M)):
+    if tuple(what.split("/")) in steady:
+        print(f"  no plan: {what}: {reason}")
+wrong = [key for key in built if prelinked[key][0] != untouched[key][0]]
+for key in wrong:
+    print(f"  differs: {'/'.join(key)}: {untouched[key][0]} untouched, {prelinked[key][0]} prelinked: {prelinked[key][1].strip()[-250:]!r}")
+unknown = [key for key in wrong if "/".join(key) not in DIFFERENT]
+expect(not unknown, f"{len(unknown)} differ: {unknown}")

@@ -1,0 +1,2 @@
+# glibc's own tests: LONG=1 only.
+TESTS += tests/glibc/glibc.py
