@@ -52,7 +52,7 @@ for way in (LAZY, NOW):
     FIXTURES["ppc64el"]["local entry, " + way[-4:].strip(",")] = (
         (CALLS, CALLER, ["one", "two"], "16 1 0\n", {"one": ("-sW", r"<localentry>: 8\] +\d+ f$"), "two": ("-dW", "PPC64_OPT")}), [way])
 for order in (["one", "two"], ["two", "one"]):
-    FIXTURES["i386"]["unique, " + order[0] + " first"] = (
+    FIXTURES["i386"]["unique with " + order[0] + " first"] = (
         ({"base": "int numbers[64];", "one": UNIQUE % 1 + WORDS.replace("words", "first") + "int *p1 = &u;",
           "two": UNIQUE % 2 + WORDS.replace("words", "second") + "int *p2 = &u;"},
          MAIN + "extern int *p1, *p2, *first[], *second[], numbers[]; int main(void) { printf(\"%d %d %d\\n\", *p1, *p2, "
@@ -70,7 +70,8 @@ def linker(flags):
 
 
 def check(guest, name, libraries, program, order, wanted, pins, flags):
-    compiler, directory = MACHINES[guest.arch][1], f"/usr/lib/{re.sub('[^a-z]', '', name.lower())}"
+    compiler, word = MACHINES[guest.arch][1], re.sub("[^a-z]", "", name.lower())
+    directory = "/usr/lib/" + word.partition("with")[0]  # libraries of several programs are the same files
     os.makedirs(guest.root + directory, exist_ok=True)
     flags, made = linker(flags), {}
     for library in sorted(libraries, key=lambda one: order.index(one), reverse=True):
@@ -79,7 +80,7 @@ def check(guest, name, libraries, program, order, wanted, pins, flags):
     for library, (option, pattern) in pins.items():
         said = run(["readelf", option, made[library]]).stdout
         expect(re.search(pattern, said, re.M), f"{guest.arch}, {name}: the fixture has no {pattern}:\n{said}")
-    path = f"{directory}/program"
+    path = f"/usr/bin/{word}"
     compile_c(program, guest.root + path, "-O1", f"-Wl,-rpath,{directory}", "-Wl,--no-as-needed,--allow-shlib-undefined",
               *[flag for flag in flags if flag not in LIBRARIES_ONLY], "-x", "none", *(made[one] for one in order), compiler=compiler)
     return path
