@@ -188,6 +188,7 @@ void object_release(struct object *object)
 	path_list_release(&object->names);
 	free(object->interp);
 	free(object->soname);
+	free(object->found);
 	free(object->rpath);
 	free(object->library_path);
 	free(object->runpath);

@@ -81,6 +81,12 @@ struct plugin_scope {
 					       table's (object_table_keep()) */
 };
 
+/* Under which path ld.so finds what a program's start-up scope asks for by NAME; all strings are the search's. */
+struct found {
+	const char *name, *path;
+	uint64_t size; /* bytes of that file */
+};
+
 struct object {
 	size_t index; /* in the table */
 
@@ -120,6 +126,9 @@ struct object {
 	struct plugin_scope *plugin; /* programs: every plugin it may load, transitively; for a plugin
 					that several notes name, once for each host entry */
 	size_t plugin_count;
+	struct found *found;   /* of a program whose search is to be frozen (--freeze-search); owned */
+	size_t found_count;
+	const char *found_library_path; /* the LD_LIBRARY_PATH for which that holds; NULL: none */
 	bool beyond; /* it needs more objects, or directories to look for them, than limit.h says, or an
 				  object that it needs does; `scope` then is itself alone.  Set by scope */
 	bool wanted; /* listed, or in a scope of what is: to be rewritten.  Set by

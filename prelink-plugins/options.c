@@ -39,6 +39,7 @@ enum {
 	OPT_STORE,
 	OPT_LEARN,
 	OPT_AUDIT,
+	OPT_FREEZE_SEARCH,
 };
 
 static const struct argp_option option_table[] = {
@@ -64,6 +65,8 @@ static const struct argp_option option_table[] = {
 	{ "conserve-memory", 'm', 0, 0, "Share addresses that never meet", 0 },
 	{ "random", 'R', 0, 0, "Start at a random address", 0 },
 	{ "seed", OPT_SEED, "N", 0, "-R, reproducibly", 0 },
+	{ "freeze-search", OPT_FREEZE_SEARCH, "PROGRAM", OPTION_ARG_OPTIONAL,
+	  "With --store: ld.so opens what was found now", 0 },
 	{ "force", 'f', 0, 0, "Do again what is done already", 0 },
 	{ "quick", 'q', 0, 0, "Believe the times in the cache", 0 },
 	{ "libs-only", OPT_LIBS_ONLY, 0, 0, "Leave programs as they are", 0 },
@@ -157,6 +160,8 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "-y prints the original of one FILE; give --sha256 for several");
 	if (o->undo_output && o->mode != MODE_UNDO)
 		argp_error(state, "-o goes with -u only");
+	if ((o->freeze_all || o->freeze_count) && !o->store)
+		argp_error(state, "--freeze-search goes with --store");
 	if (o->quick && o->force)
 		argp_error(state, "-q believes what is done already, -f does not: one of them");
 }
@@ -205,6 +210,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case 'f': o->force = true; break;
 	case 'q': o->quick = true; break;
+	case OPT_FREEZE_SEARCH:
+		if (!argument) {
+			o->freeze_all = true;
+			break;
+		}
+		ALLOC_NEXT(o->freeze, o->freeze_count);
+		o->freeze[o->freeze_count++] = argument;
+		break;
 	case OPT_LIBS_ONLY: o->libs_only = true; break;
 	case OPT_LAYOUT_PAGE_SIZE:
 		o->layout_page_size = number(argument, 1 << 30, "--layout-page-size", state);
@@ -318,6 +331,7 @@ void options_release(struct options *options)
 {
 	free(options->ld_library_path);
 	options->ld_library_path = NULL;
+	free(options->freeze);
 	free(options->blacklist);
 	options->blacklist = NULL;
 	options->blacklist_count = 0;

@@ -66,6 +66,9 @@ struct options {
 	const char *report;         /* --report: the page's file, as given; never inside the root */
 	const char *store_file;     /* --store=FILE: path inside the root */
 	const char *advise;         /* --advise=NAMES: the findings that are asked for; NULL: all */
+	bool freeze_all;            /* --freeze-search without a name: of every program */
+	const char **freeze;        /* --freeze-search=PROGRAM: paths inside the root; owned array */
+	size_t freeze_count;
 	const char *learn;          /* --learn: the directory of the user's store */
 	const char *dynamic_linker; /* --dynamic-linker: path inside the root; NULL: what each program says */
 	char *ld_library_path;      /* --ld-library-path: list as in LD_LIBRARY_PATH; NULL: none; owned */

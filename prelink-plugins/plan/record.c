@@ -157,6 +157,7 @@ static void store_fields(struct record_io *io, struct store_header *header)
 	number16(io, &header->elf_class);
 	number64(io, &header->size);
 	table_fields(io, &header->program);
+	table_fields(io, &header->frozen);
 	number32(io, &header->crc);
 	reserved32(io);
 }

@@ -32,6 +32,15 @@ static inline long kernel_stat(int fd, struct statx *status)
 	return result < 0 || (status->stx_mask & wanted) != wanted ? -1 : 0;
 }
 
+/* The same of the file at PATH. */
+static inline long kernel_stat_path(const char *path, struct statx *status)
+{
+	const unsigned wanted = STATX_TYPE | STATX_SIZE;
+	long result = machine_syscall(MACHINE_STATX, AT_FDCWD, (long)path, 0, wanted, (long)status, 0);
+
+	return result < 0 || (status->stx_mask & wanted) != wanted ? -1 : 0;
+}
+
 static inline long kernel_write(int fd, const void *bytes, size_t size)
 {
 	return machine_syscall(MACHINE_WRITE, fd, (long)bytes, (long)size, 0, 0, 0);

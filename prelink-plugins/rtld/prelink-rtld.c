@@ -27,7 +27,7 @@
  *     relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
  *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for, mmap(2) of memory that is needed, and, of
- *     a program that carries no plan, those of store.c and, where PRELINK_LEARN asks for it, of learn.c.
+ *     a program that carries no plan, those of store.c (one for each library where its search is frozen) and, where PRELINK_LEARN asks for it, of learn.c.
  *   - Foreign code: _dl_get_tls_static_info() of ld.so, which reads two numbers; and the resolvers that the plan
  *     names, which are the C library's, and only once the words of all start-up objects are written; ld.so would
  *     call them a little later itself.
@@ -684,6 +684,19 @@ EXPORT unsigned int la_version(unsigned int version)
 {
 	batch_clear();
 	return version;
+}
+
+/* ld.so is about to look for NAME.  Where the program's search is frozen, and as long as all that came is as planned, it
+ * is told where that was found; a path is no longer searched for, and has to be there. */
+EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag);
+EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
+{
+	const char *path = NULL;
+
+	(void)cookie;
+	if (flag == LA_SER_ORIG && plan && !started && !startup_why && !contains(name, "/"))
+		path = store_found(&environment, name);
+	return (char *)(path ? path : name);
 }
 
 EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t lmid, uintptr_t *cookie);

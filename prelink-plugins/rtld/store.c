@@ -6,6 +6,7 @@
 #include "memory_identity.h"
 #include "planned.h"
 #include "store_format.h"
+#include "text.h"
 
 /* True if the open file FD may tell this process what to write where; *SIZE is then its size in bytes. */
 static bool is_trusted(int fd, const struct environment *environment, uint64_t *size)
@@ -61,6 +62,80 @@ static const struct store_program *find_program(const struct store_header *store
 	return NULL;
 }
 
+/* --- what is found where --- */
+
+static const struct store_header *taken;  /* the store that the plan is in */
+static const struct store_frozen *frozen; /* of the program; NULL: its search is not */
+
+/* The text at byte OFFSET of the store; NULL where it does not end inside of it. */
+static const char *text_at(uint32_t offset)
+{
+	const char *bytes = (const char *)taken;
+
+	for (uint64_t at = offset; at < taken->size; at++)
+		if (!bytes[at])
+			return bytes + offset;
+	return NULL;
+}
+
+/* The table of COUNT records of SIZE bytes; NULL where it does not lie in the store. */
+static const void *table_at(const struct store_header *store, struct plan_table table, size_t size)
+{
+	if (table.offset > store->size || table.count > (store->size - table.offset) / size)
+		return NULL;
+	return (const char *)store + table.offset;
+}
+
+static uint64_t plan_of(const void *table, uint32_t index)
+{
+	return ((const struct store_frozen *)table)[index].plan;
+}
+
+static uint64_t hash_of(const void *table, uint32_t index)
+{
+	return ((const struct store_found *)table)[index].hash;
+}
+
+/* Sets what is known of the search of the program whose plan is at OFFSET of STORE. */
+static void find_frozen(const struct store_header *store, uint32_t offset)
+{
+	const struct store_frozen *entry = table_at(store, store->frozen, sizeof *entry);
+	uint32_t at = entry ? first_from(entry, 0, store->frozen.count, plan_of, offset) : 0;
+
+	taken = store;
+	if (entry && at < store->frozen.count && entry[at].plan == offset)
+		frozen = &entry[at];
+}
+
+static bool same_library_path(const struct environment *environment)
+{
+	const char *now = environment->library_path ? environment->library_path : "";
+	const char *then = frozen->library_path ? text_at(frozen->library_path) : "";
+
+	return then && equal(now, then);
+}
+
+const char *store_found(const struct environment *environment, const char *name)
+{
+	const struct store_found *entry = frozen ? table_at(taken, frozen->found, sizeof *entry) : NULL;
+	uint32_t hash = plan_hash(name);
+
+	if (!entry || !same_library_path(environment))
+		return NULL;
+	uint32_t at = first_from(entry, 0, frozen->found.count, hash_of, hash);
+	for (; at < frozen->found.count && entry[at].hash == hash; at++) {
+		const char *own = text_at(entry[at].name), *path = text_at(entry[at].path);
+		struct statx st;
+
+		if (own && path && equal(own, name) &&
+		    entry[at].check == store_found_check(hash, plan_hash(path), entry[at].size) &&
+		    kernel_stat_path(path, &st) == 0 && S_ISREG(st.stx_mode) &&
+		    (uint32_t)st.stx_size == entry[at].size)
+			return path;
+	}
+	return NULL;
+}
+
 bool store_find(const struct environment *environment, const struct link_map *program)
 {
 	const struct store_header *store = map_store(environment->store ? environment->store : SYSTEM_STORE,
@@ -72,5 +147,7 @@ bool store_find(const struct environment *environment, const struct link_map *pr
 		plan_take(store, store->size, entry->plan);
 	if (plan && objects[PLAN_PROGRAM].identity != entry->identity)
 		plan = NULL; /* it is another program's */
+	if (plan)
+		find_frozen(store, entry->plan);
 	return entry;
 }

@@ -21,7 +21,7 @@
 
 #include "plan_format.h"
 
-#define STORE_MAGIC 0x32535450u /* "PTS2": changes with every change of layout */
+#define STORE_MAGIC 0x33535450u /* "PTS3": changes with every change of layout */
 
 struct store_header {
 	uint32_t magic;
@@ -29,11 +29,34 @@ struct store_header {
 	uint16_t elf_class;
 	uint64_t size;             /* bytes, of all of it */
 	struct plan_table program; /* struct store_program, ascending by `dynamic` */
+	struct plan_table frozen;  /* struct store_frozen, ascending by `plan` */
 	uint32_t
 		crc; /* CRC-32 of all of it, with this as zero; the module, which does not read all of it, goes by the
 			 digests of the plans */
 	uint32_t reserved;
 };
+
+/* A program whose search for libraries is frozen: it is answered with what was found when the store was made.  Paths are
+ * those inside the tree that it was made of: here alone the store depends on more than what the files contain. */
+struct store_frozen {
+	uint32_t plan;           /* offset of its struct plan_header */
+	uint32_t library_path;   /* offset of the LD_LIBRARY_PATH for which this holds; 0: none */
+	struct plan_table found; /* struct store_found, ascending by `hash` */
+};
+
+/* A name that is asked for.  Strings are offsets, and end with a NUL. */
+struct store_found {
+	uint32_t hash; /* plan_hash() of the name */
+	uint32_t name, path;
+	uint32_t size;  /* bytes of that file, modulo 2^32 */
+	uint32_t check; /* store_found_check(): an entry that is damaged is not used */
+	uint32_t reserved;
+};
+
+static inline uint32_t store_found_check(uint32_t name_hash, uint32_t path_hash, uint32_t size)
+{
+	return ((name_hash * 31 + path_hash) * 31 + size) ^ 0x5eed5eedu;
+}
 
 /* A program that was looked at. */
 struct store_program {

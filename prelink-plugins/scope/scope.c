@@ -109,6 +109,57 @@ static void start_up_deep(struct scoping *s, struct object *object)
 	free(todo.member);
 }
 
+/* --- what is found where ----------------------------------------------------------------------------- */
+
+static bool is_name_of(const struct object *program, const char *path)
+{
+	for (size_t i = 0; i < program->names.count; i++)
+		if (strcmp(program->names.path[i], path) == 0)
+			return true;
+	return false;
+}
+
+/* True if the search of PROGRAM is to be frozen. */
+static bool is_to_freeze(const struct scoping *s, const struct object *program)
+{
+	const struct options *options = s->search->gather->options;
+
+	for (size_t i = 0; i < options->freeze_count; i++) {
+		char *path = root_inside(s->search->gather->root, options->freeze[i]);
+		bool named = strcmp(path, program->path) == 0 || is_name_of(program, path);
+
+		free(path);
+		if (named)
+			return true;
+	}
+	return options->freeze_all;
+}
+
+/* Where PROGRAM, whose start-up is in s->process, found what it needs.  Names with a slash are not searched for; those
+ * that ld.so expands mean something else in each object. */
+static void note_found(struct scoping *s, struct object *program)
+{
+	struct process *p = &s->process;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct object *object = p->loaded[i].place.object;
+
+		for (size_t k = 0; k < object->needed_count; k++) {
+			const struct name *name = object->needed[k].interned;
+			loaded_t map = name && !strchr(name->text, '/') ? process_by_name(p, name) : 0;
+			const struct name *path = map ? p->loaded[map - 1].place.path : NULL;
+
+			if (!path || path->text[0] != '/' || strchr(path->text, '$'))
+				continue;
+			ALLOC_NEXT(program->found, program->found_count);
+			program->found[program->found_count++] = (struct found){
+				name->text, path->text, (uint64_t)p->loaded[map - 1].place.object->st.st_size
+			};
+		}
+	}
+	program->found_library_path = s->search->library_path;
+}
+
 /* --- plugins -------------------------------------------------------------------------------------- */
 
 static int compare_closures(const void *a, const void *b)
@@ -352,8 +403,11 @@ int scope_all(struct object_table *table, struct search *search)
 		if (!object->arch || object->scope.count)
 			continue;
 		start_up_deep(&s, object);
-		if ((object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE) && !object->beyond)
-			find_plugins(&s, object);
+		if (!object_is_program(object) || object->beyond)
+			continue;
+		if (is_to_freeze(&s, object) && !object->missing)
+			note_found(&s, object);
+		find_plugins(&s, object);
 	}
 	search->library_path = s.library_path;
 	tdestroy(s.closures, closure_release);

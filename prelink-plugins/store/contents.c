@@ -66,6 +66,7 @@ struct store {
 	size_t member_count;
 	uint32_t numbers;       /* given out */
 	struct records program; /* struct store_program */
+	struct records frozen;  /* struct store_frozen; by plan, as they come */
 	struct store_figures figures;
 };
 
@@ -455,6 +456,55 @@ static void add_program(struct store *store, const struct identity *identity, ui
 	store->figures.programs++;
 }
 
+/* --- what is found where --- */
+
+static uint32_t put_text(struct store *store, const char *text)
+{
+	return intern(store, text, strlen(text) + 1);
+}
+
+static int compare_found(const void *a, const void *b)
+{
+	const struct found *left = a, *right = b;
+	uint32_t x = plan_hash(left->name), y = plan_hash(right->name);
+
+	return x != y ? (x < y ? -1 : 1) : strcmp(left->name, right->name);
+}
+
+/* Puts down where PROGRAM, whose plan is at PLAN, finds what it asks for. */
+static void put_found(struct store *store, struct object *program, uint32_t plan)
+{
+	const char *library_path = program->found_library_path;
+	struct records word = { 0 };
+	size_t count = 0;
+
+	qsort(program->found, program->found_count, sizeof *program->found, compare_found);
+	for (size_t i = 0; i < program->found_count; i++) {
+		const struct found *found = &program->found[i];
+		uint32_t hash = plan_hash(found->name), size = (uint32_t)found->size;
+		uint32_t entry[6] = { hash,
+				      put_text(store, found->name),
+				      put_text(store, found->path),
+				      size,
+				      store_found_check(hash, plan_hash(found->path), size),
+				      0 };
+
+		if (i && strcmp(found[-1].name, found->name) == 0)
+			continue;
+		for (size_t k = 0; k < sizeof entry / sizeof *entry; k++)
+			*(uint32_t *)records_add(&word, sizeof(uint32_t)) = entry[k];
+		count++;
+	}
+	struct store_frozen *frozen = records_add(&store->frozen, sizeof *frozen);
+	*frozen = (struct store_frozen){
+		.plan = plan,
+		.library_path = library_path && *library_path ? put_text(store, library_path) : 0,
+		.found = put_records(store, &word, NULL, sizeof(uint32_t), RECORD_INDEX),
+	};
+	frozen->found.count = (uint32_t)count;
+	free(word.item);
+}
+
 bool store_add(struct store *store, const struct plan *plan)
 {
 	struct addition entry = { store, plan, xcalloc(plan->count, sizeof *entry.member) };
@@ -484,6 +534,8 @@ bool store_add(struct store *store, const struct plan *plan)
 		record_next(&io, RECORD_HEADER, &header);
 		plan_seal(&io, at);
 		add_program(store, &plan->draft[PLAN_PROGRAM].placed->identity, at);
+		if (plan->draft[PLAN_PROGRAM].object->found_count)
+			put_found(store, plan->draft[PLAN_PROGRAM].object, at);
 	}
 	free(planned);
 	free(entry.member);
@@ -510,13 +562,16 @@ static int compare_programs(const void *a, const void *b)
 static void finish(struct store *store)
 {
 	struct store_program *program = store->program.item;
+	const struct records frozen = { .item = store->frozen.item, .count = 4 * store->frozen.count };
+	struct plan_table found = put_records(store, &frozen, NULL, sizeof(uint32_t), RECORD_INDEX);
 	size_t count = store->program.count;
 	uint32_t at = reserve(store, count * sizeof *program + 8);
 	struct store_header header = { .magic = STORE_MAGIC,
 				       .machine = store->machine,
 				       .elf_class = store->form.is64 ? ELFCLASS64 : ELFCLASS32,
 				       .size = store->size,
-				       .program = { at, at ? (uint32_t)count : 0 } };
+				       .program = { at, at ? (uint32_t)count : 0 },
+				       .frozen = { found.offset, (uint32_t)store->frozen.count } };
 	struct record_io io = io_at(store, 0);
 
 	if (count)
@@ -623,6 +678,7 @@ void store_free(struct store *store)
 	tdestroy(store->interned, free);
 	free(store->member);
 	free(store->program.item);
+	free(store->frozen.item);
 	free(store->bytes);
 	free(store);
 }

@@ -12,7 +12,7 @@ import kit
 need("readelf", "nm", "strace")
 symbols = run(["nm", "-D", kit.MODULE]).stdout.split("\n")
 expect_equal(sorted(line.split()[-1] for line in symbols if line),
-             ["la_activity", "la_objclose", "la_objopen", "la_version"], "what the module's symbol table names")
+             ["la_activity", "la_objclose", "la_objopen", "la_objsearch", "la_version"], "what the module's symbol table names")
 dynamic = run(["readelf", "-dW", kit.MODULE]).stdout
 for word in ("NEEDED", "INIT", "RELA", "JMPREL", "TEXTREL"):
     expect(f"({word})" not in dynamic, f"the module has a {word} entry:\n{dynamic}")
