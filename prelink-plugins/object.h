@@ -126,7 +126,7 @@ struct object {
 	struct plugin_scope *plugin; /* programs: every plugin it may load, transitively; for a plugin
 					that several notes name, once for each host entry */
 	size_t plugin_count;
-	struct found *found;   /* of a program whose search is to be frozen (--freeze-search); owned */
+	struct found *found; /* of a program whose search is to be frozen (--freeze-search); owned */
 	size_t found_count;
 	const char *found_library_path; /* the LD_LIBRARY_PATH for which that holds; NULL: none */
 	bool beyond; /* it needs more objects, or directories to look for them, than limit.h says, or an

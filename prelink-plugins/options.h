@@ -58,16 +58,16 @@ struct options {
 	unsigned verbose; /* -v, counted */
 	unsigned jobs;    /* -j: threads, at least 1 */
 	enum digest digest;
-	uint64_t layout_page_size;  /* bytes, a power of two; 0: the machine's own */
-	const char *root;           /* --root: as given, NULL for the system's own */
-	const char *conf;           /* -c: as given, for root_inside(); /etc/prelink.conf by default */
-	const char *cache;          /* -C: the same; DEFAULT_CACHE by default */
-	const char *undo_output;    /* -o: as given, NULL where absent; never inside the root */
-	const char *report;         /* --report: the page's file, as given; never inside the root */
-	const char *store_file;     /* --store=FILE: path inside the root */
-	const char *advise;         /* --advise=NAMES: the findings that are asked for; NULL: all */
-	bool freeze_all;            /* --freeze-search without a name: of every program */
-	const char **freeze;        /* --freeze-search=PROGRAM: paths inside the root; owned array */
+	uint64_t layout_page_size; /* bytes, a power of two; 0: the machine's own */
+	const char *root;          /* --root: as given, NULL for the system's own */
+	const char *conf;          /* -c: as given, for root_inside(); /etc/prelink.conf by default */
+	const char *cache;         /* -C: the same; DEFAULT_CACHE by default */
+	const char *undo_output;   /* -o: as given, NULL where absent; never inside the root */
+	const char *report;        /* --report: the page's file, as given; never inside the root */
+	const char *store_file;    /* --store=FILE: path inside the root */
+	const char *advise;        /* --advise=NAMES: the findings that are asked for; NULL: all */
+	bool freeze_all;           /* --freeze-search without a name: of every program */
+	const char **freeze;       /* --freeze-search=PROGRAM: paths inside the root; owned array */
 	size_t freeze_count;
 	const char *learn;          /* --learn: the directory of the user's store */
 	const char *dynamic_linker; /* --dynamic-linker: path inside the root; NULL: what each program says */

@@ -102,6 +102,13 @@ static bool is_program(const struct object *object)
 	}
 }
 
+/* Programs that somebody started, and that can have no plan whatever is done: a user's store knows them, or they would be
+ * learnt at each start. */
+static bool is_hopeless(const struct object *object)
+{
+	return object->listed && object->arch && object_is_program(object) && !is_program(object);
+}
+
 static bool same_machine(const struct object *a, const struct object *b)
 {
 	return a->arch == b->arch && a->big_endian == b->big_endian;
@@ -175,6 +182,28 @@ static int nobody(const struct object_table *table)
 	return diag_error(NULL, "making the store: no program that can have a plan was named");
 }
 
+static const struct object *any_hopeless(const struct object_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (is_hopeless(table->object[i]) &&
+		    table->object[i]->arch->module[table->object[i]->big_endian])
+			return table->object[i];
+	return NULL;
+}
+
+static void add_hopeless(struct work *work, const struct object_table *table, const struct object *like)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct object *object = table->object[i];
+		struct placed *placed = is_hopeless(object) && same_machine(object, like) ?
+						plan_look_at(&work->planner, object) :
+						NULL;
+
+		if (placed && placed->has_identity)
+			store_add_none(work->store, &placed->identity);
+	}
+}
+
 static void say_figures(const struct work *work)
 {
 	struct store_figures figures = store_figures(work->store);
@@ -193,18 +222,21 @@ int store_programs(const struct root *root, struct object_table *table, const st
 	choose_programs(&work, table);
 	if (!work.programs.count && options->mode != MODE_LEARN)
 		return nobody(table);
-	if (!work.programs.count)
+	const struct object *like = work.programs.count ? work.programs.member[0] : any_hopeless(table);
+	if (!like)
 		return store_remove(root, path);
 	struct bind *bind = bind_new(root);
 	plan_init(&work.planner, root, bind);
 	work.planner.anywhere = true;
-	work.store = store_new(work.programs.member[0]);
+	work.store = store_new(like);
 	plan_look(&work.planner, work.programs.member, work.programs.count);
 	pthread_mutex_init(&work.lock, NULL);
 	pthread_cond_init(&work.added, NULL);
 	progress_begin(&work.progress, "making plans", work.programs.count);
 	threads_run(options->jobs, make_some, &work);
 	progress_end(&work.progress);
+	if (options->mode == MODE_LEARN)
+		add_hopeless(&work, table, like);
 	if (options->mode == MODE_VERIFY)
 		status = store_compare(work.store, root, path);
 	else if (!options->dry_run)

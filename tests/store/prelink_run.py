@@ -201,6 +201,18 @@ prelink("--learn", late)
 expect_equal((read(late + "/learned"), sorted(os.listdir(late))),
              ("".join(f"P {path}\n" for path in sorted((program, many[0]))).encode(), ["learned", "store"]), "what came late")
 
+# What can have no plan is known, too, or it would be learnt at each start: here one that lacks a library by now.
+lacking = here + "/lacking"
+os.makedirs(lacking + "/prelink")
+compile_c("int gone(void) { return 0; }", lacking + "/libgone.so", "-shared", "-fPIC")
+hopeless = compile_c("int gone(void); int main(void) { return gone(); }", lacking + "/hopeless", "-x", "none", lacking + "/libgone.so")
+os.unlink(lacking + "/libgone.so")
+write(lacking + "/prelink/seen", f"P {hopeless}\n")
+expect("its next start learns" in start("--status", hopeless, XDG_CACHE_HOME=lacking).stdout, "--status of what was only seen")
+prelink("--learn", lacking + "/prelink")
+expect("its next start learns" not in start("--status", hopeless, XDG_CACHE_HOME=lacking).stdout,
+       "what can have no plan is learnt at each start")
+
 # Forgotten.
 expect_equal(start("--forget", program).returncode, 0, "--forget")
 expect_equal(start("--status", program).returncode, 1, "--status when it is forgotten")
