@@ -30,8 +30,54 @@ static const struct bind_object *provider(const struct advice *advice, const str
 	return NULL;
 }
 
+/* Versions that an object defines, sorted. */
+struct definitions {
+	bool read;
+	char **name; /* owned, as each of them is */
+	size_t count;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void read_definitions(struct definitions *definer, const struct bind_object *by)
+{
+	struct versions defined = versions_defined(&by->dynamic, &by->image);
+	size_t room = 0;
+
+	definer->read = true;
+	while (versions_next(&defined)) {
+		ALLOC_GROW(definer->name, definer->count + 1, room);
+		definer->name[definer->count++] = xstrdup(defined.name);
+	}
+	if (definer->count)
+		qsort(definer->name, definer->count, sizeof *definer->name, compare_names);
+}
+
+/* DEFINER is what is known of BY, if that was asked for before. */
+static bool defines(struct definitions *definer, const struct bind_object *by, const char *name)
+{
+	if (!definer->read)
+		read_definitions(definer, by);
+	return definer->count &&
+	       bsearch(&name, definer->name, definer->count, sizeof *definer->name, compare_names);
+}
+
+static void release_definitions(struct definitions *definer, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < definer[i].count; k++)
+			free(definer[i].name[k]);
+		free(definer[i].name);
+	}
+	free(definer);
+}
+
 /* As _dl_check_map_versions() of glibc's elf/dl-version.c. */
-static void look_for_versions(struct advice *advice, const struct witness *witness)
+static void look_for_versions(struct advice *advice, const struct witness *witness,
+			      struct definitions *definer)
 {
 	const struct bind_object *by = witness->by;
 	struct versions needed = versions_needed(&by->dynamic, &by->image);
@@ -39,7 +85,7 @@ static void look_for_versions(struct advice *advice, const struct witness *witne
 
 	while (versions_next(&needed)) {
 		const struct bind_object *there = provider(advice, witness, needed.file);
-		if (!there || versions_define(&there->dynamic, &there->image, needed.name))
+		if (!there || defines(&definer[there->object->index], there, needed.name))
 			continue;
 		if (!finding) {
 			finding = finding_add(&advice->findings, FINDING_VERSION, by->object,
@@ -225,9 +271,12 @@ static void look_for_pairs(struct advice *advice)
 
 void advise_versions(struct advice *advice)
 {
+	size_t count = advice->evidence->count;
+	struct definitions *definer = xcalloc(count + 1, sizeof *definer); /* by object->index */
 	const struct witness *witness;
 
 	for (size_t i = 0; (witness = advice_next(advice, &i));)
-		look_for_versions(advice, witness);
+		look_for_versions(advice, witness, definer);
+	release_definitions(definer, count);
 	look_for_pairs(advice);
 }

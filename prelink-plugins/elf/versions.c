@@ -107,7 +107,6 @@ bool versions_next(struct versions *v)
 bool versions_define(const struct dynamic *dynamic, const struct elf_image *image, const char *name)
 {
 	struct versions versions = versions_defined(dynamic, image);
-
 	bool found = false;
 
 	while (!found && versions_next(&versions))
