@@ -55,7 +55,7 @@ static const struct argp_option option_table[] = {
 	{ "advise", OPT_ADVISE, "NAMES", OPTION_ARG_OPTIONAL, "Say what is wrong, or costly to load", 0 },
 	{ "store", OPT_STORE, "FILE", OPTION_ARG_OPTIONAL, "Write plans to a store, change no file", 0 },
 	{ "audit", OPT_AUDIT, 0, 0, "Have programs name the run-time module", 0 },
-	{ "learn", OPT_LEARN, "DIR", 0, "Make the plans of prelink-run's store", 0 },
+	{ "learn", OPT_LEARN, "DIR", OPTION_HIDDEN, 0, 0 }, /* typed by prelink-run */
 	{ "dry-run", 'n', 0, 0, "Write nothing, print what would be", 0 },
 
 	{ 0, 0, 0, 0, "How:", 2 },
@@ -66,7 +66,7 @@ static const struct argp_option option_table[] = {
 	{ "random", 'R', 0, 0, "Start at a random address", 0 },
 	{ "seed", OPT_SEED, "N", 0, "-R, reproducibly", 0 },
 	{ "freeze-search", OPT_FREEZE_SEARCH, "PROGRAM", OPTION_ARG_OPTIONAL,
-	  "With --store: ld.so opens what was found now", 0 },
+	  "--store: ld.so opens what is found now", 0 },
 	{ "force", 'f', 0, 0, "Do again what is done already", 0 },
 	{ "quick", 'q', 0, 0, "Believe the times in the cache", 0 },
 	{ "libs-only", OPT_LIBS_ONLY, 0, 0, "Leave programs as they are", 0 },
