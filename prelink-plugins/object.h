@@ -23,8 +23,8 @@ enum object_kind {
 	OBJECT_LIBRARY, /* ET_DYN without PT_INTERP (and what is a library in spite of one, as libc.so.6) */
 	OBJECT_PIE,     /* position-independent executable: the kernel places it, it has no slot */
 	OBJECT_EXEC,    /* ET_EXEC with a dynamic section */
-	OBJECT_LOADER, /* ld.so: what a PT_INTERP names and can be one (search_ldso()); has no slot, and is rewritten only for
-			   liblist.h */
+	OBJECT_LOADER,  /* ld.so: what a PT_INTERP names and can be one (search_ldso()); has no slot, and is
+			   rewritten only for liblist.h */
 };
 
 /* Why an object is not rewritten; its text is object_skip_text().  The first reason found stands.  Found by gather,

@@ -83,9 +83,9 @@ static inline const char *cache_string(const struct cache *cache, uint32_t at)
 	return cache->strings + at;
 }
 
-/* Reads the cache file at PATH inside the root, and what is beside it.  One that is not there is empty; so is, after a warning, one
- * that is no good.  If it MUST be there both are errors.  0, or -1 after a message; CACHE can be used either
- * way. */
+/* Reads the cache file at PATH inside the root, and what is beside it.  One that is not there is empty; so is, after
+ * a warning, one that is no good.  If it MUST be there both are errors.  0, or -1 after a message; CACHE can be used
+ * either way. */
 int cache_read(struct cache *cache, const struct root *root, const char *path, bool must);
 
 /* The entry of PATH, NULL where there is none. */
@@ -98,7 +98,8 @@ struct cache_stamp cache_stamp_now(const struct root *root, const char *path);
 /* A number for the options that the result depends on besides files. */
 uint32_t cache_fingerprint(const struct options *options);
 
-/* Replaces the cache file at PATH, and what is beside it, if CACHE is one that cache_read() takes.  0, or -1 after a message. */
+/* Replaces the cache file at PATH, and what is beside it, if CACHE is one that cache_read() takes.  0, or -1 after a
+ * message. */
 int cache_write(const struct cache *cache, const struct root *root, const char *path);
 
 /* Removes both, if they are there.  0, or -1 after a message. */

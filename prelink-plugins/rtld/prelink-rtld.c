@@ -22,12 +22,13 @@
  *   - No libc, no thread-local storage, no constructor, no lazy binding, no undefined symbol, none
  *     defined but la_*: ld.so calls us before any library is relocated, ours included.
  *   - Memory that may be written: our own .bss, less than a page of it, and what is mapped when it is needed (struct
- *     room and the like), so that a program for which there is nothing to do pays for none; the l_info pointers of the link map that la_objopen()
- *     is called for, and of those of the same batch (start-up, or one dlopen), none of which ld.so has
- *     relocated yet; the words that the plan names in their segments, still writable then.
+ *     room and the like), so that a program for which there is nothing to do pays for none; the l_info pointers of
+ *     the link map that la_objopen() is called for, and of those of the same batch (start-up, or one dlopen), none
+ *     of which ld.so has relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
  *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for, mmap(2) of memory that is needed, and, of
- *     a program that carries no plan, those of store.c (one for each library where its search is frozen) and, where PRELINK_LEARN asks for it, of learn.c.
+ *     a program that carries no plan, those of store.c (one for each library where its search is frozen) and,
+ *     where PRELINK_LEARN asks for it, of learn.c.
  *   - Foreign code: _dl_get_tls_static_info() of ld.so, which reads two numbers; and the resolvers that the plan
  *     names, which are the C library's, and only once the words of all start-up objects are written; ld.so would
  *     call them a little later itself.
@@ -193,8 +194,8 @@ static void apply_relative(struct link_map *map)
 		machine_relative(map->l_addr, &relative.reloc[i]);
 }
 
-/* RELR relocations (gABI, "Relative Relocation Table"), which ld.so would apply before those: a resolver of the C library may
- * read a word that they are about, as ppc64's do. */
+/* RELR relocations (gABI, "Relative Relocation Table"), which ld.so would apply before those: a resolver of
+ * the C library may read a word that they are about, as ppc64's do. */
 static void apply_relr(struct link_map *map)
 {
 	ElfW(Dyn) **info = ldso_info(map);

@@ -16,9 +16,9 @@
  * knows the program, be it as one that can have no plan. */
 bool store_find(const struct environment *environment, const struct link_map *program);
 
-/* The path at which the store says that the program whose plan was taken finds what it asks for by NAME, and where there is a
- * file of the size that it had; NULL where the search was not frozen for this program, or not with this LD_LIBRARY_PATH,
- * or the file is gone or another: then ld.so is to search itself.  One system call for each answer. */
+/* The path at which the store says that the program whose plan was taken finds what it asks for by NAME, and where
+ * there is a file of the size that it had; NULL where the search was not frozen for this program, or not with this
+ * LD_LIBRARY_PATH, or the file is gone or another: then ld.so is to search itself.  One system call an answer. */
 const char *store_found(const struct environment *environment, const char *name);
 
 #endif
