@@ -41,7 +41,8 @@ BAD = [
 ]
 # What is not for a configuration: another thing to do, another tree, a file to write; or it says nothing of a layout.
 REFUSED = {"all", "bindings", "dry-run", "print-cache", "report", "reloc-only", "status", "undo", "verify", "undo-output",
-           "cache-file", "no-update-cache", "root", "json", "help", "usage", "version", "advise", "store", "learn"}
+           "cache-file", "no-update-cache", "root", "json", "help", "usage", "version", "advise", "store", "learn",
+           "audit", "freeze-search"}
 
 
 def check_good():
