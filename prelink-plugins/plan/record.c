@@ -169,6 +169,29 @@ static void program_fields(struct record_io *io, struct store_program *program)
 	number32(io, &program->plan);
 }
 
+static void member_fields(struct record_io *io, struct store_member *member)
+{
+	number32(io, &member->number);
+	number32(io, &member->index);
+}
+
+static void frozen_fields(struct record_io *io, struct store_frozen *frozen)
+{
+	number32(io, &frozen->plan);
+	number32(io, &frozen->library_path);
+	table_fields(io, &frozen->found);
+}
+
+static void found_fields(struct record_io *io, struct store_found *found)
+{
+	number32(io, &found->hash);
+	number32(io, &found->name);
+	number32(io, &found->path);
+	number32(io, &found->size);
+	number32(io, &found->check);
+	reserved32(io);
+}
+
 uint64_t record_size(const struct record_io *io, enum record_kind kind)
 {
 	size_t word = elf_word_size(&io->plan);
@@ -185,6 +208,9 @@ uint64_t record_size(const struct record_io *io, enum record_kind kind)
 	case RECORD_IDENTITY: return sizeof(struct identity);
 	case RECORD_STORE: return sizeof(struct store_header);
 	case RECORD_PROGRAM: return sizeof(struct store_program);
+	case RECORD_MEMBER: return sizeof(struct store_member);
+	case RECORD_FROZEN: return sizeof(struct store_frozen);
+	case RECORD_FOUND: return sizeof(struct store_found);
 	}
 	return 0;
 }
@@ -203,6 +229,9 @@ void record_next(struct record_io *io, enum record_kind kind, void *record)
 	case RECORD_IDENTITY: identity_fields(io, record); break;
 	case RECORD_STORE: store_fields(io, record); break;
 	case RECORD_PROGRAM: program_fields(io, record); break;
+	case RECORD_MEMBER: member_fields(io, record); break;
+	case RECORD_FROZEN: frozen_fields(io, record); break;
+	case RECORD_FOUND: found_fields(io, record); break;
 	}
 }
 

@@ -21,6 +21,9 @@ enum record_kind {
 	RECORD_IDENTITY, /* struct identity */
 	RECORD_STORE,    /* struct store_header */
 	RECORD_PROGRAM,  /* struct store_program */
+	RECORD_MEMBER,   /* struct store_member */
+	RECORD_FROZEN,   /* struct store_frozen */
+	RECORD_FOUND,    /* struct store_found */
 };
 
 /* struct plan_object. */

@@ -434,14 +434,12 @@ static struct plan_table put_members(const struct addition *entry)
 	struct store *store = entry->store;
 	size_t count = entry->plan->count;
 	struct store_member *member = xcalloc(count, sizeof *member);
-	struct records number = { 0 };
 
 	for (size_t i = 0; i < count; i++)
 		member[i] = (struct store_member){ entry->member[i]->number, (uint32_t)i };
 	qsort(member, count, sizeof *member, compare_members);
-	number = (struct records){ .item = member, .count = 2 * count };
-	struct plan_table table = put_records(store, &number, NULL, sizeof(uint32_t), RECORD_INDEX);
-	table.count = (uint32_t)count;
+	const struct records members = { .item = member, .count = count };
+	struct plan_table table = put_records(store, &members, NULL, sizeof *member, RECORD_MEMBER);
 	free(member);
 	return table;
 }
@@ -475,34 +473,31 @@ static int compare_found(const void *a, const void *b)
 static void put_found(struct store *store, struct object *program, uint32_t plan)
 {
 	const char *library_path = program->found_library_path;
-	struct records word = { 0 };
-	size_t count = 0;
+	struct records records = { 0 };
 
 	qsort(program->found, program->found_count, sizeof *program->found, compare_found);
 	for (size_t i = 0; i < program->found_count; i++) {
 		const struct found *found = &program->found[i];
 		uint32_t hash = plan_hash(found->name), size = (uint32_t)found->size;
-		uint32_t entry[6] = { hash,
-				      put_text(store, found->name),
-				      put_text(store, found->path),
-				      size,
-				      store_found_check(hash, plan_hash(found->path), size),
-				      0 };
 
 		if (i && strcmp(found[-1].name, found->name) == 0)
 			continue;
-		for (size_t k = 0; k < sizeof entry / sizeof *entry; k++)
-			*(uint32_t *)records_add(&word, sizeof(uint32_t)) = entry[k];
-		count++;
+		*(struct store_found *)records_add(&records,
+						   sizeof(struct store_found)) = (struct store_found){
+			.hash = hash,
+			.name = put_text(store, found->name),
+			.path = put_text(store, found->path),
+			.size = size,
+			.check = store_found_check(hash, plan_hash(found->path), size),
+		};
 	}
 	struct store_frozen *frozen = records_add(&store->frozen, sizeof *frozen);
 	*frozen = (struct store_frozen){
 		.plan = plan,
 		.library_path = library_path && *library_path ? put_text(store, library_path) : 0,
-		.found = put_records(store, &word, NULL, sizeof(uint32_t), RECORD_INDEX),
+		.found = put_records(store, &records, NULL, sizeof(struct store_found), RECORD_FOUND),
 	};
-	frozen->found.count = (uint32_t)count;
-	free(word.item);
+	free(records.item);
 }
 
 bool store_add(struct store *store, const struct plan *plan)
@@ -562,8 +557,8 @@ static int compare_programs(const void *a, const void *b)
 static void finish(struct store *store)
 {
 	struct store_program *program = store->program.item;
-	const struct records frozen = { .item = store->frozen.item, .count = 4 * store->frozen.count };
-	struct plan_table found = put_records(store, &frozen, NULL, sizeof(uint32_t), RECORD_INDEX);
+	struct plan_table frozen = put_records(store, &store->frozen, NULL, sizeof(struct store_frozen),
+					       RECORD_FROZEN);
 	size_t count = store->program.count;
 	uint32_t at = reserve(store, count * sizeof *program + 8);
 	struct store_header header = { .magic = STORE_MAGIC,
@@ -571,7 +566,7 @@ static void finish(struct store *store)
 				       .elf_class = store->form.is64 ? ELFCLASS64 : ELFCLASS32,
 				       .size = store->size,
 				       .program = { at, at ? (uint32_t)count : 0 },
-				       .frozen = { found.offset, (uint32_t)store->frozen.count } };
+				       .frozen = frozen };
 	struct record_io io = io_at(store, 0);
 
 	if (count)
