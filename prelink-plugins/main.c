@@ -318,7 +318,7 @@ static int show_status(struct run *run)
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
 	read_store(run);
-	return status_print(&run->gather, &run->old, &run->store, run->options.all, run->options.json);
+	return status_print(&run->gather, &run->old, &run->store, &run->options);
 }
 
 /* --advise: exit status 1 where something is wrong. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "elf_notes.h"
+
 bool elf_has_debug_info(const struct elf_image *image)
 {
 	static const char *const prefixes[] = { ".debug_", ".zdebug_", ".stab", ".gdb_index" };
@@ -18,6 +20,16 @@ bool elf_has_debug_info(const struct elf_image *image)
 				return true;
 	}
 	return false;
+}
+
+bool elf_names_elsewhere(const struct elf_image *image)
+{
+	uint64_t offset, size;
+
+	for (size_t i = 1; i < image->shnum; i++)
+		if (image->shdr[i].sh_type == SHT_SYMTAB)
+			return false;
+	return elf_notes_build_id(image, &offset, &size) || elf_image_find_section(image, ".gnu_debuglink");
 }
 
 static bool has_bytes(const struct elf_image *image, uint64_t offset, uint64_t size, const char *text,

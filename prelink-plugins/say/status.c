@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "elf/facts.h"
 #include "elf/undo_record.h"
 #include "json.h"
 #include "layout/layout.h"
@@ -408,6 +409,48 @@ static void put_line(const struct object *program, const struct program_status *
 	putchar('\n');
 }
 
+/* Calls SEE for each library and plugin of PROGRAM that lies at its slot and whose static functions perf has no names for:
+ * it finds them in a file that was not moved. */
+static void each_nameless(struct status_source *source, const struct object *program,
+			  void (*see)(const char *path, void *context), void *context)
+{
+	struct object_list seen = { 0 };
+
+	for (size_t i = 0; i <= program->plugin_count; i++) {
+		const struct object_list *scope = i ? &program->plugin[i - 1].scope : &program->scope;
+
+		for (size_t j = 0; j < scope->count; j++) {
+			struct object *object = scope->member[j];
+
+			if (!object->has_slot || object_list_has(&seen, object))
+				continue;
+			object_list_add(&seen, object);
+			const struct placed *file = placed_open(&source->placed, object);
+			if (file && file->slot && elf_names_elsewhere(&file->image))
+				see(object->path, context);
+		}
+	}
+	free(seen.member);
+}
+
+static void put_nameless(const char *path, void *context)
+{
+	bool *any = context;
+
+	if (!*any)
+		puts("    perf has no names for the static functions of these, whose debugging information is in files of "
+		     "its own:");
+	*any = true;
+	printf("\t");
+	diag_put(stdout, path);
+	putchar('\n');
+}
+
+static void add_nameless(const char *path, void *context)
+{
+	json_array_append_new(context, json_text(path));
+}
+
 static json_t *json_line(const struct object *program, const struct program_status *status)
 {
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "program", json_text(program->path),
@@ -415,6 +458,27 @@ static json_t *json_line(const struct object *program, const struct program_stat
 			 json_text(status->why), "file", json_text(status->cause), "manifest",
 			 json_text(status->named_by), "libraries", (json_int_t)status->objects, "plugins",
 			 (json_int_t)status->plugins, "planned", (json_int_t)status->planned);
+}
+
+/* What is said of PROGRAM: a line, or an object in ROWS; VERBOSE: with what perf cannot name. */
+static void put_row(json_t *rows, struct status_source *source, const struct object *program,
+		    const struct program_status *status, bool verbose)
+{
+	bool any = false;
+
+	if (rows) {
+		json_t *row = json_line(program, status), *nameless = verbose ? json_array() : NULL;
+
+		if (verbose) {
+			each_nameless(source, program, add_nameless, nameless);
+			json_object_set_new(row, "nameless", nameless);
+		}
+		json_array_append_new(rows, row);
+		return;
+	}
+	put_line(program, status);
+	if (verbose)
+		each_nameless(source, program, put_nameless, &any);
 }
 
 struct total {
@@ -460,14 +524,14 @@ static void put_totals(const struct totals *t)
 		puts("Nothing here is prelinked: `prelink -a' begins.");
 }
 
-int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store, bool all,
-		 bool json)
+int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store,
+		 const struct options *options)
 {
 	const struct object_table *table = gather->table;
 	size_t count = table->count; /* more are found when files are looked at */
 	struct status_source source;
 	struct totals totals = { 0 };
-	json_t *rows = json ? json_array() : NULL;
+	json_t *rows = options->json ? json_array() : NULL;
 	int result = 0;
 
 	status_begin(&source, gather, cache, store);
@@ -476,15 +540,12 @@ int status_print(struct gather *gather, const struct cache *cache, const struct 
 		if (!object->listed || !object_is_program(object))
 			continue;
 		struct program_status status = program_status(&source, object);
-		if (status.why && (!all || has_plan(&status)))
+		if (status.why && (!options->all || has_plan(&status)))
 			result = 1;
 		count_status(&totals, &status);
-		if (rows)
-			json_array_append_new(rows, json_line(object, &status));
-		else
-			put_line(object, &status);
+		put_row(rows, &source, object, &status, options->verbose);
 	}
-	if (all && !rows)
+	if (options->all && !rows)
 		put_totals(&totals);
 	if (totals.without == totals.programs)
 		result = 1;

@@ -7,6 +7,7 @@
 
 #include "cache/cache.h"
 #include "gather/gather.h"
+#include "options.h"
 #include "plan/placed.h"
 #include "plan/store_file.h"
 
@@ -45,10 +46,10 @@ void status_end(struct status_source *source);
 /* The status of PROGRAM, whose scopes, plugins included, have been found, with the slots of all (layout_present()). */
 struct program_status program_status(struct status_source *source, struct object *program);
 
-/* Prints a line for each program of GATHER's table that is listed, or with JSON one array of objects; of ALL, totals as
- * well.  Scopes, plugins included, have been found.  0 where every one of the programs takes the fast path with all its
- * plugins, else 1; with ALL, those that were left without a plan do not count, unless all are. */
-int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store, bool all,
-		 bool json);
+/* Prints a line for each program of GATHER's table that is listed, or with OPTIONS->json one array of objects; of all
+ * programs, totals as well.  Scopes, plugins included, have been found.  0 where every one of the programs takes the fast path with all its
+ * plugins, else 1; of all, those that were left without a plan do not count, unless all are. */
+int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store,
+		 const struct options *options);
 
 #endif

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Debugging information in a file of its own (a debug link, a build-id's place, and dwz's form of it) still names the static
 functions of a library that was prelinked since: gdb, addr2line, eu-addr2line and eu-stack do.  perf does so with the
-originals, as README tells to give it these."""
+originals, as README tells to give it these, and prelink --status -v lists such libraries."""
+import json
 import os
 import re
 import shutil
@@ -33,8 +34,9 @@ def build(way):
     os.makedirs(directory + "/debug/.build-id")
     library = directory + "/libl.so"
     compile_c(LIBRARY, library, "-g", "-O1", "-shared", "-fPIC", "-Wl,-soname,libl.so", "-Wl,--build-id")
-    compile_c("void seen(int); int main(int c, char **v) { seen(c > 1); return 0; }", directory + "/program", f"-L{directory}", "-ll",
-              f"-Wl,-rpath,{directory}")
+    compile_c("int named(void) { return 1; }", directory + "/libnamed.so", "-shared", "-fPIC", "-Wl,-soname,libnamed.so", "-Wl,--build-id")
+    compile_c("void seen(int); int named(void); int main(int c, char **v) { seen(c > named()); return 0; }", directory + "/program",
+              f"-L{directory}", "-ll", "-lnamed", f"-Wl,-rpath,{directory}")
     if way == "dwz":
         run(["dwz", library])
     address = int(re.search(r"^(\w+) t hidden$", run(["nm", library]).stdout, re.M)[1], 16)
@@ -62,6 +64,11 @@ for way in ["debuglink", "build-id"] + ["dwz"] * bool(shutil.which("dwz")):
     directory, library, address = build(way)
     original = os.path.join(directory, "originals" + library)
     prelink("-r", hex(ADDRESS), "-N", library)
+    prelink("-r", hex(ADDRESS + 0x1000000), "-N", directory + "/libnamed.so")
+    listed = prelink("--status", "-v", directory + "/program", status=1).stdout
+    expect_equal(re.findall(r"^\t(.*)$", listed, re.M), [library], f"{way}: prelink --status -v")
+    listed = json.loads(prelink("--status", "-v", "--json", directory + "/program", status=1).stdout)
+    expect_equal(listed[0]["nameless"], [library], f"{way}: prelink --status -v --json")
     place = address + ADDRESS
     said = run(["gdb", "-q", "-nx", "-batch", "-iex", f"set debug-file-directory {directory}/debug", "-ex", "info line hidden", library]).stdout
     expect(f"{place:#x} <hidden>" in said, f"{way}: gdb: {said}")
