@@ -379,6 +379,48 @@ int root_lstat(const struct root *root, const char *path, struct stat *st)
 	return is_system(root) ? lstat(path, st) : stat_with(root, path, O_NOFOLLOW, st);
 }
 
+/* Opens the first LENGTH bytes of PATH, a directory, unless it is the one that NEAR has open.  0, or -1 with errno
+ * set. */
+static int go_near(const struct root *root, struct root_near *near, const char *path, size_t length)
+{
+	if (near->directory && strncmp(near->directory, path, length) == 0 && near->directory[length] == '\0')
+		return 0;
+	root_near_release(near);
+	char *directory = xstrndup(path, length);
+	int fd = open_in_root(root, directory, O_PATH | O_DIRECTORY);
+
+	if (fd < 0) {
+		int saved = errno;
+		free(directory);
+		errno = saved;
+		return -1;
+	}
+	*near = (struct root_near){ directory, fd };
+	return 0;
+}
+
+int root_stat_near(const struct root *root, struct root_near *near, const char *path, struct stat *st)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : "";
+
+	/* What is no plain name in a directory is for the kernel to resolve, a link as well. */
+	if (is_system(root) || slash == path || !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return root_stat(root, path, st);
+	if (go_near(root, near, path, (size_t)(slash - path)) ||
+	    fstatat(near->fd, name, st, AT_SYMLINK_NOFOLLOW))
+		return -1;
+	return S_ISLNK(st->st_mode) ? root_stat(root, path, st) : 0;
+}
+
+void root_near_release(struct root_near *near)
+{
+	if (near->directory) {
+		close(near->fd);
+		free(near->directory);
+	}
+	*near = (struct root_near){ 0 };
+}
+
 /* What FD was opened as, seen from outside the tree.  NULL with errno set. */
 static char *descriptor_path(int fd)
 {

@@ -117,13 +117,14 @@ static struct cache_list add_plugins(struct builder *b, const struct object *obj
 }
 
 /* What a later run has to find to pass over OBJECT: all 0, which no file has, where it failed. */
-static struct cache_stamp stamp_left(const struct object *object, const struct root *root)
+static struct cache_stamp stamp_left(const struct object *object, const struct root *root,
+				     struct root_near *near)
 {
 	if (object->outcome == OUTCOME_FAILED)
 		return (struct cache_stamp){ 0 };
 	if (object->outcome == OUTCOME_NONE || object->outcome == OUTCOME_UNCHANGED)
 		return cache_stamp_of(&object->st);
-	return cache_stamp_now(root, object->path);
+	return cache_stamp_now(root, near, object->path);
 }
 
 static struct cache_object describe(struct builder *b, const struct object *object, bool dry_run)
@@ -228,6 +229,7 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 		 const struct root *root, const struct options *options)
 {
 	struct builder b = { 0 };
+	struct root_near near = { 0 };
 	struct object **sorted = xcalloc(table->count, sizeof *sorted);
 
 	size_t count = 0;
@@ -250,12 +252,13 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 
 		memcpy(b.object.data + at * sizeof record, &record, sizeof record);
 		if (!is_replaced(sorted, i))
-			cache->seen[at] = stamp_left(sorted[i], root);
+			cache->seen[at] = stamp_left(sorted[i], root, &near);
 		else /* neither is what a later run will find */
 			cache->seen[at] = (struct cache_stamp){ 0 };
 	}
 	for (size_t i = 0; i < inputs->path.count; i++)
 		cache->seen[count + i] = inputs->stamp[i];
+	root_near_release(&near);
 	count_uses(&b);
 	add_inputs(&b, inputs);
 	assemble(cache, &b, options);

@@ -208,11 +208,11 @@ struct cache_stamp cache_stamp_of(const struct stat *st)
 	};
 }
 
-struct cache_stamp cache_stamp_now(const struct root *root, const char *path)
+struct cache_stamp cache_stamp_now(const struct root *root, struct root_near *near, const char *path)
 {
 	struct stat st;
 
-	return root_stat(root, path, &st) ? (struct cache_stamp){ 0 } : cache_stamp_of(&st);
+	return root_stat_near(root, near, path, &st) ? (struct cache_stamp){ 0 } : cache_stamp_of(&st);
 }
 
 static uint32_t text_crc(uint32_t crc, const char *text)

@@ -15,9 +15,10 @@ static bool same_stamp(const struct cache_stamp *a, const struct cache_stamp *b)
 }
 
 /* False, too, where nothing was RECORDED. */
-static bool is_as_recorded(const struct root *root, const char *path, const struct cache_stamp *recorded)
+static bool is_as_recorded(const struct root *root, struct root_near *near, const char *path,
+			   const struct cache_stamp *recorded)
 {
-	struct cache_stamp now = cache_stamp_now(root, path);
+	struct cache_stamp now = cache_stamp_now(root, near, path);
 
 	return recorded && same_stamp(&now, recorded);
 }
@@ -29,25 +30,29 @@ static bool same_options(const struct cache *cache, const struct options *option
 
 bool cache_is_current(const struct cache *cache, const struct root *root, const struct options *options)
 {
-	if (!cache->object_count || !cache->input_count || !same_options(cache, options))
-		return false;
-	for (size_t i = 0; i < cache->input_count; i++)
-		if (!is_as_recorded(root, cache_string(cache, cache->input[i].path),
-				    seen_input(cache, &cache->input[i])))
-			return false;
-	for (size_t i = 0; i < cache->object_count; i++)
-		if (!is_as_recorded(root, cache_string(cache, cache->object[i].path),
-				    seen_object(cache, &cache->object[i])))
-			return false;
-	return true;
+	bool same = cache->object_count && cache->input_count && same_options(cache, options);
+	struct root_near near = { 0 };
+
+	for (size_t i = 0; i < cache->input_count && same; i++)
+		same = is_as_recorded(root, &near, cache_string(cache, cache->input[i].path),
+				      seen_input(cache, &cache->input[i]));
+	for (size_t i = 0; i < cache->object_count && same; i++)
+		same = is_as_recorded(root, &near, cache_string(cache, cache->object[i].path),
+				      seen_object(cache, &cache->object[i]));
+	root_near_release(&near);
+	return same;
 }
 
 bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path)
 {
-	for (size_t i = 0; i < cache->input_count; i++)
-		if (strcmp(cache_string(cache, cache->input[i].path), path) == 0)
-			return is_as_recorded(root, path, seen_input(cache, &cache->input[i]));
-	return false;
+	struct root_near near = { 0 };
+	bool same = false;
+
+	for (size_t i = 0; i < cache->input_count && !same; i++)
+		same = strcmp(cache_string(cache, cache->input[i].path), path) == 0 &&
+		       is_as_recorded(root, &near, path, seen_input(cache, &cache->input[i]));
+	root_near_release(&near);
+	return same;
 }
 
 /* Reasons that lie in the file alone. */

@@ -21,15 +21,37 @@ static void add_directory(struct path_list *list, const char *path)
 	free(directory);
 }
 
+static size_t directory_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash - path) : 0;
+}
+
+/* By the directory it lies in, then by name: each directory is opened once for all in it (root_stat_near()). */
+static int compare_in_directory(const void *a, const void *b)
+{
+	const char *one = *(char *const *)a, *other = *(char *const *)b;
+	size_t length = directory_length(one), other_length = directory_length(other);
+	int order = memcmp(one, other, length < other_length ? length : other_length);
+
+	if (order == 0 && length != other_length)
+		order = length < other_length ? -1 : 1;
+	return order ? order : strcmp(one + length, other + length);
+}
+
 /* What could not be read is to be told again: until then nothing is current (no file is so large). */
 static void stamp(struct cache_inputs *inputs, const struct root *root, bool failed)
 {
+	struct root_near near = { 0 };
+
 	inputs->stamp = xcalloc(inputs->path.count, sizeof *inputs->stamp);
 	for (size_t i = 0; i < inputs->path.count; i++)
 		if (failed && strcmp(inputs->path.path[i], INSTALLED_MANIFESTS) == 0)
 			inputs->stamp[i].size = UINT64_MAX;
 		else
-			inputs->stamp[i] = cache_stamp_now(root, inputs->path.path[i]);
+			inputs->stamp[i] = cache_stamp_now(root, &near, inputs->path.path[i]);
+	root_near_release(&near);
 }
 
 /* The manifests, where another one would be, and where there may be one more host. */
@@ -83,16 +105,19 @@ void cache_inputs_collect(struct cache_inputs *inputs, const struct cache *old, 
 	path_list_add(path, "/etc/ld.so.cache");
 	path_list_add(path, "/etc/ld.so.conf");
 	path_list_sort(path);
+	qsort(path->path, path->count, sizeof *path->path, compare_in_directory);
 	stamp(inputs, gather->root, gather->installed && gather->installed->failed);
 }
 
 void cache_inputs_add(struct cache_inputs *inputs, const struct root *root, const char *path)
 {
 	size_t count = inputs->path.count;
+	struct root_near near = { 0 };
 
 	path_list_add(&inputs->path, path);
 	inputs->stamp = xreallocarray(inputs->stamp, count + 1, sizeof *inputs->stamp);
-	inputs->stamp[count] = cache_stamp_now(root, path);
+	inputs->stamp[count] = cache_stamp_now(root, &near, path);
+	root_near_release(&near);
 }
 
 void cache_inputs_release(struct cache_inputs *inputs)
