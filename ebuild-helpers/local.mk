@@ -106,6 +106,7 @@ EXTRA_DIST += $(substituted:=.in) \
 	ebuild-helpers/debian/prelink-plugins.dirs \
 	ebuild-helpers/debian/prelink-plugins.docs \
 	ebuild-helpers/debian/prelink-plugins.install \
+	ebuild-helpers/debian/prelink-plugins.lintian-overrides \
 	ebuild-helpers/debian/prelink-plugins.postinst \
 	ebuild-helpers/debian/prelink-plugins.postrm \
 	ebuild-helpers/debian/prelink-plugins.prerm \
