@@ -235,6 +235,8 @@ const char *object_skip_text(enum object_skip skip)
 		[SKIP_NOT_OURS] = "belongs to another user",
 		[SKIP_OTHERS] =
 			"another prelink prelinked it, whose -u gives it back, as does its package installed again",
+		[SKIP_UNENDED] =
+			"its dynamic section has no end of its own (linked with --spare-dynamic-tags=0)",
 		[SKIP_SELF_CHECKED] = "its bytes are compared with a digest when it is loaded",
 	};
 
@@ -248,6 +250,7 @@ const char *object_skip_cure(enum object_skip skip)
 		[SKIP_SIGNED] = "--with-unsafe takes it all the same",
 		[SKIP_IMMUTABLE] = "chattr -i -a makes it one that can be replaced",
 		[SKIP_DEBUG_INFO] = "strip it, or name the file without debugging information",
+		[SKIP_UNENDED] = "link it again without that option",
 		[SKIP_NO_SLOTS] = "name it with --store",
 		[SKIP_NOT_OURS] = "prelink-run starts programs fast and changes no file, root can prelink it",
 	};

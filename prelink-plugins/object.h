@@ -51,6 +51,7 @@ enum object_skip {
 	SKIP_NOT_OURS,      /* another user's, and we are not root: it cannot be replaced by one of theirs */
 	SKIP_SELF_CHECKED,  /* it, or who loads it, compares its bytes with a digest */
 	SKIP_OTHERS,        /* another prelink's (remains.h) */
+	SKIP_UNENDED,       /* its dynamic section has no DT_NULL: ld.so reads on, in what we would fill in */
 	SKIP_COUNT,         /* how many there are */
 };
 
@@ -99,7 +100,8 @@ struct object {
 	const struct arch *arch; /* NULL for SKIP_OTHER_MACHINE */
 	uint16_t machine;        /* e_machine */
 	bool is64, big_endian;
-	bool has_entry; /* e_entry is one */
+	bool unreadable; /* its dynamic section is; said once, then */
+	bool has_entry;  /* e_entry is one */
 	enum object_kind kind;
 	bool listed; /* in a directory or by a name that we were asked to prelink; others were
 				    only found as dependencies, or are known from the cache */

@@ -3,6 +3,8 @@
 #include "diag.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,7 +15,13 @@
 const char *diag_tool = "?";
 
 static atomic_bool failed;
-static _Thread_local bool is_lenient; /* set by diag_lenient() */
+static _Thread_local bool is_lenient, is_silent; /* set by diag_lenient(), diag_silent() */
+
+/* The lines that were said, a tree of strings: nobody reads one twice.  Beyond SAID_MAX they are no longer kept. */
+enum { SAID_MAX = 1 << 14 };
+static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
+static void *said;
+static size_t said_count;
 
 void diag_put(FILE *out, const char *text)
 {
@@ -32,11 +40,29 @@ bool diag_terminal(void)
 	return term && *term && strcmp(term, "dumb") != 0 && isatty(STDERR_FILENO);
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* True the first time for LINE. */
+static bool is_new(const char *line)
+{
+	pthread_mutex_lock(&said_lock);
+	bool first = !tfind(line, &said, compare_lines);
+	char *kept = first && said_count < SAID_MAX ? strdup(line) : NULL;
+	said_count += kept && tsearch(kept, &said, compare_lines);
+	pthread_mutex_unlock(&said_lock);
+	return first;
+}
+
 static void say(const char *path, const char *kind, const char *reason, const char *format, va_list arguments)
 {
 	char *line = NULL, *message = NULL;
 	size_t length = 0;
 
+	if (is_silent)
+		return;
 	if (is_lenient)
 		kind = "warning: ";
 	else if (!*kind)
@@ -45,9 +71,9 @@ static void say(const char *path, const char *kind, const char *reason, const ch
 		return;
 	FILE *out = open_memstream(&line, &length);
 	if (out) {
-		if (diag_terminal())
-			fputs("\r\033[K", out); /* a progress bar may be there */
-		fprintf(out, "%s: ", diag_tool);
+		const char *clear = diag_terminal() ? "\r\033[K" : ""; /* a progress bar may be there */
+
+		fprintf(out, "%s%s: ", clear, diag_tool);
 		if (path) {
 			diag_put(out, path);
 			fputs(": ", out);
@@ -57,7 +83,7 @@ static void say(const char *path, const char *kind, const char *reason, const ch
 		if (reason)
 			fprintf(out, ": %s", reason);
 		putc('\n', out);
-		if (fclose(out) == 0 && write(STDERR_FILENO, line, length) < 0)
+		if (fclose(out) == 0 && is_new(line) && write(STDERR_FILENO, line, length) < 0)
 			failed = true; /* standard error is gone: only the exit status can tell */
 	}
 	free(line);
@@ -67,6 +93,11 @@ static void say(const char *path, const char *kind, const char *reason, const ch
 void diag_lenient(bool lenient)
 {
 	is_lenient = lenient;
+}
+
+void diag_silent(bool silent)
+{
+	is_silent = silent;
 }
 
 int diag_error(const char *path, const char *format, ...)

@@ -7,6 +7,7 @@
  *     TOOL: PATH: what was being done: why it failed; what to do next
  *
  * and is one line whatever the path holds: control characters in it are printed as \xNN.
+ * A line is said once, however often it is met.
  * All functions may be called from several threads at once; a line is written by one write(2). */
 #ifndef DIAG_H
 #define DIAG_H
@@ -35,6 +36,9 @@ void diag_warn(const char *path, const char *format, ...) __attribute__((format(
 
 /* From now on, in this thread, what is wrong is worth knowing only: it is about what nobody asked for. */
 void diag_lenient(bool lenient);
+
+/* From now on, in this thread, nothing is said, and nothing failed: it is about what somebody wants to be left alone. */
+void diag_silent(bool silent);
 
 /* Writes TEXT to OUT with control characters as \xNN: a path that cannot garble a terminal or a table. */
 void diag_put(FILE *out, const char *text);

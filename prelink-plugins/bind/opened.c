@@ -139,6 +139,8 @@ static bool is_whole(const struct bind_object *object)
 
 static struct bind_object *open_object(struct opened *opened, struct object *object)
 {
+	if (object->unreadable)
+		return &unusable;
 	struct bind_object *new = xcalloc(1, sizeof *new);
 
 	new->object = object;

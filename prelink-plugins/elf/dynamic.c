@@ -282,6 +282,36 @@ static int find_symbols(struct dynamic *d, const struct elf_image *image)
 	return 0;
 }
 
+/* True where memory at ADDRESS holds SIZE zeroes that are not in the file, but belong to a segment. */
+static bool is_cleared(const struct elf_image *image, GElf_Addr address, uint64_t size)
+{
+	for (size_t i = 0; i < image->phnum; i++) {
+		const GElf_Phdr *p = &image->phdr[i];
+
+		if (p->p_type == PT_LOAD && address >= p->p_vaddr && address - p->p_vaddr >= p->p_filesz &&
+		    address - p->p_vaddr <= p->p_memsz && size <= p->p_memsz - (address - p->p_vaddr))
+			return true;
+	}
+	return false;
+}
+
+/* Entry INDEX as ld.so finds it, who stops at DT_NULL only, also where PT_DYNAMIC ends before one: then the next bytes
+ * of memory are read, a GOT most often.  False where that is nothing that the file decides. */
+static bool entry_in_memory(const struct dynamic *d, const struct elf_image *image, size_t index,
+			    GElf_Dyn *entry)
+{
+	size_t step = elf_dyn_size(image);
+	uint64_t offset;
+
+	if (elf_image_offset(image, d->address + index * step, step, &offset) &&
+	    offset == d->offset + index * step) {
+		dynamic_entry(d, image, index, entry);
+		return true;
+	}
+	*entry = (GElf_Dyn){ .d_tag = DT_NULL };
+	return is_cleared(image, d->address + index * step, step);
+}
+
 int dynamic_init(struct dynamic *d, const struct elf_image *image)
 {
 	const GElf_Phdr *segment = elf_image_find_phdr(image, PT_DYNAMIC);
@@ -298,20 +328,21 @@ int dynamic_init(struct dynamic *d, const struct elf_image *image)
 				  "reading the dynamic section: it lies outside the loaded "
 				  "segments; the file is damaged, or only has debugging information");
 	entries = segment->p_filesz / elf_dyn_size(image);
-	for (i = 0; i < entries; i++) {
+	for (i = 0;; i++) {
+		GElf_Dyn entry;
+
 		if (i == LIMIT_DYNAMIC)
 			return too_many(image, "entries", LIMIT_DYNAMIC);
-		GElf_Dyn entry;
-		dynamic_entry(d, image, i, &entry);
+		if (!entry_in_memory(d, image, i, &entry))
+			return diag_error(image->path,
+					  "reading the dynamic section: neither it nor what follows it "
+					  "has an end (DT_NULL); the file is damaged");
 		d->null = entry.d_un.d_val;
 		if (entry.d_tag == DT_NULL)
 			break;
 		decode_entry(d, &entry);
 	}
-	if (i == entries)
-		return diag_error(image->path,
-				  "reading the dynamic section: it has no end (DT_NULL); the file "
-				  "is damaged");
+	d->unended = i >= entries;
 	d->count = i;
 	for (i++; i < entries && d->spare < SPARE_MAX; i++) {
 		GElf_Dyn entry;

@@ -30,6 +30,7 @@ struct dynamic {
 	uint64_t offset;   /* of the dynamic section in the file */
 	GElf_Addr address; /* its address */
 	size_t count;      /* entries before the first DT_NULL */
+	bool unended; /* that one is not in PT_DYNAMIC, but the first that ld.so meets in what follows it */
 	size_t spare; /* DT_NULL entries after the terminating one, inside PT_DYNAMIC; at most SPARE_MAX */
 	uint64_t value[DYNAMIC_TAGS];     /* d_un of the last entry with that tag */
 	bool has[DYNAMIC_TAGS];           /* the tag is there */

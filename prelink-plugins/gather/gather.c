@@ -40,7 +40,9 @@ void gather_release(struct gather *gather)
  * Its object, or NULL with errno ENOEXEC, or EBADMSG where it was said why. */
 static struct object *add_file(struct gather *gather, const struct file *file, const char *name, bool listed)
 {
+	diag_silent(conf_blacklisted(gather->conf, file->path));
 	struct object *object = read_object(file, gather->root, gather->conf, gather->options);
+	diag_silent(false);
 
 	if (!object)
 		return NULL;
@@ -236,14 +238,12 @@ struct open_directory {
 	bool fixed;
 };
 
-/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no error, unless we were at it; nor is it
- * where it is to be left alone. */
+/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no error, unless we were at it. */
 static void add_met(struct walk *walk, const struct file *file)
 {
-	const struct conf *conf = walk->gather->conf;
-	bool everywhere = conf->everywhere;
+	bool everywhere = walk->gather->conf->everywhere;
 
-	diag_lenient(everywhere || conf_blacklisted(conf, file->path));
+	diag_lenient(everywhere);
 	struct object *object = add_file(walk->gather, file, NULL, true);
 	int error = errno;
 
@@ -337,7 +337,7 @@ static void follow(struct walk *walk, const struct visit *visit, const char *pat
 			add_name(gather, object, path);
 		} else if (named && errno == ENOEXEC && wants_original(gather->options)) {
 			path_list_add(&gather->plain, real);
-		} else if (named) {
+		} else if (named && !conf_blacklisted(gather->conf, real)) {
 			fail_named(walk, path);
 		}
 	} else if (named) { /* a device, a pipe, a socket */

@@ -157,17 +157,15 @@ static bool replaces(const struct options *options)
 	return options->mode == MODE_PRELINK && !options->store;
 }
 
-static enum object_skip skip_of(const struct conf *conf, const struct options *options,
-				const struct object *object, const struct file *file,
-				const struct elf_image *image, const struct dynamic *dynamic)
+static enum object_skip skip_of(const struct options *options, const struct object *object,
+				const struct file *file, const struct elf_image *image,
+				const struct dynamic *dynamic)
 {
 	bool with_unsafe = options->with_unsafe;
 	bool rights = !(with_unsafe && object->kind == OBJECT_LIBRARY); /* matter */
 
 	if (!object->arch)
 		return SKIP_OTHER_MACHINE;
-	if (conf_blacklisted(conf, file->path))
-		return SKIP_BLACKLISTED;
 	if (rights && (file->st.st_mode & (S_ISUID | S_ISGID)))
 		return SKIP_SETID;
 	enum object_skip skip = skip_of_attributes(file, rights, !with_unsafe);
@@ -181,6 +179,8 @@ static enum object_skip skip_of(const struct conf *conf, const struct options *o
 		return SKIP_NO_SECTIONS;
 	if (elf_image_trailing(image))
 		return SKIP_TRAILING_DATA;
+	if (dynamic && dynamic->unended)
+		return SKIP_UNENDED;
 	if (elf_has_debug_info(image))
 		return SKIP_DEBUG_INFO;
 	if (elf_checks_itself(image, dynamic))
@@ -211,13 +211,15 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	object->machine = image->ehdr.e_machine;
 	object->is64 = image->is64;
 	object->big_endian = image->big_endian;
+	object->unreadable = status < 0;
 	object->has_entry = image->ehdr.e_entry != 0;
 	read_extent(object, image);
 	/* What says that it takes all addresses there are leaves them to the others. */
 	bool large = object->end - object->start > LIMIT_EXTENT;
 	if (large) {
-		diag_warn(object->shown, "left alone: it says that it takes %llu bytes of addresses",
-			  (unsigned long long)(object->end - object->start));
+		if (status == 0)
+			diag_warn(object->shown, "left alone: it says that it takes %llu bytes of addresses",
+				  (unsigned long long)(object->end - object->start));
 		object->end = object->start;
 	}
 	if (status == 0) {
@@ -243,9 +245,11 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 		diag_error(object->shown,
 			   "reading the dynamic section: a name lies outside the string table, or is longer "
 			   "than a path can be; the file is damaged");
+	if (object->arch && conf_blacklisted(conf, file->path)) /* whatever else is wrong with it */
+		object_leave(object, SKIP_BLACKLISTED);
 	if ((options->with_plugins && note_read(image, true, &object->plugins)) || bad || status < 0)
 		object_leave(object, SKIP_MALFORMED);
-	object_leave(object, skip_of(conf, options, object, file, image, status == 0 ? &dynamic : NULL));
+	object_leave(object, skip_of(options, object, file, image, status == 0 ? &dynamic : NULL));
 	if (large)
 		object_leave(object, SKIP_LIMIT);
 	return object;

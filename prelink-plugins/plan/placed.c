@@ -29,6 +29,8 @@ static void foretell(struct placed *placed, const struct object *object)
 
 static int read_placed(const struct root *root, struct object *object, bool foretold, struct placed *placed)
 {
+	if (object->unreadable)
+		return -1;
 	int fd = root_open(root, object->path, O_RDONLY);
 
 	if (fd < 0)

@@ -39,13 +39,17 @@ static bool digest_of(int fd, uint64_t *digest)
 		if (phdr[i].p_type == PT_DYNAMIC)
 			found = &phdr[i];
 	}
-	if (!found || !interpreted || found->p_filesz > sizeof dynamic ||
-	    pread(fd, dynamic, found->p_filesz, (off_t)found->p_offset) != (ssize_t)found->p_filesz)
+	if (!found || !interpreted)
 		return false;
+	/* Until DT_NULL, as ld.so reads it, also beyond PT_DYNAMIC. */
+	ssize_t got = pread(fd, dynamic, sizeof dynamic, (off_t)found->p_offset);
 	*digest = IDENTITY_START;
-	for (size_t i = 0; i < found->p_filesz / sizeof *dynamic && dynamic[i].d_tag != DT_NULL; i++)
+	for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *dynamic; i++) {
+		if (dynamic[i].d_tag == DT_NULL)
+			return true;
 		*digest = identity_add_dynamic(*digest, (uint64_t)dynamic[i].d_tag, dynamic[i].d_un.d_val);
-	return true;
+	}
+	return false;
 }
 
 static bool store_has(int fd, uint64_t digest)

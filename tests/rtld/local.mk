@@ -21,3 +21,4 @@ TESTS += tests/rtld/liblist.py
 TESTS += tests/rtld/releases.py
 TESTS += tests/rtld/selfcheck.py
 TESTS += tests/rtld/status.py
+TESTS += tests/rtld/unended.py
