@@ -15,15 +15,6 @@
 
 #define DAY 86400 /* seconds */
 
-/* What we keep is kept from everybody but us and who owns the whole tree. */
-static bool owned(const struct root *root, const struct stat *st)
-{
-	struct stat tree;
-
-	return st->st_uid == 0 || st->st_uid == geteuid() ||
-	       (root_stat(root, "/", &tree) == 0 && st->st_uid == tree.st_uid);
-}
-
 /* Says that DOING something with NAME ("": the directory) failed, and why. */
 static int failed(const struct state *state, const char *name, const char *doing)
 {
@@ -52,7 +43,9 @@ int state_open(struct state *state, const struct root *root)
 	state->directory = root_open(root, STATE_DIRECTORY, O_RDONLY | O_DIRECTORY);
 	if (state->directory < 0)
 		return errno == ENOENT ? 0 : failed(state, "", "opening it");
-	if (fstat(state->directory, &st) == 0 && owned(root, &st) && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+	/* What we keep is kept from everybody else. */
+	if (fstat(state->directory, &st) == 0 && root_trusts(root, st.st_uid) &&
+	    !(st.st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
 	refused(state, "", "others can write it; `chown root' and `chmod 755' it");
 	state_release(state);

@@ -89,8 +89,7 @@ static int hold_old(struct exchange *x)
 	const struct outfile *out = x->out;
 	struct stat now;
 
-	x->old = openat(out->directory, strrchr(out->path, '/') + 1,
-			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	x->old = root_open_in(out->directory, strrchr(out->path, '/') + 1);
 	if (x->old < 0 || fstat(x->old, &now))
 		return outfile_fail(out, "replacing it: looking at it again");
 	/* By default a writer that waits would be announced with a signal that ends the process. */

@@ -29,10 +29,11 @@
  * LIMIT_TRIES        262,144               files that are looked for to find the libraries of one process
  * LIMIT_PLUGINS      262,144               objects in the scopes of the plugins of one program
  * LIMIT_PATTERNS     1,024      60         entries of a plugin note; hosts of a manifest
- * LIMIT_WALK         4,000,000             names and directories that the patterns of one note or manifest go through
+ * LIMIT_WALK         4,000,000             names and directories that the patterns of one note, manifest or configuration go through
  * LIMIT_TREE         2,000,000             names of a tree that are remembered for the next pattern
  * LIMIT_CONF         1 MB                  bytes of prelink.conf, ld.so.conf and ld.so.preload, and of each file they include
  * LIMIT_CONF_FILES   500                   of the latter
+ * LIMIT_LEFT_ALONE   8,192      20         names and patterns that -b leaves alone: each file is compared with all
  * LIMIT_LD_CACHE     32 MB                 bytes of ld.so.cache: 10,000 libraries take 1 MB
  * LIMIT_CACHE        128 MB                bytes of prelink.cache
  * LIMIT_SAID         2,000,000             files and plugins that -p and --report say of all lists of prelink.cache
@@ -72,6 +73,7 @@ enum {
 	LIMIT_TREE = 2000000,
 	LIMIT_CONF = 1 << 20,
 	LIMIT_CONF_FILES = 500,
+	LIMIT_LEFT_ALONE = 8192,
 	LIMIT_LD_CACHE = 32 << 20,
 	LIMIT_CACHE = 128 << 20,
 	LIMIT_SAID = 2000000,

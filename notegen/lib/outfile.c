@@ -19,6 +19,7 @@
 #include "same_file.h"
 #include "temporary.h"
 
+#define CHANGED "it was changed by somebody else meanwhile; left alone, run again"
 #define BECAME_SHORTER "it became shorter while it was being read; left alone, run again"
 
 /* Bytes after which the disk is told to start writing, so that the fsync at the end finds little to do. */
@@ -87,8 +88,7 @@ int outfile_check_old(const struct outfile *out)
 	if (fstatat(out->directory, base_name(out->path), &now, AT_SYMLINK_NOFOLLOW))
 		return outfile_fail(out, "replacing it: looking at it again");
 	if (!same_untouched(&out->old, &now))
-		return outfile_refuse(out,
-				      "it was changed by somebody else meanwhile; left alone, run again");
+		return outfile_refuse(out, CHANGED);
 	return 0;
 }
 
@@ -372,16 +372,21 @@ static int take_after(const struct outfile *out, const struct stat *status)
 /* The bytes are all there: the size, the attributes, and the disk is told to start. */
 static int complete(struct outfile *out)
 {
+	struct stat now;
+
 	if (ftruncate(out->fd, (off_t)out->size))
 		return outfile_fail(out, "writing the new file beside it");
 	flush(out);
 	if (!out->replaces)
 		return out->like ? take_after(out, out->like) : 0;
-	int original = openat(out->directory, base_name(out->path),
-			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int original = root_open_in(out->directory, base_name(out->path)), result;
 	if (original < 0)
 		return outfile_fail(out, "opening it to keep its attributes");
-	int result = copy_metadata(out, original);
+	/* Who can rename here shall not choose whose capabilities the new file gets. */
+	if (fstat(original, &now) || !same_untouched(&out->old, &now))
+		result = outfile_refuse(out, CHANGED);
+	else
+		result = copy_metadata(out, original);
 	close(original);
 	return result;
 }

@@ -256,6 +256,7 @@ struct pattern_tree {
 	void *listings; /* of tsearch(3), by path */
 	size_t names;   /* in all of them */
 	size_t work;    /* done for the patterns since pattern_tree_begin() */
+	bool ended;     /* that was too much, which was said */
 };
 
 static int compare_listings(const void *a, const void *b)
@@ -289,6 +290,12 @@ struct pattern_tree *pattern_tree_new(const struct root *root)
 void pattern_tree_begin(struct pattern_tree *tree)
 {
 	tree->work = 0;
+	tree->ended = false;
+}
+
+bool pattern_tree_ended(const struct pattern_tree *tree)
+{
+	return tree->ended;
 }
 
 void pattern_tree_free(struct pattern_tree *tree)
@@ -304,8 +311,7 @@ struct expansion {
 	const char *text; /* the pattern, for messages */
 	const struct components *pattern;
 	struct path_list *list;
-	bool any;   /* directories match too */
-	bool ended; /* that it was too much was said */
+	bool any; /* directories match too */
 	int status;
 };
 
@@ -314,19 +320,32 @@ static bool is_nothing(int error)
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
 }
 
+static int fail(const struct expansion *e, const char *path, const char *doing)
+{
+	char *text = xasprintf("%s %s", doing, e->text);
+
+	root_errno(e->tree->root, path, text);
+	free(text);
+	return -1;
+}
+
 /* Counts COST; false once it is too much, which is said once. */
 static bool may_work(struct expansion *e, const char *directory, size_t cost)
 {
 	e->tree->work += cost;
 	if (e->tree->work <= LIMIT_WALK)
 		return true;
-	if (!e->ended)
-		e->status = diag_error(
-			*directory ? directory : "/",
-			"expanding the pattern %s: it and those beside it go through more than the %d "
-			"names that are looked at; name directories more closely",
-			e->text, LIMIT_WALK);
-	e->ended = true;
+	e->status = -1;
+	if (!e->tree->ended) {
+		char *outside = root_outside(e->tree->root, directory);
+
+		diag_error(outside,
+			   "expanding the pattern %s: it and those beside it go through more than the %d "
+			   "names that are looked at; name directories more closely",
+			   e->text, LIMIT_WALK);
+		free(outside);
+	}
+	e->tree->ended = true;
 	return false;
 }
 
@@ -368,8 +387,7 @@ static struct listing *read_listing(struct expansion *e, const char *path)
 		closedir(stream);
 	} else {
 		if (!is_nothing(errno))
-			e->status = diag_errno(path, "expanding the pattern %s: reading the directory",
-					       e->text);
+			e->status = fail(e, path, "reading the directory of the pattern");
 		if (fd >= 0)
 			close(fd);
 	}
@@ -389,7 +407,7 @@ static struct listing *enter(struct expansion *e, const char *path)
 	struct listing *listing = read_listing(e, path);
 
 	/* One that was given up in the middle is not to be believed by others. */
-	if (!e->ended && e->tree->names + listing->count <= LIMIT_TREE) {
+	if (!e->tree->ended && e->tree->names + listing->count <= LIMIT_TREE) {
 		found = tsearch(listing, &e->tree->listings, compare_listings);
 		listing->kept = found && *found == listing;
 		e->tree->names += listing->kept ? listing->count : 0;
@@ -411,7 +429,7 @@ static void add_if_wanted(struct expansion *e, const char *path)
 		if (e->any || !S_ISDIR(st.st_mode))
 			path_list_add(e->list, path);
 	} else if (!is_nothing(errno)) {
-		e->status = diag_errno(path, "expanding the pattern %s", e->text);
+		e->status = fail(e, path, "expanding the pattern");
 	}
 }
 
@@ -460,7 +478,7 @@ static void go_deeper(struct expansion *e, const struct listing *listing, size_t
 {
 	struct stat st;
 
-	for (size_t i = 0; i < listing->count && !e->ended; i++) {
+	for (size_t i = 0; i < listing->count && !e->tree->ended; i++) {
 		struct named *entry = &listing->entry[i];
 
 		if ((entry->type != DT_DIR && entry->type != DT_UNKNOWN) || entry->name[0] == '.')
@@ -534,7 +552,7 @@ static int expand_pattern(struct pattern_tree *tree, const char *pattern, bool a
 	if (problem)
 		return diag_error(NULL, "pattern %s: %s", pattern, problem);
 	expand_braces(pattern, 0, &alternatives);
-	for (size_t i = 0; i < alternatives.count && !e.ended; i++) {
+	for (size_t i = 0; i < alternatives.count && !tree->ended; i++) {
 		split(&components, alternatives.path[i]);
 		expand(&e, "", NULL, 0);
 		components_release(&components);
@@ -549,21 +567,16 @@ int pattern_tree_expand(struct pattern_tree *tree, const char *pattern, struct p
 	return expand_pattern(tree, pattern, false, list);
 }
 
-static int expand_once(const struct root *root, const char *pattern, bool any, struct path_list *list)
+int pattern_tree_expand_any(struct pattern_tree *tree, const char *pattern, struct path_list *list)
 {
-	struct pattern_tree *tree = pattern_tree_new(root);
-	int status = expand_pattern(tree, pattern, any, list);
-
-	pattern_tree_free(tree);
-	return status;
+	return expand_pattern(tree, pattern, true, list);
 }
 
 int pattern_expand(const struct root *root, const char *pattern, struct path_list *list)
 {
-	return expand_once(root, pattern, false, list);
-}
+	struct pattern_tree *tree = pattern_tree_new(root);
+	int status = expand_pattern(tree, pattern, false, list);
 
-int pattern_expand_any(const struct root *root, const char *pattern, struct path_list *list)
-{
-	return expand_once(root, pattern, true, list);
+	pattern_tree_free(tree);
+	return status;
 }

@@ -31,11 +31,11 @@ bool pattern_match(const char *pattern, const char *path);
  * read); one that does not exist is no error. */
 int pattern_expand(const struct root *root, const char *pattern, struct path_list *list);
 
-/* The same for all patterns of notes or manifests, of one tree, each of whose directories is read once:
+/* The same for all patterns of notes, manifests or a configuration, of one tree, each of whose directories is read once:
  *
  *     tree = pattern_tree_new(root);
  *     for each note:
- *             pattern_tree_begin(tree);     // what its patterns may cost together is LIMIT_WALK
+ *             pattern_tree_begin(tree);     // what its patterns cost together is at most LIMIT_WALK, or said once
  *             for each pattern of it:
  *                     pattern_tree_expand(tree, pattern, &list);
  *     pattern_tree_free(tree);
@@ -44,9 +44,10 @@ int pattern_expand(const struct root *root, const char *pattern, struct path_lis
 struct pattern_tree *pattern_tree_new(const struct root *root);
 void pattern_tree_begin(struct pattern_tree *tree);
 int pattern_tree_expand(struct pattern_tree *tree, const char *pattern, struct path_list *list);
+bool pattern_tree_ended(const struct pattern_tree *tree); /* it was too much: what follows finds nothing */
 void pattern_tree_free(struct pattern_tree *tree);
 
-/* pattern_expand() with directories among them. */
-int pattern_expand_any(const struct root *root, const char *pattern, struct path_list *list);
+/* pattern_tree_expand() with directories among them. */
+int pattern_tree_expand_any(struct pattern_tree *tree, const char *pattern, struct path_list *list);
 
 #endif

@@ -62,36 +62,58 @@ static int expect(int fd, const struct stat *st)
 	return -1;
 }
 
-/* Opens the file that SEEN is, an O_PATH descriptor of PATH, if it is a regular one. */
-static int open_seen(int seen, const struct root *root, const char *path, int flags)
+/* Opens the file that SEEN is, an O_PATH descriptor of what is in ST then, if it is a regular one. */
+static int open_seen(int seen, int flags, struct stat *st)
 {
 	char link[sizeof "/proc/self/fd/" + 3 * sizeof seen];
-	struct stat st;
 
-	if (fstat(seen, &st))
+	if (fstat(seen, st))
 		return -1;
-	if (!S_ISREG(st.st_mode)) {
-		errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISLNK(st.st_mode) ? ELOOP : EMEDIUMTYPE;
+	if (!S_ISREG(st->st_mode)) {
+		errno = S_ISDIR(st->st_mode) ? EISDIR : S_ISLNK(st->st_mode) ? ELOOP : EMEDIUMTYPE;
 		return -1;
 	}
-	flags |= O_NONBLOCK | O_NOCTTY;
 	snprintf(link, sizeof link, "/proc/self/fd/%d", seen);
-	int fd = open(link, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
-
-	/* Where /proc is not mounted there is no other way than by the name. */
-	return fd < 0 && errno == ENOENT ? expect(open_any(root, path, flags), &st) : fd;
+	return open(link, (flags & ~O_NOFOLLOW) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
+
+/* Closes SEEN, and returns FD with the same errno. */
+static int close_seen(int seen, int fd)
+{
+	int saved = errno;
+
+	close(seen);
+	errno = saved;
+	return fd;
+}
+
+/* Where /proc is not mounted there is no other way than by the name, once more. */
 
 static int open_regular(const struct root *root, const char *path, int flags)
 {
 	int seen = open_any(root, path, O_PATH | (flags & O_NOFOLLOW));
+	struct stat st;
 
 	if (seen < 0)
 		return -1;
-	int fd = open_seen(seen, root, path, flags), saved = errno;
-	close(seen);
-	errno = saved;
-	return fd;
+	int fd = open_seen(seen, flags, &st);
+	if (fd < 0 && errno == ENOENT)
+		fd = expect(open_any(root, path, flags | O_NONBLOCK | O_NOCTTY), &st);
+	return close_seen(seen, fd);
+}
+
+int root_open_in(int directory, const char *name)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int seen = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (seen < 0)
+		return -1;
+	int fd = open_seen(seen, flags, &st);
+	if (fd < 0 && errno == ENOENT)
+		fd = expect(openat(directory, name, flags), &st);
+	return close_seen(seen, fd);
 }
 
 int root_open_file(const char *path, int flags)
@@ -172,13 +194,19 @@ static int open_run(struct root *root)
 	return fd;
 }
 
+bool root_trusts(const struct root *root, uid_t uid)
+{
+	struct stat top;
+
+	return uid == 0 || uid == geteuid() || (fstat(root->fd, &top) == 0 && uid == top.st_uid);
+}
+
 /* True if only its owner can enter the open DIRECTORY, and that is root, us, or who owns the tree. */
 static bool is_closed(const struct root *root, int directory)
 {
-	struct stat st, top;
+	struct stat st;
 
-	return fstat(directory, &st) == 0 && fstat(root->fd, &top) == 0 &&
-	       (st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == top.st_uid) &&
+	return fstat(directory, &st) == 0 && root_trusts(root, st.st_uid) &&
 	       ((st.st_mode & 077) == 0 || fchmod(directory, 0700) == 0);
 }
 

@@ -38,6 +38,9 @@ int root_lock(struct root *root);
  * nothing can be replaced or deleted. */
 bool root_is_fixed(int fd);
 
+/* True if what UID owns is not some stranger's: root's, our own, or that of who owns the tree. */
+bool root_trusts(const struct root *root, uid_t uid);
+
 /* Opens PATH inside the tree, following symbolic links inside it.  Returns a descriptor, or -1 with
  * errno set and nothing printed.
  *
@@ -48,6 +51,9 @@ int root_open(const struct root *root, const char *path, int flags);
 
 /* The same with a PATH outside of any tree. */
 int root_open_file(const char *path, int flags);
+
+/* The same with NAME, which is not followed, in the open DIRECTORY; to read it. */
+int root_open_in(int directory, const char *name);
 
 /* Opens the configuration file PATH, to read it by lines.  NULL with errno set: EOVERFLOW where it is beyond limit.h. */
 FILE *root_open_text(const struct root *root, const char *path);

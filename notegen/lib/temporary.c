@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "root.h"
 
 #define MARK ".prelink-"
 #define RANDOM_CHARACTERS 6
@@ -168,14 +169,11 @@ int temporary_create(int directory, const char *name, ino_t old, mode_t mode, ch
 /* Opens the regular file NAME of DIRECTORY, to lock it.  -1 where it is none, or not ours to open. */
 static int open_regular(int directory, const char *name, struct stat *st)
 {
-	if (fstatat(directory, name, st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st->st_mode))
-		return -1;
-	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = root_open_in(directory, name);
 
-	if (fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+	if (fd < 0 || fstat(fd, st) == 0)
 		return fd;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return -1;
 }
 

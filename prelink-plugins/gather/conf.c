@@ -18,23 +18,36 @@
 /* What makes a word a pattern, once its braces are expanded. */
 #define SPECIAL "*?[\\"
 
+/* Mistakes that are said. */
+enum { MISTAKES_MAX = 1000 };
+
+/* What all the files share. */
+struct reading {
+	struct pattern_tree *tree;
+	unsigned mistakes;
+	bool ended; /* it is too much: no file is read any more */
+};
+
 /* What is being read. */
 struct reader {
 	struct conf *conf;
 	const struct root *root;
 	const char *path; /* of the file, inside the root */
 	unsigned line;
-	unsigned depth; /* of inclusion */
+	unsigned depth; /* of inclusion, from 1 */
+	struct reading *all;
 };
 
-static int read_file(struct conf *conf, const struct root *root, const char *path, unsigned depth);
+static int read_file(const struct reader *from, const char *path);
 
 /* Says what is wrong with the present line. */
 static int line_error(const struct reader *r, const char *what, const char *word)
 {
 	char *outside = root_outside(r->root, r->path);
 
-	diag_error(outside, "line %u: %s%s%s", r->line, what, word ? " " : "", word ? word : "");
+	if (++r->all->mistakes <= MISTAKES_MAX)
+		diag_error(outside, "line %u: %s%s%s", r->line, what, word ? " " : "", word ? word : "");
+	r->all->ended |= r->all->mistakes >= MISTAKES_MAX;
 	free(outside);
 	return -1;
 }
@@ -95,6 +108,8 @@ static const char *blacklist(struct conf *conf, const struct root *root, const c
 	struct path_list words = { 0 };
 	const char *wrong = pattern_alternatives(pattern, &words);
 
+	if (!wrong && conf->blacklist_count + words.count > LIMIT_LEFT_ALONE)
+		wrong = "is one more than are compared with each file";
 	for (size_t i = 0; i < words.count && !wrong; i++)
 		blacklist_one(conf, root, words.path[i]);
 	path_list_release(&words);
@@ -152,10 +167,12 @@ static int expand(const struct reader *r, const char *word, bool any, struct pat
 			path_list_add(match, path);
 			free(path);
 		} else if (!(wrong = pattern_check(one))) {
-			status = (any ? pattern_expand_any : pattern_expand)(r->root, one, match);
+			status = (any ? pattern_tree_expand_any : pattern_tree_expand)(r->all->tree, one,
+										       match);
 		}
 	}
 	path_list_release(&words);
+	r->all->ended |= pattern_tree_ended(r->all->tree);
 	return wrong ? line_error(r, wrong, word) : status;
 }
 
@@ -175,14 +192,15 @@ static int include(const struct reader *r, const char *word)
 {
 	struct path_list match = { 0 };
 
-	if (r->conf->file_count >= LIMIT_CONF_FILES)
+	r->all->ended |= r->conf->file_count >= LIMIT_CONF_FILES;
+	if (r->all->ended)
 		return line_error(r, "more files are included than are looked at; see", word);
-	if (r->depth == MAX_DEPTH)
+	if (r->depth > MAX_DEPTH)
 		return line_error(r, "files include one another in a circle; see", word);
 	int status = expand(r, word, false, &match);
 
-	for (size_t i = 0; i < match.count; i++)
-		if (read_file(r->conf, r->root, match.path[i], r->depth + 1))
+	for (size_t i = 0; i < match.count && !r->all->ended; i++)
+		if (read_file(r, match.path[i]))
 			status = -1;
 	path_list_release(&match);
 	return status;
@@ -258,9 +276,11 @@ static int read_line(const struct reader *r, char *text)
 	return -1;
 }
 
-static int read_file(struct conf *conf, const struct root *root, const char *path, unsigned depth)
+/* Reads the file PATH, which that of FROM includes. */
+static int read_file(const struct reader *from, const char *path)
 {
-	struct reader r = { conf, root, path, 0, depth };
+	struct reader r = { from->conf, from->root, path, 0, from->depth + 1, from->all };
+	const struct root *root = r.root;
 	char *outside = root_outside(root, path), *line = NULL;
 	size_t room = 0;
 	ssize_t length;
@@ -272,8 +292,8 @@ static int read_file(struct conf *conf, const struct root *root, const char *pat
 		free(outside);
 		return status;
 	}
-	add_text(&conf->file, &conf->file_count, xstrdup(path));
-	while (errno = 0, (length = getline(&line, &room, file)) >= 0) {
+	add_text(&r.conf->file, &r.conf->file_count, xstrdup(path));
+	while (errno = 0, !r.all->ended && (length = getline(&line, &room, file)) >= 0) {
 		r.line++;
 		if (memchr(line, '\0', (size_t)length)) {
 			status = line_error(&r, "a NUL byte: this is not a text file", NULL);
@@ -288,6 +308,16 @@ static int read_file(struct conf *conf, const struct root *root, const char *pat
 	fclose(file);
 	free(line);
 	free(outside);
+	return status;
+}
+
+/* The file PATH and what it includes: what their patterns cost together is bounded (pattern.h). */
+static int read_all(struct conf *conf, const struct root *root, const char *path)
+{
+	struct reading all = { .tree = pattern_tree_new(root) };
+	int status = read_file(&(struct reader){ .conf = conf, .root = root, .all = &all }, path);
+
+	pattern_tree_free(all.tree);
 	return status;
 }
 
@@ -312,7 +342,7 @@ int conf_read(struct conf *conf, const struct root *root, const struct options *
 	/* Without -a only its -b lines matter, and a system without the file is in order. */
 	if ((options->all && !conf->everywhere) || strcmp(path, standard) != 0 ||
 	    root_stat(root, path, &st) == 0)
-		status = read_file(conf, root, path, 0) ? -1 : status;
+		status = read_all(conf, root, path) ? -1 : status;
 	diag_lenient(false);
 	if (conf->everywhere)
 		status = 0;

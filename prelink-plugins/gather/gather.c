@@ -253,10 +253,13 @@ static void add_met(struct walk *walk, const struct file *file)
 		return;
 	char *shown = root_outside(walk->gather->root, file->path);
 
+	bool ours = root_trusts(walk->gather->root, file->st.st_uid); /* see back_undo() */
+	diag_lenient(!ours);
 	diag_error(shown,
 		   "it was prelinked, and is damaged: it cannot be undone; reinstall it from its package");
+	diag_lenient(false);
 	free(shown);
-	walk->failed = true;
+	walk->failed |= ours;
 }
 
 /* The regular file NAME in DIRECTORY, of real path PATH/NAME. */
@@ -380,6 +383,13 @@ static void read_entry(struct walk *walk, const struct visit *visit, const struc
 	free(path);
 }
 
+/* Where a directory was a moment ago: its owner took it away, or put something else there, or made it so deep that it has
+ * no path any more. */
+static bool is_gone(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
+}
+
 static void read_directory(struct walk *walk, struct visit *visit)
 {
 	const struct gather *gather = walk->gather;
@@ -393,7 +403,7 @@ static void read_directory(struct walk *walk, struct visit *visit)
 	struct stat st;
 
 	if (!stream || fstat(fd, &st)) {
-		if (errno != ENOENT || visit->top)
+		if (visit->top || !is_gone(errno))
 			fail(walk, visit->path, "reading the directory");
 		if (stream)
 			closedir(stream);

@@ -115,12 +115,36 @@ static int count_left(const struct object_list *list)
 	return result;
 }
 
+/* Those of ALL that belong to strangers, who can put such a file anywhere that is theirs and keep it from being undone:
+ * of them it is said what is left, but it is no error, and keeps nobody from removing the package. */
+static struct object_list take_strangers(const struct root *root, struct object_list *all)
+{
+	struct object_list strangers = { 0 };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < all->count; i++)
+		if (root_trusts(root, all->member[i]->st.st_uid))
+			all->member[kept++] = all->member[i];
+		else
+			object_list_add(&strangers, all->member[i]);
+	all->count = kept;
+	return strangers;
+}
+
 int back_undo(struct rewriting *rewriting)
 {
-	struct object_list list = object_table_select(rewriting->table, object_is_to_undo);
+	struct object_list list = object_table_select(rewriting->table, object_is_to_undo), strangers = { 0 };
+
+	if (rewriting->options->all)
+		strangers = take_strangers(rewriting->root, &list);
 	replace_files(rewriting, &list, prepare, rewriting->options->jobs, "undoing");
 	int result = count_left(&list);
 
+	diag_lenient(true); /* which is this thread's alone */
+	replace_files(rewriting, &strangers, prepare, 1, NULL);
+	count_left(&strangers);
+	diag_lenient(false);
+	free(strangers.member);
 	free(list.member);
 	return result;
 }

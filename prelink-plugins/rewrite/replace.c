@@ -107,9 +107,15 @@ static int commit(const struct root *root, struct group *group)
 	return result;
 }
 
-/* Times that one file is made: whoever makes files shorter and longer again, and their times what they were, does that
- * for ever. */
-enum { TRIES = 1000 };
+/* Times that one file is made, of a large one fewer: whoever makes files shorter and longer again, and their times what
+ * they were, does that for ever. */
+enum { TRIES = 1000, TRIES_MIN = 3, TRIED_MAX = 1 << 30 /* bytes */ };
+
+static bool may_try(const struct object *object, uint64_t tries)
+{
+	return tries < TRIES_MIN ||
+	       (tries < TRIES && tries * (uint64_t)object->st.st_size < (uint64_t)TRIED_MAX);
+}
 
 /* Prepares OBJECT.  What was made of it while some file became zeros, in whatever thread, is thrown away, and made
  * again without that file: so each time one file more is left out. */
@@ -118,7 +124,7 @@ static int prepare_whole(struct work *work, struct object *object, struct outfil
 	enum object_skip skip = object->skip;
 	bool no_plan = object->no_plan != NULL;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (unsigned i = 0; may_try(object, i); i++) {
 		unsigned faults = mapfault_count();
 		int result = work->prepare(work->rewriting, object, out);
 

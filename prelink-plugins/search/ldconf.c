@@ -10,6 +10,7 @@
 
 #include "diag.h"
 #include "limit.h"
+#include "pattern.h"
 
 #define LD_SO_CONF "/etc/ld.so.conf"
 
@@ -17,6 +18,8 @@ struct reading {
 	const struct root *root;
 	struct path_list *list;
 	struct path_list files; /* read so far: none is read twice, so that they may include each other */
+	struct pattern_tree *tree;
+	bool full; /* there are too many of them */
 };
 
 static int read_conf(struct reading *reading, const char *path);
@@ -28,9 +31,9 @@ static int read_included(struct reading *reading, const char *path, const char *
 	char *absolute = pattern[0] == '/' ?
 				 xstrdup(pattern) :
 				 xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, pattern);
-	int status = pattern_expand(reading->root, absolute, &files);
+	int status = pattern_tree_expand(reading->tree, absolute, &files);
 
-	for (size_t i = 0; i < files.count; i++)
+	for (size_t i = 0; i < files.count && !reading->full; i++)
 		if (read_conf(reading, files.path[i]))
 			status = -1;
 	path_list_release(&files);
@@ -84,7 +87,7 @@ static int read_lines(struct reading *reading, const char *path, FILE *in)
 	size_t size = 0;
 	int status = 0;
 
-	while (getline(&line, &size, in) >= 0)
+	while (!reading->full && !pattern_tree_ended(reading->tree) && getline(&line, &size, in) >= 0)
 		if (read_line(reading, path, line))
 			status = -1;
 	free(line);
@@ -100,6 +103,7 @@ static int read_conf(struct reading *reading, const char *path)
 	int status = 0;
 
 	if (reading->files.count == LIMIT_CONF_FILES) {
+		reading->full = true;
 		status = diag_error(shown,
 				    "reading the directories of libraries: more than %d files are included; "
 				    "merge some",
@@ -120,9 +124,10 @@ static int read_conf(struct reading *reading, const char *path)
 
 int ldconf_read(struct path_list *list, const struct root *root)
 {
-	struct reading reading = { .root = root, .list = list };
+	struct reading reading = { .root = root, .list = list, .tree = pattern_tree_new(root) };
 	int status = read_conf(&reading, LD_SO_CONF);
 
+	pattern_tree_free(reading.tree);
 	path_list_release(&reading.files);
 	return status;
 }

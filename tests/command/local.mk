@@ -12,4 +12,5 @@ TESTS += \
 	tests/command/readme.py \
 	tests/command/stripped.py \
 	tests/command/undo_all.py \
+	tests/command/undo_strangers.py \
 	tests/command/words.py

@@ -216,6 +216,20 @@ for what, (make, *arguments) in [*CASES.items(), *((name, (None, numbers)) for n
         expect(os.stat(root + LIB).st_blocks <= before + 200, f"{what}: its holes were filled")
     trees.undo(what)
     passed += 1
+# Configurations of an image: what they cost is bounded, too, and said.
+LINES = {"ld.so.conf": "include /usr/*/*/*/x{}*\n", "prelink.conf": "/**/x{}*\n", "prelink.conf, -c": "-c /**/x{}\n",
+         "prelink.conf, -b": "-b /usr/x{}*\n"}
+root = trees.fresh()
+directories(root, 4000)
+for what, line in LINES.items():
+    kept = read(root + "/etc/prelink.conf")
+    write(f"{root}/etc/{what.split(',')[0]}", "/usr\n" + "".join(line.format(i) for i in range(30000)))
+    text = trees.run("30,000 lines in " + what, status=(1,))
+    expect(("one more than" if "-b" in what else "go through more than") in text and text.count("\n") <= 1010,
+           f"{what}: {text.count(chr(10))} lines\n{text[-500:]}")
+    write(root + "/etc/ld.so.conf", "")
+    write(root + "/etc/prelink.conf", kept)
+    passed += 1
 # A manifest whose hosts are as many, and one with as many as are allowed: other manifests are heeded.
 for what, count, hosts in (("40,000 hosts", 40000, "/**"), ("1,024 hosts", 1024, "/**/x{}"), ("1,000 hosts", 1000, "/**")):
     root = trees.fresh()
