@@ -38,6 +38,7 @@
  * LIMIT_CACHE        128 MB                bytes of prelink.cache
  * LIMIT_SAID         2,000,000             files and plugins that -p and --report say of all lists of prelink.cache
  * LIMIT_STORE        256 MB                bytes of a store
+ * LIMIT_ALIKE        4,096      2          programs in a store with one digest that are looked at
  */
 #ifndef LIMIT_H
 #define LIMIT_H
@@ -78,6 +79,7 @@ enum {
 	LIMIT_CACHE = 128 << 20,
 	LIMIT_SAID = 2000000,
 	LIMIT_STORE = 256 << 20,
+	LIMIT_ALIKE = 4096,
 };
 
 #endif

@@ -145,8 +145,8 @@ enum store_answer store_file_find(const struct store_file *store, const struct p
 	    store->form.big_endian != program->image.big_endian)
 		return STORE_NO_WORD;
 	stored->io = io_of(store, arch->rela);
-	for (size_t i = first_program(&stored->io, store, program->identity.dynamic);
-	     i < store->header.program.count; i++) {
+	size_t first = first_program(&stored->io, store, program->identity.dynamic);
+	for (size_t i = first; i < store->header.program.count && i - first < LIMIT_ALIKE; i++) {
 		struct store_program found = program_at(&stored->io, store, i);
 
 		if (found.dynamic != program->identity.dynamic)

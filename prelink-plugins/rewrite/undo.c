@@ -549,8 +549,11 @@ static bool is_undone(struct elf_image *file, const struct elf_image *original, 
 		return false;
 	if (file->size == original->size && elf_image_same(file, original, file->size))
 		return true;
-	diag_error(original->path, "trying to undo it in memory: the result differs from the original; it is "
-				   "left as it was; please report this");
+	diag_error(
+		original->path,
+		"trying to undo it in memory: the result differs from the original; it is left as it was; %s",
+		original->memory.shared ? "somebody changed it while it was read: run again" :
+					  "please report this");
 	return false;
 }
 

@@ -41,6 +41,8 @@ static size_t length_of(const char *text)
 /* The program, and NAME if it is not NULL, in one write, so that processes that write at once do not mix. */
 static void append(const struct environment *environment, const char *name)
 {
+	struct statx st;
+
 	if (!lines)
 		lines = kernel_mmap(3 * (PATH_ROOM + 3), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 				    -1);
@@ -60,7 +62,9 @@ static void append(const struct environment *environment, const char *name)
 			 -1;
 	if (fd < 0)
 		return;
-	kernel_write(fd, lines, used);
+	/* Root, with a user's environment, adds nothing to what that one has put there. */
+	if (kernel_stat(fd, &st) == 0 && S_ISREG(st.stx_mode) && st.stx_uid == environment->uid)
+		kernel_write(fd, lines, used);
 	kernel_close(fd);
 }
 

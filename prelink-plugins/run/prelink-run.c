@@ -195,26 +195,39 @@ static void find_binary(struct run *run)
 	}
 }
 
+/* True if nobody else can put links into DIRECTORY, or put something else in its place: root, called with the environment
+ * of a user (sudo -E), writes nothing where that one may. */
+static bool is_own(const char *directory)
+{
+	struct stat st;
+
+	return stat(directory, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* The directory of the user's store, made where it is not there.  False where there can be none. */
 static bool find_directory(struct run *run)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	bool in_cache = cache && *cache == '/';
+	struct stat st;
 	int length;
 
-	if (cache && *cache == '/')
+	if (in_cache)
 		length = snprintf(run->directory, PATH_MAX - 16, "%s/prelink", cache);
 	else if (home && *home == '/')
 		length = snprintf(run->directory, PATH_MAX - 16, "%s/.cache/prelink", home);
 	else
 		return false;
-	if (length >= PATH_MAX - 16)
+	if (length >= PATH_MAX - 16 ||
+	    (geteuid() == 0 && stat(in_cache ? cache : home, &st) == 0 && st.st_uid != 0))
 		return false;
 	for (char *slash = strchr(run->directory + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		mkdir(run->directory, 0700);
 		*slash = '/';
 	}
-	return mkdir(run->directory, 0700) == 0 || errno == EEXIST;
+	return mkdir(run->directory, 0700) == 0 || (errno == EEXIST && is_own(run->directory));
 }
 
 /* GLIBC_TUNABLES with room in the static TLS block: beside an audit module, ld.so gives start-up libraries and

@@ -3,11 +3,12 @@
 """prelink-maintain --root DIR, where somebody else made DIR: nothing of it is run, nothing outside it is written,
 truncated, removed, opened for a side effect or waited for, and nobody without rights can hold its lock."""
 import os
+import re
 import shutil
 import stat
 import subprocess
 
-from harness import expect, expect_equal, read, run, scratch, write
+from harness import BUILD, expect, expect_equal, read, run, scratch, write
 from maintained import MAINTAIN, System
 
 STATE = ("active", "full", "pending", "locks", "lock", "locks/maintain")
@@ -121,7 +122,37 @@ def check_lock():
     expect_equal(system.maintain(status=1), [], "a state that others can write")
 
 
+def check_image():
+    """prelink-image, where somebody else made the image: links out of it are not followed, but in its last component replaced."""
+    tool = os.path.join(BUILD, "ebuild-helpers/image/prelink-image")
+    module = os.path.dirname(re.search(r'find "\$root([^"]*)"', read(tool).decode())[1] + "/x/y") + "/prelink-rtld.so"
+    host = victim()
+    os.makedirs(host + "/system.conf.d")
+    for name in "prelink.conf", "system.conf.d/prelink.conf", "prelink.sh":
+        write(f"{host}/{name}", "precious")
+    before = {name: read(f"{host}/{name}") for name in ("prelink.conf", "system.conf.d/prelink.conf", "prelink.sh")}
+    for link, target, status in (("etc", host, 1), ("etc", "../" * 40 + host, 1), ("etc/profile.d", host, 1), ("etc/systemd", host, 1),
+                                 ("etc/systemd/system.conf.d", host, 1), ("etc/prelink.conf", host + "/new", 0),
+                                 ("etc/profile.d/prelink.sh", host + "/prelink.sh", 0),
+                                 ("etc/systemd/system.conf.d/prelink.conf", host + "/new", 0), ("etc", "/real", 1), ("etc", "real", 0)):
+        root = scratch()
+        for directory in (os.path.dirname(module), os.path.dirname("/" + link), "/usr/lib/systemd", "/real/profile.d"):
+            os.makedirs(root + directory, exist_ok=True)
+        write(root + module, "")
+        if link == "etc/systemd/system.conf.d/prelink.conf" or link == "etc/prelink.conf":
+            os.makedirs(root + "/etc/profile.d")
+        os.symlink(target, f"{root}/{link}")
+        done = subprocess.run([tool, root, "store"], env={**os.environ, "PRELINK": "true"}, stderr=subprocess.PIPE, text=True)
+        expect_equal(done.returncode, status, f"exit status, {link} being a link to {target}: {done.stderr}")
+        expect("leads out of the image" in done.stderr or not status, f"{link}: {done.stderr}")
+        expect_equal({name: read(f"{host}/{name}") for name in before}, before, f"files of the host, {link} being a link to {target}")
+        expect_equal(sorted(os.listdir(host)), sorted({"precious", "system.conf.d", "prelink.conf", "prelink.sh"}),
+                     f"names on the host, {link} being a link to {target}")
+        expect(status or b"LD_AUDIT" in read(root + "/etc/systemd/system.conf.d/prelink.conf"), f"{link}: the module is not named")
+
+
 check_links()
 check_directories()
+check_image()
 check_programs()
 check_lock()

@@ -213,6 +213,22 @@ prelink("--learn", lacking + "/prelink")
 expect("its next start learns" not in start("--status", hopeless, XDG_CACHE_HOME=lacking).stdout,
        "what can have no plan is learnt at each start")
 
+# Root with a user's environment leaves nothing where that one could have put links; nor is a directory taken that others write.
+if os.geteuid() == 0:
+    for owner, mode, made in ((65534, 0o755, False), (0, 0o777, True)):
+        theirs = f"{here}/theirs{owner}"
+        os.makedirs(theirs + "/prelink" if made else theirs)
+        os.chmod(theirs + "/prelink" if made else theirs, mode)
+        os.chown(theirs, owner, owner)
+        expect_equal(start(program, XDG_CACHE_HOME=theirs, PRELINK_RTLD="verbose").stderr, "", f"what the module says with {theirs}")
+        expect_equal(os.listdir(theirs + "/prelink" if made else theirs), [], f"what is left in {theirs}")
+    seen = here + "/theirs/seen"
+    os.mkdir(here + "/theirs")
+    write(seen, "")
+    os.chown(seen, 65534, 65534)
+    subprocess.run([many[0]], env={**ENVIRONMENT, "LD_AUDIT": kit.MODULE, "PRELINK_LEARN": seen}, stdout=subprocess.DEVNULL, check=False)
+    expect_equal(read(seen), b"", "what root wrote to a user's file")
+
 # Forgotten.
 expect_equal(start("--forget", program).returncode, 0, "--forget")
 expect_equal(start("--status", program).returncode, 1, "--status when it is forgotten")
