@@ -54,6 +54,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/advise/print.c prelink-plugins/advise/print.h \
 	prelink-plugins/advise/startup.c \
 	prelink-plugins/advise/tables.c \
+	prelink-plugins/advise/late.c \
 	prelink-plugins/advise/textrel.c \
 	prelink-plugins/advise/undefined.c \
 	prelink-plugins/advise/unused.c \

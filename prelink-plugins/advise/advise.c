@@ -20,6 +20,7 @@ static void find_all(struct advice *advice)
 	advise_exports(advice);
 	advise_linked(advice);
 	advise_tables(advice);
+	advise_late(advice);
 	advise_startup(advice);
 	findings_sort(&advice->findings);
 }

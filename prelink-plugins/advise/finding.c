@@ -94,6 +94,9 @@ static const struct finding_kind kinds[FINDINGS] = {
 				"make what is never written const, so that it comes to lie in .data.rel.ro",
 				"The words that ld.so writes lie scattered among other data, so that more pages are copied than they "
 				"would fill." },
+	[FINDING_LATE] = { "late", "link with -Wl,-z,now (and -z relro, as is usual)",
+			   "Lazy binding spares the lookup of what is not called; for so few functions that is less than the copy of "
+			   "the page that it writes at each start. Bound at once, they lie among what is read-only afterwards." },
 	[FINDING_UNPLANNED] = { "unplanned", "see each reason",
 				"prelink leaves these relocations to ld.so, in each process again." },
 	[FINDING_STARTUP] = { "startup", "see which libraries they are for",

@@ -27,6 +27,7 @@ void advise_unused(struct advice *advice);     /* unused, lazy */
 void advise_exports(struct advice *advice);    /* exports, self-references */
 void advise_linked(struct advice *advice);     /* relr, relacount, hash, align, static-tls */
 void advise_tables(struct advice *advice);     /* tables, scattered */
+void advise_late(struct advice *advice);       /* late */
 void advise_startup(struct advice *advice);    /* unplanned, startup */
 
 /* The witness of object INDEX, if that is one that was asked about, and could be read; else NULL. */

@@ -99,5 +99,6 @@ static int by_address(const void *a, const void *b)
 
 void sort_addresses(GElf_Addr *address, size_t count)
 {
-	qsort(address, count, sizeof *address, by_address);
+	if (count)
+		qsort(address, count, sizeof *address, by_address);
 }

@@ -41,8 +41,7 @@ static void collect(struct words *words, const struct bind_object *by)
 				add_word(words, reloc.r_offset);
 		}
 	}
-	if (words->count)
-		sort_addresses(words->address, words->count);
+	sort_addresses(words->address, words->count);
 }
 
 /* --- tables --- */

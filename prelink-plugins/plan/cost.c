@@ -12,14 +12,12 @@
 /* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian
  * 12 (glibc 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached
  * and without prelinking: from 33 us lost (true: 134 lookups, 10 pages) to 848 us won (openssl: 6,990
- * lookups, 124 pages). */
+ * lookups, 124 pages); cost.h has the rest. */
 enum {
 	NS_MODULE = 60000, /* mapping an audit module, asking it for its functions, static TLS set up early */
 	NS_OBJECT = 150,   /* one la_objopen() */
 	NS_VALUE = 1,      /* one word written by the module */
 	NS_RELATIVE = 1,   /* one RELATIVE relocation */
-	NS_LOOKUP = 100,   /* one symbol looked up */
-	NS_PAGE = 1000,    /* one copy-on-write fault */
 	PLUGIN_SHARE = 16, /* a run loads one in so many of the objects that its plugins can bring ... */
 	PLUGINS_MIN = 4,   /* ... and these besides */
 };

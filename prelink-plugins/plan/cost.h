@@ -5,6 +5,12 @@
 
 #include "plan/draft.h"
 
+/* Nanoseconds, by the model of cost.c. */
+enum {
+	NS_LOOKUP = 100, /* one symbol looked up */
+	NS_PAGE = 1000,  /* one copy-on-write fault */
+};
+
 /* What ld.so does to one object without a plan, and what is left to do with one. */
 struct cost {
 	size_t relative;                     /* RELATIVE relocations, RELR's included */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What makes an object costly to load, each in one that has it and in one that has not, with the counts that other tools
-give: unused, lazy, exports, self-references, relr, relacount, hash, align, static-tls, tables, scattered, unplanned, startup."""
+give: unused, lazy, exports, self-references, relr, relacount, hash, align, static-tls, tables, scattered, late, unplanned, startup."""
 import os
 import re
 
@@ -62,6 +62,23 @@ def check_lazy():
     notegen("add", "--no-record", "--manifest", f.path("later.yaml"))
     text = only("unused", advise(f.path("plater")), plater="needs libcalls.so")["plater"]["details"][0]["text"]
     expect(text.endswith("loaded for nothing in 1 programs, in 1 of which plugins use it"), text)
+
+
+def check_late():
+    """A page that lazy binding alone writes, as readelf shows it: no relocation but these lies in it."""
+    def calls(count):
+        return "".join(f"int f{i}(void); " for i in range(count)) + \
+            f"int call(void) {{ return {' + '.join(f'f{i}()' for i in range(count))}; }}"
+
+    lazy = ("-nostartfiles", "-Wl,-z,lazy,-z,relro")
+    f.library("libfs.so", "".join(f"int f{i}(void) {{ return {i}; }} " for i in range(12)))
+    f.library("liblate.so", calls(2), "-lfs", *lazy)
+    f.library("libnow.so", calls(2), "-lfs", "-nostartfiles", "-Wl,-z,now")
+    f.library("libmany.so", calls(12), "-lfs", *lazy)
+    f.library("libshares.so", calls(2) + " int value; int *pointer = &value;", "-lfs", *lazy)
+    names = ("liblate.so", "libnow.so", "libmany.so", "libshares.so")
+    seen = only("late", advise(*map(f.path, names)), liblate__so="binds 2 functions late")
+    expect_equal(seen["liblate.so"]["pages"], 1, "pages that are written for it")
 
 
 def check_own():
@@ -170,6 +187,7 @@ def check_startup():
 
 
 check_unused()
+check_late()
 check_lazy()
 check_own()
 check_relocations()
