@@ -54,6 +54,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/advise/print.c prelink-plugins/advise/print.h \
 	prelink-plugins/advise/startup.c \
 	prelink-plugins/advise/tables.c \
+	prelink-plugins/advise/direct.c \
 	prelink-plugins/advise/late.c \
 	prelink-plugins/advise/textrel.c \
 	prelink-plugins/advise/undefined.c \
@@ -62,6 +63,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/arch/aarch64.c \
 	prelink-plugins/arch/arm.c \
 	prelink-plugins/arch/arch.c prelink-plugins/arch/arch.h \
+	prelink-plugins/arch/x86.h \
 	prelink-plugins/arch/host.c \
 	prelink-plugins/arch/i386.c \
 	prelink-plugins/arch/ppc64.c \

@@ -14,6 +14,7 @@ static void find_all(struct advice *advice)
 	advise_undefined(advice);
 	advise_versions(advice);
 	advise_interposed(advice);
+	advise_direct(advice);
 	advise_places(advice);
 	advise_textrel(advice);
 	advise_unused(advice);

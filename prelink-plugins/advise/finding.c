@@ -25,9 +25,9 @@ static const struct finding_kind kinds[FINDINGS] = {
 			      "ld.so refuses to start a program, or to load a plugin, that needs a version which the library does "
 			      "not have. Of a library without any versions it takes whatever has the name." },
 	[FINDING_INTERPOSED] = { "interposed",
-				 "rename or hide the symbol, or link without -Bsymbolic; against copies: build the program as PIE",
-				 "The object uses its own definition (DT_SYMBOLIC, or a protected symbol), everybody else in the process "
-				 "that of another object: what one side writes, the other does not see." },
+				 "rename or hide the symbol, or link without -Bsymbolic and -Bsymbolic-functions; against copies: build the program as PIE",
+				 "The object uses its own definition (DT_SYMBOLIC, a protected symbol, or a call bound when it was linked), "
+				 "everybody else in the process that of another object: what one side writes, the other does not see." },
 	[FINDING_CLASH] = { "clash",
 			    "hide it (-fvisibility=hidden, a version script), or give it a name of the object's own",
 			    "Two objects of one process define the same variable, each with a size of its own, and one of them gets "

@@ -21,6 +21,7 @@ void advise_copies(struct advice *advice);     /* copy-size, copies */
 void advise_undefined(struct advice *advice);  /* undefined, underlinked */
 void advise_versions(struct advice *advice);   /* version, two-versions */
 void advise_interposed(struct advice *advice); /* interposed, clash */
+void advise_direct(struct advice *advice);     /* interposed */
 void advise_places(struct advice *advice);     /* missing, filter, rpath, writable */
 void advise_textrel(struct advice *advice);    /* textrel */
 void advise_unused(struct advice *advice);     /* unused, lazy */

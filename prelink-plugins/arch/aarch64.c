@@ -40,6 +40,15 @@ static const int64_t value_tags[] = { 0x70000001, 0x70000003, 0x70000005, 0 };
 static const struct capability none[] = { { 0 } };
 static const struct capability old_hwcaps[] = { { .name = "atomics", .flags = "atomics", .bit = 8 }, { 0 } };
 
+/* B and BL: 26 bits of offset, in words.  Code is little-endian, whatever the data are. */
+static bool direct_call(const unsigned char code[DIRECT_CALL_SIZE], GElf_Addr address, GElf_Addr *target)
+{
+	uint32_t word = code[0] | (uint32_t)code[1] << 8 | (uint32_t)code[2] << 16 | (uint32_t)code[3] << 24;
+
+	*target = address + (GElf_Addr)((int64_t)(int32_t)(word << 6) >> 4);
+	return (word & 0x7c000000) == 0x14000000;
+}
+
 const struct arch arch_aarch64 = {
 	.name = "aarch64",
 	.machine = EM_AARCH64,
@@ -47,6 +56,8 @@ const struct arch arch_aarch64 = {
 	.slot_first = 0x3000000000,
 	.slot_end = 0x4000000000,
 	.page_max = 65536,
+	.code_step = 4,
+	.direct_call = direct_call,
 	.huge_page = 0x200000,
 	.rela = true,
 	.r_relative = R_AARCH64_RELATIVE,

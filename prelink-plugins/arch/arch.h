@@ -35,6 +35,8 @@ struct capability {
 	unsigned char bit; /* of `hwcap` in entries of ld.so.cache (glibc before 2.37) */
 };
 
+enum { DIRECT_CALL_SIZE = 5 }; /* bytes that the longest takes, of those that arch->direct_call knows */
+
 struct arch {
 	const char *name;        /* of the machine in messages and --json: "x86-64" */
 	uint16_t machine;        /* e_machine */
@@ -69,6 +71,11 @@ struct arch {
 	 * address of the one for the word OFFSET bytes behind DT_PLTGOT.  Else 0 and NULL. */
 	int64_t stubs_tag;
 	GElf_Addr (*stub)(GElf_Addr stubs, uint64_t offset);
+
+	/* Instructions that call or jump to a place relative to themselves: one may begin every `code_step` bytes.  True if
+	 * CODE, which lies at ADDRESS, is one; TARGET is where it goes then.  NULL: nobody reads code of this machine. */
+	unsigned code_step;
+	bool (*direct_call)(const unsigned char code[DIRECT_CALL_SIZE], GElf_Addr address, GElf_Addr *target);
 
 	uint8_t at_once; /* bits of st_other: a call of such a symbol is never bound late */
 	bool tls_below;  /* thread variables lie below the thread pointer (TLS variant II) */

@@ -14,6 +14,7 @@
  * place that randomisation can give a PIE, and 900 MB above ET_EXEC for its heap.  On a kernel with
  * 3 GB of user space (mmap_base near 0xb7f00000, PIEs near 0x80000000 in old kernels) it is as free. */
 #include "arch/arch.h"
+#include "arch/x86.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 of glibc's sysdeps/generic/ldconfig.h; the machine has no bits there. */
 #define CACHE_I386 0x0003
@@ -57,6 +58,8 @@ const struct arch arch_i386 = {
 	.slot_first = 0x41000000,
 	.slot_end = 0x50000000,
 	.page_max = 4096,
+	.code_step = 1,
+	.direct_call = x86_direct_call,
 	.rela = false,
 	.r_relative = R_386_RELATIVE,
 	.r_irelative = R_386_IRELATIVE,

@@ -16,6 +16,7 @@
  * PC32, 32 and their like are 32 bits wide and only in text, or in data built for the small code model
  * without -fPIC: ld.so accepts them, and we leave them to it.  RELATIVE64 is x32's. */
 #include "arch/arch.h"
+#include "arch/x86.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 and FLAG_X8664_LIB64 of glibc's sysdeps/generic/ldconfig.h. */
 #define CACHE_X86_64 0x0303
@@ -76,6 +77,8 @@ const struct arch arch_x86_64 = {
 	.slot_first = 0x3000000000,
 	.slot_end = 0x4000000000,
 	.page_max = 4096,
+	.code_step = 1,
+	.direct_call = x86_direct_call,
 	.huge_page = 0x200000,
 	.rela = true,
 	.r_relative = R_X86_64_RELATIVE,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is wrong about symbols, each in an object that has it and in one that has not: copy-size, undefined,
 underlinked, version, interposed, clash."""
-from harness import expect, expect_equal, write
+from harness import expect, expect_equal, run, write
 from fixtures import Fixtures, advise, only, subjects
 
 f = Fixtures()
@@ -86,6 +86,23 @@ def check_interposed():
     f.program("pearly", "int user(void); int main(void) { return user(); }", "-learly", "-lusersymbolic")
     found = advise(*map(f.path, ("pearly", "libusersymbolic.so")))
     only("interposed", found, libsymbolic__so="its own state (DT_SYMBOLIC)")
+    # A call that no relocation shows: the code has the address.
+    source = "int inner(void) { return 1; } int outer(void) { return inner(); }"
+    main = "int inner(void) { return 2; } int outer(void), across(void); int main(void) { return outer() + across(); }"
+    f.library("libacross.so", "int inner(void); int across(void) { return inner(); }", "-Wl,--unresolved-symbols=ignore-all")
+    for name, flags in (("looked", ()), ("bound", ("-Wl,-Bsymbolic-functions",)), ("meant", ("-fno-semantic-interposition",)),
+                        ("idle", ()), ("shut", ("-fvisibility=hidden",))):
+        text = source if name != "shut" else source.replace("int outer", "__attribute__((visibility(\"default\"))) int outer")
+        text = text.replace("return inner()", "return 3") if name == "idle" else text
+        f.library(f"lib{name}.so", text, "-fno-inline", *flags)
+        f.program(f"p{name}", main, f"-l{name}", "-lacross")
+        f.program(f"p{name}alone", main.replace("int inner(void) { return 2; } ", ""), f"-l{name}", "-lacross", "-Wl,--unresolved-symbols=ignore-all")
+    names = ("looked", "bound", "meant", "idle", "shut")
+    found = advise(*(f.path(f"p{name}{end}") for name in names for end in ("", "alone")))
+    seen = only("interposed", found, libbound__so="its own inner directly", libmeant__so="its own inner directly")
+    expect_equal([seen[f"lib{name}.so"]["programs"] for name in ("bound", "meant")], [1, 1], "programs where it is so")
+    for name, result in (("looked", 4), ("bound", 3), ("meant", 3)):  # what it is about
+        expect_equal(run([f.path("p" + name)], status=result).returncode, result, f"p{name}: which inner() is called")
 
 
 def check_clash():
