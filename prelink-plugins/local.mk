@@ -113,12 +113,14 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/plan/encode.c prelink-plugins/plan/encode.h \
 	prelink-plugins/plan/liblist.c prelink-plugins/plan/liblist.h \
 	prelink-plugins/plan/identity.c prelink-plugins/plan/identity.h \
+	prelink-plugins/plan/pages.c prelink-plugins/plan/pages.h \
 	prelink-plugins/plan/placed.c prelink-plugins/plan/placed.h \
 	prelink-plugins/plan/plan.c prelink-plugins/plan/plan.h \
 	prelink-plugins/plan/planner.c prelink-plugins/plan/planner.h \
 	prelink-plugins/plan/record.c prelink-plugins/plan/record.h \
 	prelink-plugins/plan/seal.c prelink-plugins/plan/seal.h \
 	prelink-plugins/plan/shadowed.c prelink-plugins/plan/shadowed.h \
+	prelink-plugins/plan/spared.c prelink-plugins/plan/spared.h \
 	prelink-plugins/plan/stored.c prelink-plugins/plan/stored.h \
 	prelink-plugins/plan/store_file.c prelink-plugins/plan/store_file.h \
 	prelink-plugins/rewrite/attach_list.c prelink-plugins/rewrite/attach_list.h \

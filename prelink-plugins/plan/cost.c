@@ -2,12 +2,12 @@
 /* What a plan saves and costs; see cost.h. */
 #include "plan/cost.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "bits.h"
-
 #include "bind/target.h"
 #include "diag.h"
+#include "plan/pages.h"
 
 /* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian
  * 12 (glibc 2.36, AMD EPYC) for true, sh, ls, find, gawk, sqlite3 and openssl, each with its plan attached
@@ -22,55 +22,6 @@ enum {
 	PLUGINS_MIN = 4,   /* ... and these besides */
 };
 
-/* Pages. */
-
-/* The pages of an object that somebody writes. */
-struct pages {
-	unsigned char *bit;
-	GElf_Addr start;
-	uint64_t size, count;
-};
-
-static void touch(struct pages *pages, GElf_Addr address)
-{
-	uint64_t page = (address - pages->start) / pages->size;
-
-	if (address >= pages->start && page < pages->count)
-		bits_set(pages->bit, page);
-}
-
-static size_t count_pages(const struct pages *pages)
-{
-	size_t count = 0;
-
-	for (uint64_t i = 0; i <= pages->count / 8; i++)
-		count += __builtin_popcount(pages->bit[i]);
-	return count;
-}
-
-static void start_pages(struct pages *pages, const struct bind_object *by)
-{
-	uint64_t end = 0;
-
-	pages->start = (GElf_Addr)-1;
-	for (size_t i = 0; i < by->image.phnum; i++) {
-		const GElf_Phdr *load = &by->image.phdr[i];
-		if (load->p_type != PT_LOAD || !(load->p_flags & PF_W))
-			continue;
-		if (pages->start == (GElf_Addr)-1)
-			pages->start = load->p_vaddr;
-		if (load->p_vaddr + load->p_filesz > end)
-			end = load->p_vaddr + load->p_filesz;
-	}
-	pages->size = by->object->arch->page_max < 4096 ? 4096 : by->object->arch->page_max;
-	pages->start &= -pages->size;
-	pages->count = end > pages->start ? (end - pages->start + pages->size - 1) / pages->size : 0;
-	/* No more of it than the file has: an address range costs nothing to claim. */
-	if (pages->count > by->image.size / pages->size + by->image.phnum + 1)
-		pages->count = by->image.size / pages->size + by->image.phnum + 1;
-	pages->bit = bits_new(pages->count);
-}
-
 /* Words that RELATIVE relocations write; how many. */
 static size_t touch_relative(struct pages *pages, const struct bind_object *by)
 {
@@ -80,13 +31,13 @@ static size_t touch_relative(struct pages *pages, const struct bind_object *by)
 	GElf_Rela reloc;
 
 	for (; relr_next(&relr, &address); count++)
-		touch(pages, address);
+		pages_touch(pages, address);
 	for (int table = RELOCS_REL; table <= RELOCS_RELA; table++) {
 		struct relocs relocs = dynamic_relocs(&by->dynamic, &by->image, table);
 		while (relocs_next(&relocs, &reloc)) {
 			if (by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info)) != RELOC_RELATIVE)
 				continue;
-			touch(pages, reloc.r_offset);
+			pages_touch(pages, reloc.r_offset);
 			count++;
 		}
 	}
@@ -96,29 +47,30 @@ static size_t touch_relative(struct pages *pages, const struct bind_object *by)
 struct cost cost_count(const struct decision_list *list)
 {
 	const struct bind_object *by = list->object;
+	uint64_t page = by->object->arch->page_max < 4096 ? 4096 : by->object->arch->page_max;
 	struct cost cost = { 0 };
 	struct pages before, after;
 
-	start_pages(&before, by);
-	start_pages(&after, by);
+	pages_init(&before, &by->image, page);
+	pages_init(&after, &by->image, page);
 	cost.relative = touch_relative(&before, by);
 	if (by->object->kind == OBJECT_PIE) /* its RELATIVE relocations have to be applied in any case */
 		memcpy(after.bit, before.bit, bits_size(before.count));
 	for (size_t i = 0; i < list->count; i++) {
 		const struct decision *decision = &list->item[i];
 		GElf_Addr address = decision->address - bind_place(by->object, 0);
-		touch(&before, address);
+		pages_touch(&before, address);
 		if (decision->kind != DECISION_DONE && decision->kind != DECISION_LAZY &&
 		    decision->kind != DECISION_UNSEEN)
-			touch(&after, address);
+			pages_touch(&after, address);
 		cost.kinds[decision->kind]++;
 		if (decision->kind == DECISION_RESIDUAL)
 			cost.reasons[decision->reason]++;
 	}
-	cost.pages_before = count_pages(&before);
-	cost.pages_after = count_pages(&after);
-	free(before.bit);
-	free(after.bit);
+	cost.pages_before = pages_count(&before);
+	cost.pages_after = pages_count(&after);
+	pages_release(&before);
+	pages_release(&after);
 	return cost;
 }
 
@@ -165,4 +117,10 @@ const char *plan_does_not_pay(const struct plan *plan)
 	if (estimate->saved + (all ? estimate->plugins_saved * loaded / all : 0) > estimate->cost)
 		return NULL;
 	return "the run-time module would cost more than it saves";
+}
+
+int64_t cost_of_start(size_t relative, size_t lookups, size_t pages, size_t objects)
+{
+	return (int64_t)(relative * NS_RELATIVE + lookups * NS_LOOKUP + pages * NS_PAGE) - NS_MODULE -
+	       (int64_t)objects * NS_OBJECT;
 }

@@ -10,12 +10,24 @@
 #include "diag.h"
 #include "json.h"
 #include "outfile.h"
+#include "plan/cost.h"
 #include "say/members.h"
 
 /* report.html, by the Makefile. */
 extern const char report_page[];
 
 static const char mark[] = "@DATA@";
+
+/* What a start with OBJECTS libraries is spared, set in ITEM. */
+static void add_spared(json_t *item, const struct spared *spared, size_t objects)
+{
+	json_object_set_new(item, "spared", json_integer((json_int_t)spared->relocations));
+	json_object_set_new(item, "lookups", json_integer((json_int_t)spared->lookups));
+	json_object_set_new(item, "pages", json_integer((json_int_t)spared->pages));
+	json_object_set_new(item, "time",
+			    json_integer(cost_of_start(spared->relative, spared->lookups, spared->pages,
+						       objects)));
+}
 
 /* What the page says of one program's next start, set in ITEM. */
 static void add_status(json_t *item, struct status_source *source, struct object *program)
@@ -32,7 +44,8 @@ static void add_status(json_t *item, struct status_source *source, struct object
 	json_object_set_new(item, "reason", json_text(status.why));
 	json_object_set_new(item, "known", json_integer((json_int_t)status.plugins));
 	json_object_set_new(item, "planned", json_integer((json_int_t)status.planned));
-	json_object_set_new(item, "spared", json_integer((json_int_t)status.spared));
+	if (strcmp(status.state, "fast") == 0 || strcmp(status.state, "partly") == 0)
+		add_spared(item, &status.spared, status.objects);
 	free(why);
 }
 
@@ -107,6 +120,7 @@ static char *page_data(const struct cache *cache, struct gather *gather, const s
 		json_array_append_new(objects, object_json(&members, &cache->object[i]));
 	members_end(&members);
 	status_begin(&source, gather, cache, store);
+	source.counts = true;
 	for (size_t i = 0; i < count; i++) {
 		struct object *object = table->object[i];
 		const struct cache_object *entry = cache_find(cache, object->path);

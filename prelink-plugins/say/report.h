@@ -10,10 +10,12 @@
  *                      "plugins": [ { "object": index, "host": index, "feature", "exclusive",
  *                                     "adds": [ index ... ] } ... ],
  *                      "next": what the next start does, "why": text or null, with the file to blame,
- *                      "reason": the same without, "spared": relocations, "known", "planned": plugins } ... ],
+ *                      "reason": the same without, "known", "planned": plugins,
+ *                      "spared": relocations, "lookups", "pages": of 4 KB that stay clean, "time": ns,
+ *                      estimated } ... ],
  *       "advice": { path: [ text ... ] ... } }
  *
- * What stands from "next" on is there for programs only.
+ * What stands from "next" on is there for programs only; from "spared" on, for those with a plan that counts.
  *
  * Objects are named by their index in "objects", since a path in every scope would make the page large. */
 #ifndef REPORT_H

@@ -49,30 +49,24 @@ static bool gets_slot(struct object_list *there, struct object *object)
 	return free;
 }
 
-/* Relocations that ld.so would process at start-up without the plan, less what is left to do with it. */
-static size_t count_spared(const struct placed *placed, const struct planned *planned)
+/* What PROGRAM's plan spares of its own relocations; it has no slot. */
+static void add_own(struct spared *spared, struct status_source *source, const struct stored *stored,
+		    struct object *program)
 {
-	struct relr relr = dynamic_relr(&placed->dynamic, &placed->image);
-	struct relocs rela = dynamic_relocs(&placed->dynamic, &placed->image, RELOCS_RELA);
-	struct relocs plt = dynamic_relocs(&placed->dynamic, &placed->image, RELOCS_PLT);
-	size_t all = relocs_count(&rela),
-	       left = planned->value.count + planned->fixup.count + planned->certain;
-	GElf_Addr address;
+	struct planned planned = stored_object(stored, PLAN_PROGRAM);
+	struct placed *file = source->counts ? placed_open(&source->placed, program) : NULL;
 
-	if (planned->way == PLAN_LEAVE)
-		return 0;
-	while (relr_next(&relr, &address))
-		all++;
-	if (!(planned->flags & PLAN_LAZY))
-		all += relocs_count(&plt);
-	return all > left ? all - left : 0;
+	planned.flags |= PLAN_UNPLACED;
+	if (file)
+		spared_add(spared, stored, &planned, file, program->arch);
 }
 
 /* Start-up: the same files, in the same order, no more and no less, each at its slot.  THERE gets all of them. */
-static void check_startup(struct program_status *status, struct placed_table *placed,
+static void check_startup(struct program_status *status, struct status_source *source,
 			  const struct stored *stored, const struct object *program,
 			  struct object_list *there)
 {
+	struct spared spared = { 0 };
 	size_t index = PLAN_FIRST_LIBRARY;
 
 	if (!stored_object_intact(stored, PLAN_PROGRAM)) {
@@ -83,21 +77,26 @@ static void check_startup(struct program_status *status, struct placed_table *pl
 		struct object *object = program->scope.member[i];
 		bool mapped = gets_slot(there, object);
 
-		if (object == program)
+		if (object == program) {
+			add_own(&spared, source, stored, object);
 			continue;
+		}
 		size_t at = object->kind == OBJECT_LOADER ? PLAN_LOADER : index++;
 		struct planned planned;
-		struct placed *file = placed_open(placed, object);
+		struct placed *file = placed_open(&source->placed, object);
 		if (!mapped || at >= stored->header.startup || !is_planned(stored, file, at, &planned)) {
 			status->why = mapped ? "is not the file that the plan was made for" : crowded;
 			status->cause = object->path;
 			return;
 		}
 		status->objects++;
-		status->spared += count_spared(file, &planned);
+		if (source->counts)
+			spared_add(&spared, stored, &planned, file, object->arch);
 	}
 	if (index != stored->header.startup)
 		status->why = "a library that the plan was made for is no longer loaded at start";
+	else
+		status->spared = spared;
 }
 
 /* --- plugins --- */
@@ -292,7 +291,7 @@ static void check_plan(struct program_status *status, struct status_source *sour
 	}
 	if (status->why)
 		return;
-	check_startup(status, &source->placed, stored, program, &there);
+	check_startup(status, source, stored, program, &there);
 	if (!status->why) {
 		const char *broken = find_broken(source, program);
 

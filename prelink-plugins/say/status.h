@@ -9,6 +9,7 @@
 #include "gather/gather.h"
 #include "options.h"
 #include "plan/placed.h"
+#include "plan/spared.h"
 #include "plan/store_file.h"
 
 enum program_way { WAY_NEITHER, WAY_SLOTS /* its own file's */, WAY_STORE, WAY_BOTH /* its own counts */ };
@@ -22,6 +23,7 @@ struct status_source {
 	struct gather *gather;
 	const struct cache *cache;      /* of the last run; may be empty */
 	const struct store_file *store; /* may be NULL */
+	bool counts;                    /* what plans spare is counted, too, which takes a while */
 	unsigned char *seen; /* by object of the cache: whether it can be loaded, once that was asked */
 };
 
@@ -34,9 +36,9 @@ struct program_status {
 	const char
 		*named_by; /* the manifest that names it, NULL where that is a note, or it is no plugin's */
 	size_t objects;    /* start-up libraries that are as planned */
-	size_t spared;     /* relocations of these that nobody need process at start-up */
-	size_t plugins;    /* of the program today, as notes and manifests name them */
-	size_t planned;    /* of them, on the fast path with all they need */
+	struct spared spared; /* of these, where the source counts; 0 unless fast or partly so */
+	size_t plugins;       /* of the program today, as notes and manifests name them */
+	size_t planned;       /* of them, on the fast path with all they need */
 };
 
 void status_begin(struct status_source *source, struct gather *gather, const struct cache *cache,
