@@ -114,6 +114,7 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 	bool preloaded = false;
 	ElfW(Addr) base = 0;
 
+	environment->arguments = (const char *const *)word;
 	for (; *word; word++)
 		;
 	const char **first = (const char **)++word;
@@ -150,6 +151,7 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 			if (word[1]) {
 				environment->off = "a set-id start";
 				environment->only_map = false;
+				environment->arguments = NULL;
 			}
 			break;
 		case AT_SYSINFO_EHDR: environment->vdso = word[1]; break;
@@ -164,6 +166,8 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 		case AT_BASE: base = word[1]; break;
 		}
 	/* ld.so was run as a command, and its options say what a variable may: --audit another module, for one. */
+	if (base != loader)
+		environment->arguments = NULL;
 	if (base != loader && !environment->off)
 		environment->off = "ld.so as a command";
 }

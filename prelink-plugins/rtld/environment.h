@@ -15,10 +15,13 @@ struct environment {
 			  do with it, and nothing is done */
 	const char *store;        /* PRELINK_STORE: where the store is, if not in its usual place */
 	const char *library_path; /* LD_LIBRARY_PATH, or NULL */
-	const char *learn;   /* PRELINK_LEARN: the file to which what is not planned is written; or NULL */
-	ElfW(Addr) uid;      /* effective user */
-	ElfW(Addr) vdso;     /* address of the kernel's object, or 0 */
-	ElfW(Addr) phdr;     /* AT_PHDR: the program's headers */
+	const char *const *
+		arguments; /* as the kernel put them, its environment behind; NULL where another start of them
+				       * would be another one: set-id, or ld.so as a command */
+	const char *learn; /* PRELINK_LEARN: the file to which what is not planned is written; or NULL */
+	ElfW(Addr) uid;    /* effective user */
+	ElfW(Addr) vdso;   /* address of the kernel's object, or 0 */
+	ElfW(Addr) phdr;   /* AT_PHDR: the program's headers */
 	unsigned page_shift; /* AT_PAGESZ: a page has 1 << this bytes */
 	uintptr_t hwcap[2];  /* AT_HWCAP and AT_HWCAP2: what the processor can do */
 };

@@ -51,6 +51,12 @@ static inline long kernel_readlink(const char *path, char *target, size_t size)
 	return machine_syscall(MACHINE_READLINKAT, AT_FDCWD, (long)path, (long)target, (long)size, 0, 0);
 }
 
+static inline long kernel_execve(const char *path, const char *const *arguments,
+				 const char *const *environment)
+{
+	return machine_syscall(MACHINE_EXECVE, (long)path, (long)arguments, (long)environment, 0, 0, 0);
+}
+
 /* NULL where it fails. */
 static inline void *kernel_mmap(size_t size, int protection, int flags, int fd)
 {

@@ -3,6 +3,7 @@
 # table of addresses that would have to be kept from being written.
 rtld_sources = \
 	prelink-plugins/rtld/prelink-rtld.c \
+	prelink-plugins/rtld/again.c \
 	prelink-plugins/rtld/bounds.c \
 	prelink-plugins/rtld/builtin.c \
 	prelink-plugins/rtld/environment.c \
@@ -15,6 +16,7 @@ rtld_sources = \
 	prelink-plugins/rtld/store.c \
 	prelink-plugins/rtld/text.c
 rtld_files = $(rtld_sources) \
+	prelink-plugins/rtld/again.h \
 	prelink-plugins/rtld/bounds.h \
 	prelink-plugins/rtld/digest.h \
 	prelink-plugins/rtld/environment.h \

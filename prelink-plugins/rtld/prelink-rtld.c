@@ -41,6 +41,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "again.h"
 #include "bounds.h"
 #include "environment.h"
 #include "kernel.h"
@@ -715,8 +716,9 @@ EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t lmid, uintptr_t *coo
 	else {
 		if (!environment.off)
 			open_library(map, cookie);
-		if (!started)
-			static_tls_add(map);
+		size_t wanted = started ? 0 : static_tls_add(map);
+		if (wanted)
+			start_again(&environment, wanted);
 	}
 	return 0; /* no interest in any symbol binding */
 }

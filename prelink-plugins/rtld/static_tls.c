@@ -9,6 +9,7 @@
 enum {
 	OBJECTS_MAX = 512, /* with thread variables, at start; those behind stay as ld.so has them */
 	RECORDS_MAX = 512, /* that need no memory of their own */
+	SPARE = 8192,      /* bytes more to ask for than is known to be needed */
 	EXTRA_MAX = 63,    /* bytes of the block for rseq(2), 32, and before it, to align it to 32 */
 };
 
@@ -30,6 +31,9 @@ static struct {
 static size_t block_count, records_used;
 static size_t room,
 	alignment; /* bytes: of the static block, left for start-up libraries; the largest alignment */
+static size_t
+	most_known;  /* bytes: more than that start-up libraries cannot have; 0 where that is not known */
+static size_t asked; /* bytes that those which are here cannot do without */
 static bool settled;
 static ElfW(Addr) offset; /* where the additional relocations go */
 
@@ -78,6 +82,7 @@ void static_tls_begin(struct link_map *program, struct link_map *loader)
 	if ((tls = tls_of(loader)))
 		used += most(tls);
 	room = size > used ? size - used : 0;
+	most_known = room + EXTRA_MAX;
 }
 
 static machine_reloc *new_records(size_t count)
@@ -201,23 +206,26 @@ static bool have_memory(void)
 	return memory;
 }
 
-void static_tls_add(struct link_map *map)
+size_t static_tls_add(struct link_map *map)
 {
 	const ElfW(Phdr) *tls = tls_of(map);
 	struct tags tags;
+	bool forces = tls && forces_itself(map);
 
+	read_dynamic(map->l_ld, &tags);
+	bool fixed = tags.flags && (tags.flags->d_un.d_val & DF_STATIC_TLS);
+	if (tls && (forces || fixed))
+		asked += tls->p_memsz;
+	if (most_known && asked > most_known)
+		return asked + SPARE;
 	if (!tls || tls->p_align > alignment || (tls->p_align & (tls->p_align - 1)))
-		return;
+		return 0;
 	size_t need = most(tls);
-	if (forces_itself(map))
+	if (forces)
 		room -= need < room ? need : room;
-	else if (have_memory() && block_count < OBJECTS_MAX) {
-		read_dynamic(map->l_ld, &tags);
-		memory->block[block_count++] =
-			(struct block){ .map = map,
-					.need = need,
-					.fixed = tags.flags && (tags.flags->d_un.d_val & DF_STATIC_TLS) };
-	}
+	else if (have_memory() && block_count < OBJECTS_MAX)
+		memory->block[block_count++] = (struct block){ .map = map, .need = need, .fixed = fixed };
 	if (settled)
 		static_tls_settle();
+	return 0;
 }

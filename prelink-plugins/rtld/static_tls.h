@@ -22,7 +22,8 @@
 #include "ldso.h"
 
 void static_tls_begin(struct link_map *program, struct link_map *loader);
-void static_tls_add(struct link_map *map);
+/* 0, or so many bytes of the static block as start-up libraries need for ld.so not to end the program. */
+size_t static_tls_add(struct link_map *map);
 void static_tls_settle(void);
 
 #endif

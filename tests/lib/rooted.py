@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import kit
-from harness import BUILD, expect, fail, run, scratch
+from harness import BUILD, expect, fail, run, scratch, tool
 
 IMAGE_SOURCE = os.path.join(os.path.dirname(__file__), "image.c")
 SETTINGS = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL": "C.UTF-8", "HOME": "/tmp", "TERM": "dumb",
@@ -34,6 +34,28 @@ def start(root, command, timeout=120, **environment):
     return subprocess.run(["chroot", root, *command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, errors="backslashreplace", timeout=timeout,
                           executable=shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin"))
+
+
+def start_alone(root, command, timeout=120, **environment):
+    """As start(), in namespaces of its own, with /proc, a /tmp of its own, and a network of which there is but the
+    loopback; nothing that it started outlives it.  A command that ends by a signal, or not in time, has the exit status that a shell and timeout(1)
+    give it."""
+    inner = 'mount -t proc proc "$0/proc" && mount -t tmpfs tmp "$0/tmp" && ip link set lo up && exec chroot "$0" /usr/bin/env - "$@"'
+    return run(["unshare", "-m", "-n", "-p", "-f", "--kill-child", "sh", "-c", inner, root, "/usr/bin/timeout", "-k", "5", timeout,
+                "/usr/bin/env", *(f"{name}={value}" for name, value in {**SETTINGS, **environment}.items()), *command],
+               status=None, stdin=subprocess.DEVNULL)
+
+
+def ways(root):
+    """Makes ROOT be as it was, then with a store, then prelinked; gives for each the name, what to start programs with, and
+    the programs that have a plan."""
+    yield "untouched", {}, set()
+    for name, options, environment in (
+            ("store", ["--store=/var/lib/prelink/store"], {"LD_AUDIT": module_path(), "PRELINK_STORE": "/var/lib/prelink/store",
+                                                           "GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=8192"}),
+            ("slots", [], {})):
+        said = run([tool("prelink"), "--root", root, "--with-plugins", "-a", "-v", *options]).stdout
+        yield name, environment, set(re.findall(r"^(\S+): plan:", said, re.M))
 
 
 def levels_of(process):

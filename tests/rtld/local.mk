@@ -1,5 +1,8 @@
 # Tests of this area; one line each.
 TESTS += tests/rtld/module.py
+TESTS += tests/rtld/beside.py
+TESTS += tests/rtld/daemons.py
+TESTS += tests/rtld/languages.py
 TESTS += tests/rtld/levels.py
 TESTS += tests/rtld/bounds.py
 TESTS += tests/rtld/cases.py
@@ -22,3 +25,4 @@ TESTS += tests/rtld/releases.py
 TESTS += tests/rtld/selfcheck.py
 TESTS += tests/rtld/status.py
 TESTS += tests/rtld/unended.py
+EXTRA_DIST += tests/rtld/daemon_scripts.py tests/rtld/language_scripts.py

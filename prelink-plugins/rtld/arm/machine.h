@@ -40,6 +40,7 @@ enum {
 	MACHINE_MADVISE = 220,
 	MACHINE_OPENAT = 322,
 	MACHINE_READLINKAT = 332,
+	MACHINE_EXECVE = 11,
 	MACHINE_STATX = 397,
 	MACHINE_MMAP_BLOCK = 0, /* mmap takes its arguments as any call */
 };

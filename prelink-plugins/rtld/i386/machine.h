@@ -40,6 +40,7 @@ enum {
 	MACHINE_MADVISE = 219,
 	MACHINE_OPENAT = 295,
 	MACHINE_READLINKAT = 305,
+	MACHINE_EXECVE = 11,
 	MACHINE_STATX = 383,
 	MACHINE_MMAP_BLOCK = 1, /* mmap takes a pointer to its six arguments */
 };

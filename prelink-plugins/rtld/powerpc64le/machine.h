@@ -40,6 +40,7 @@ enum {
 	MACHINE_MADVISE = 205,
 	MACHINE_OPENAT = 286,
 	MACHINE_READLINKAT = 296,
+	MACHINE_EXECVE = 11,
 	MACHINE_STATX = 383,
 	MACHINE_MMAP_BLOCK = 0, /* mmap takes its arguments as any call */
 };

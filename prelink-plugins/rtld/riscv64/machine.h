@@ -44,6 +44,7 @@ enum {
 	MACHINE_CLOSE = 57,
 	MACHINE_WRITE = 64,
 	MACHINE_READLINKAT = 78,
+	MACHINE_EXECVE = 221,
 	MACHINE_MMAP = 222,
 	MACHINE_STATX = 291,
 	MACHINE_MMAP_BLOCK = 0, /* mmap takes its arguments as any call */

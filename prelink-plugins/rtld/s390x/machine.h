@@ -40,6 +40,7 @@ enum {
 	MACHINE_MADVISE = 219,
 	MACHINE_OPENAT = 288,
 	MACHINE_READLINKAT = 298,
+	MACHINE_EXECVE = 11,
 	MACHINE_STATX = 379,
 	MACHINE_MMAP_BLOCK = 1, /* mmap takes a pointer to its six arguments */
 };

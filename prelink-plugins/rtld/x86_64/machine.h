@@ -40,6 +40,7 @@ enum {
 	MACHINE_MADVISE = 28,
 	MACHINE_OPENAT = 257,
 	MACHINE_READLINKAT = 267,
+	MACHINE_EXECVE = 59,
 	MACHINE_STATX = 332,
 	MACHINE_MMAP_BLOCK = 0, /* mmap takes its arguments as any call */
 };
