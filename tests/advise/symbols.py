@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is wrong about symbols, each in an object that has it and in one that has not: copy-size, undefined,
 underlinked, version, interposed, clash."""
-from harness import expect, expect_equal, run, write
+from harness import expect, expect_equal, notegen, run, write
 from fixtures import Fixtures, advise, only, subjects
 
 f = Fixtures()
@@ -22,6 +22,15 @@ def check_copies():
          pshrunk="16 bytes here and 8 in libshrunk.so: the end of the copy is not filled")
     copies = only("copies", found, pgrown="1 variable", pshrunk="1 variable", psame="1 variable")
     expect_equal(subjects(copies["psame"]), ["same"], "what is copied")
+    # A plugin brings the library in which it has grown: it gets the program's copy.
+    f.library("libsame2.so", "char same[64] = {1}; char *last(void) { return &same[63]; }")
+    f.library("grows.so", "char *last(void); char *grows(void) { return last(); }", "-lsame2")
+    write(f.path("grows.yaml"), f"manifest: 1\napplication: x\nhosts: [{{path: {f.path('psame')}}}]\nplugins:\n"
+          f"  - {{feature: grows, path: {f.path('grows.so')}}}\n")
+    only("clash", advise(f.path("psame")))
+    notegen("add", "--no-record", "--manifest", f.path("grows.yaml"))
+    only("clash", advise(f.path("psame")), libsame2__so="same has 64 bytes here and 16 in psame")
+    only("clash", advise("--without-plugins", f.path("psame")))
 
 
 def check_undefined():
