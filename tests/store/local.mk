@@ -10,4 +10,5 @@ TESTS += tests/store/print_env.py
 TESTS += tests/store/programs.py
 TESTS += tests/store/releases.py
 TESTS += tests/store/status.py
+TESTS += tests/store/upgraded.py
 EXTRA_DIST += tests/store/prelink_run_tool.py tests/store/reader.py
