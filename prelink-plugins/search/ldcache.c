@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,7 @@
 #define MAGIC_NEW "glibc-ld.so.cache1.1"
 
 /* Entries of one name: for each kind of machine and processor.  What comes after so many is not looked at. */
-enum { SAME_MAX = 1024 };
+enum { SAME_MAX = 128 };
 
 /* Sizes and field offsets in bytes. */
 enum {
@@ -181,10 +182,13 @@ void ldcache_release(struct ldcache *cache)
 	*cache = (struct ldcache){ 0 };
 }
 
-/* The string INDEX counts to, NULL if that is outside of the file. */
+/* The string INDEX counts to, NULL if that is outside of the file, or longer than any path: many could be one of
+ * megabytes. */
 static const char *string_at(const struct ldcache *c, uint32_t index)
 {
-	return index < c->size - c->strings ? (const char *)c->data + c->strings + index : NULL;
+	const char *text = index < c->size - c->strings ? (const char *)c->data + c->strings + index : NULL;
+
+	return text && strnlen(text, PATH_MAX) < PATH_MAX ? text : NULL;
 }
 
 static size_t entry_at(const struct ldcache *c, uint32_t index)

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -75,9 +77,8 @@ static int read_file(struct learned *learned, const struct root *root, const cha
 {
 	int fd = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct learned_program *program = NULL;
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t length;
+	char line[2 * PATH_MAX];
+	struct stat st;
 
 	*size = 0;
 	if (fd < 0)
@@ -87,12 +88,17 @@ static int read_file(struct learned *learned, const struct root *root, const cha
 		close(fd);
 		return root_errno(root, path, "reading what was learnt");
 	}
-	while ((length = getline(&line, &room, file)) > 0) {
-		*size += length;
-		line[strcspn(line, "\n")] = '\0';
+	while (fgets(line, sizeof line, file)) {
+		char *end = strchr(line, '\n');
+
+		if (!end) { /* longer than any that the module writes: what follows is none of its, either */
+			*size = fstat(fd, &st) ? 0 : st.st_size;
+			break;
+		}
+		*end = '\0';
+		*size += end - line + 1;
 		read_line(learned, root, line, &program);
 	}
-	free(line);
 	fclose(file);
 	for (size_t i = 0; i < learned->count; i++)
 		path_list_sort(&learned->program[i].object);

@@ -169,6 +169,15 @@ def rpath_chains(root, programs, chain):
     Shape(needed=["libr0_0.so"]).program().write(root + LIB)
 
 
+def zeros(root, count):
+    """COUNT entries of ld.so.cache that are one number, of megabytes of digits, as is the name of a dependency; all are equal."""
+    Shape(needed=["1"]).program().write(root + LIB)
+    base = 48 + 24 * count
+    text = b"0" * (20 << 20) + b"1\0"
+    write(root + "/etc/ld.so.cache", b"glibc-ld.so.cache1.1" + struct.pack("<IIB3xIIII", count, len(text), 2, 0, 0, 0, 0)
+          + b"".join(struct.pack("<iIIIQ", 0x303, base + i, base + i, 0, 0) for i in range(count)) + text)
+
+
 CASES = {
     "2^37 section headers": (sections, 1 << 37), "60,000,000 section headers": (sections, 60000000),
     "500,000 section headers": (sections, 500000), "65,000 program headers": (segments, 65000),
@@ -182,6 +191,7 @@ CASES = {
     "60,000 times the same megabyte of notes": (overlapping_notes, 60000),
     "libraries that programs call their ld.so": (own_linkers, 20), "300 dependencies behind 1,000 directories": (deep_directories, 300, 1000),
     "600 plugins of 500 libraries": (many_plugins, 600, 500), "8 chains of 700 DT_RPATHs": (rpath_chains, 8, 700),
+    "20 MB of zeros in ld.so.cache": (zeros, 5000),
 }
 SAID = {deep_directories: "needs more objects or directories, than prelink allows", many_plugins: "more than 262144 objects; the rest is left out"}
 RECORDS = {"a record of 8 TB": {"original": 8 * TERA, "stream": 8 * TERA, "size": 8 * TERA},

@@ -229,6 +229,14 @@ if os.geteuid() == 0:
     subprocess.run([many[0]], env={**ENVIRONMENT, "LD_AUDIT": kit.MODULE, "PRELINK_LEARN": seen}, stdout=subprocess.DEVNULL, check=False)
     expect_equal(read(seen), b"", "what root wrote to a user's file")
 
+# A log that is no log: what comes after is not read, however much it is, and is not there the next time.
+huge = here + "/huge"
+os.mkdir(huge)
+write(huge + "/seen", f"P {program}\n")
+os.truncate(huge + "/seen", 1 << 40)
+prelink("--learn", huge, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)))
+expect_equal((read(huge + "/learned"), sorted(os.listdir(huge))), (f"P {program}\n".encode(), ["learned", "store"]), "what a hole taught")
+
 # Forgotten.
 expect_equal(start("--forget", program).returncode, 0, "--forget")
 expect_equal(start("--status", program).returncode, 1, "--status when it is forgotten")
