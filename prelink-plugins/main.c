@@ -98,6 +98,8 @@ static void conclude(struct run *run)
 	if (options->dry_run || options->verbose || options->json)
 		print_tables(&cache, &run->table, NULL, options);
 	print_summary(&run->table, options);
+	if (options->all && !options->json)
+		print_walk(&run->gather.directories, &run->table);
 	cache_release(&cache);
 }
 

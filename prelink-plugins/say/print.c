@@ -203,6 +203,41 @@ void print_summary(const struct object_table *table, const struct options *optio
 		put_counts(&counts, options);
 }
 
+/* Those of DIRECTORIES, sorted, that the walk did not come to from another one. */
+static void put_tops(const struct path_list *directories)
+{
+	enum { NAMED = 8 };
+	size_t tops = 0;
+
+	for (size_t i = 0; i < directories->count; i++) {
+		const char *path = directories->path[i], *slash = strrchr(path, '/');
+		char *parent = xstrndup(path, slash > path ? (size_t)(slash - path) : 1);
+
+		if (strcmp(parent, path) == 0 || !path_list_has(directories, parent)) {
+			if (tops++ < NAMED) {
+				fputs(tops > 1 ? ", " : "", stdout);
+				diag_put(stdout, path);
+			}
+		}
+		free(parent);
+	}
+	if (tops > NAMED)
+		printf(" and %zu more", tops - NAMED);
+}
+
+void print_walk(const struct path_list *directories, const struct object_table *table)
+{
+	size_t programs = 0, others = 0;
+
+	for (size_t i = 0; i < table->count; i++)
+		if (table->object[i]->listed)
+			++*(object_is_program(table->object[i]) ? &programs : &others);
+	printf("looked at ");
+	put_tops(directories);
+	printf("%s%zu director%s, %zu programs, %zu libraries and plugins\n", directories->count ? ": " : "",
+	       directories->count, directories->count == 1 ? "y" : "ies", programs, others);
+}
+
 int print_current(const struct cache *cache, const struct options *options)
 {
 	struct counts counts = count_cache(cache);

@@ -36,7 +36,11 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
  * says it. */
 void print_summary(const struct object_table *table, const struct options *options);
 
-/* The same of a run with -q that found nothing to do; and print_tables() where they were asked for. */
+/* What -a walked: DIRECTORIES, sorted, by those that all others lie in, and how many programs and other objects of TABLE
+ * were found there. */
+void print_walk(const struct path_list *directories, const struct object_table *table);
+
+/* print_summary() of a run with -q that found nothing to do; and print_tables() where they were asked for. */
 int print_current(const struct cache *cache, const struct options *options);
 
 #endif
