@@ -25,6 +25,10 @@ for machine, (loader, file) in MACHINES.items():
                         "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libf.so", compiler=compiler)
     compile_c("int f(void); void _start(void) { f(); }", f"{root}/usr/bin/program", "-nostdlib", f"-Wl,--dynamic-linker,{loader}",
               "-x", "none", library, compiler=compiler)
+    # A module in its place makes no difference, nor that there is none: nobody is told to install one.
+    os.unlink(root + whole_root.module())
+    expect_equal(prelink("--root", root, "-a", "-n").stderr, "", f"{machine}: what is said without a module")
+    write(root + whole_root.module(), "here it is")
     said = prelink("--root", root, "-a", "-v").stdout.splitlines()
     about = [line for line in said if line.startswith("/usr/bin/program: no plan") or line.startswith("/usr/bin/program: plan")]
     expect_equal(about, ["/usr/bin/program: no plan: on its machine only a store has plans"], f"{machine}: what -v says")
