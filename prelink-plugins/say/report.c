@@ -2,6 +2,7 @@
 /* Making the report; see report.h. */
 #include "say/report.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -103,7 +104,24 @@ static const char *made_at(char *text, size_t size)
 	return text;
 }
 
-/* What the page shows, as text in which no `</` ends the script element that it stands in; malloc'ed. */
+/* TEXT, which is JSON, without a `<`, that is with each, which only strings have, as an escape: so no name in it begins a
+ * comment or an element, or ends the one that it stands in.  Malloc'ed; NULL where there is no memory.  Frees TEXT. */
+static char *without_tags(char *text)
+{
+	char *result = NULL;
+	size_t size;
+	FILE *out = text ? open_memstream(&result, &size) : NULL;
+
+	for (const char *c = text; out && *c; c++)
+		if (*c == '<')
+			fputs("\\u003c", out);
+		else
+			putc_unlocked(*c, out);
+	free(text);
+	return out && fclose(out) == 0 ? result : NULL;
+}
+
+/* What the page shows, as text that can stand in a script element; malloc'ed. */
 static char *page_data(const struct cache *cache, struct gather *gather, const struct store_file *store,
 		       json_t *advice)
 {
@@ -135,7 +153,7 @@ static char *page_data(const struct cache *cache, struct gather *gather, const s
 									     json_text(system.nodename),
 				     "when", json_text(made_at(when, sizeof when)), "version",
 				     PACKAGE_VERSION, "objects", objects, "advice", advice);
-	char *text = json_dumps(document, JSON_COMPACT | JSON_ESCAPE_SLASH);
+	char *text = without_tags(json_dumps(document, JSON_COMPACT));
 
 	json_decref(document);
 	return text;

@@ -113,6 +113,8 @@ root = make_tree()
 page = f"{scratch()}/report.html"
 prelink("--root", root, "--report", page)
 text = read(page).decode()
+data = re.search(r'id="data">(.*?)</script>', text, re.S)[1]
+expect("<" not in data and "<script><!--second.so" in json.dumps(json.loads(data)), "a name in the data could be markup")
 expect(not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text), "the page fetches something")
 cache = json.loads(prelink("--root", root, "-p", "--json").stdout)["objects"]
 slots = sorted(o["path"] for o in cache if o["slot"])
