@@ -154,7 +154,10 @@ def outcome(tool, program, environment):
         out = sorted(out.split("\n"))
     if tool == "heaptrack":
         out = "\n".join(line for line in out.split("\n") if not line.startswith(("heaptrack", "\t")))
-    return done.returncode, out, "" if tool in COUNTING else without_numbers(done.stderr)
+    said = without_numbers(done.stderr)
+    if program[-1] == "race":  # which of the two was the first is chance
+        said = "\n".join(line for line in said.split("\n") if "data race (pid" in line)
+    return done.returncode, out, "" if tool in COUNTING else said
 
 
 root = whole_root.root_of(*(["tools", "python", "perl", *"""libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 libfaketime libeatmydata1 fakeroot
