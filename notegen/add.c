@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "alloc.h"
 #include "diag.h"
 #include "digests.h"
 #include "edit.h"

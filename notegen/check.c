@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "command.h"
-#include "diag.h"
 #include "hosts.h"
 
 struct check {

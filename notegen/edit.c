@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "mapfault.h"
 #include "note_change.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "alloc.h"
 #include "diag.h"
 #include "mapfault.h"
 #include "note.h"

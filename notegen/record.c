@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "alloc.h"
 #include "diag.h"
 #include "found.h"
 #include "outfile.h"

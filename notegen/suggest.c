@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "alloc.h"
 #include "diag.h"
 #include "edit.h"
 #include "found.h"

@@ -14,6 +14,7 @@
 #include "cache/build.h"
 #include "cache/compare.h"
 #include "gather/conf.h"
+#include "alloc.h"
 #include "diag.h"
 #include "gather/gather.h"
 #include "layout/layout.h"

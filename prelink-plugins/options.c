@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "alloc.h"
 #include "diag.h"
 
 #define MAX_JOBS 256

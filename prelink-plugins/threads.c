@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "scratch.h"
 
 struct call {

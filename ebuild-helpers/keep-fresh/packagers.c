@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 #define ANCESTORS_MAX 1000 /* what is further up is taken for somebody else */
 

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "packagers.h"
 #include "runs.h"

@@ -14,6 +14,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "runs.h"
 

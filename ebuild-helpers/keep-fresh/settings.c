@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 
 #define FILE_MAX 65536 /* bytes; the one that is installed has some 600 */

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 
 #define DAY 86400 /* seconds */

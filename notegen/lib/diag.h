@@ -15,8 +15,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "alloc.h"
-
 /* The tool's name, printed first on every line.  Set by main() before anything else. */
 extern const char *diag_tool;
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "align.h"
+#include "alloc.h"
 #include "diag.h"
 
 #define CONTENT_ALIGN 4

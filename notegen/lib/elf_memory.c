@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "alloc.h"
 #include "diag.h"
 #include "mapfault.h"
 #include "scratch.h"

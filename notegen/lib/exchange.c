@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "hardlinks.h"
 #include "same_file.h"

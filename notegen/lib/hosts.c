@@ -6,6 +6,7 @@
 #include <search.h>
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "pattern.h"
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "diag.h"
 
 /* Bytes of the well-formed UTF-8 sequence (Unicode, table 3-7) at TEXT, 0 where there is none. */

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "elf_notes.h"
 #include "json.h"

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "exchange.h"
 #include "same_file.h"

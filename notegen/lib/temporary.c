@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "root.h"
 

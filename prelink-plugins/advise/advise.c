@@ -6,6 +6,7 @@
 
 #include "advise/kinds.h"
 #include "advise/print.h"
+#include "alloc.h"
 #include "diag.h"
 
 static void find_all(struct advice *advice)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* COPY relocations: those that copy too little, and all of them; see kinds.h. */
+#include "alloc.h"
 #include "advise/kinds.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "plan/cost.h"
 #include "progress.h"
 #include "threads.h"

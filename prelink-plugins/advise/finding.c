@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
+
 static const struct finding_kind kinds[FINDINGS] = {
 	[FINDING_COPY_SIZE] = { "copy-size",
 				"build the program again with the library's present headers, as PIE",

@@ -4,6 +4,7 @@
  * Which functions a process will call is nobody's to know from files.  What is certain: with BIND_NOW each late
  * function is a lookup at start, at most; and where the words of .got.plt lie in pages that nothing else relocates,
  * lazy binding writes these pages at each start, which RELRO's would have spared. */
+#include "alloc.h"
 #include "advise/kinds.h"
 
 #include <stdlib.h>

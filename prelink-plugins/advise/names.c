@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 static int by_start(const void *a, const void *b)
 {

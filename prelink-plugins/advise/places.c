@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Where an object's dependencies are looked for, and found; see kinds.h. */
+#include "alloc.h"
 #include "advise/kinds.h"
 
 #include <stdlib.h>

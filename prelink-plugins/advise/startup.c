@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What programs pay, to which libraries, and what the planner cannot spare them; see kinds.h. */
+#include "alloc.h"
 #include "advise/kinds.h"
 
 #include <stdlib.h>

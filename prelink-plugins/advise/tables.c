@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Words of data that ld.so writes: in which tables, and in how many pages; see kinds.h. */
+#include "alloc.h"
 #include "advise/kinds.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Relocations that change code; see kinds.h. */
+#include "alloc.h"
 #include "advise/kinds.h"
 
 #include <stdlib.h>

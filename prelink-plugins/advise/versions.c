@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Versions that are not there, and two versions of one library; see kinds.h. */
+#include "alloc.h"
 #include "advise/kinds.h"
 
 #include <ctype.h>

@@ -3,7 +3,6 @@
 #include "arch/arch.h"
 
 #include "alloc.h"
-#include "diag.h"
 
 #define EM_LOONGARCH_NUMBER 258 /* EM_LOONGARCH, which an old <elf.h> does not know */
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 #if defined __x86_64__ || defined __i386__
 #include <cpuid.h>

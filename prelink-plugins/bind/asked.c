@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 /* Bytes of names that are allocated at a time. */
 enum { CHUNK = 256 << 10 };

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 struct bind *bind_new(const struct root *root)
 {

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 struct definers {
 	struct definer *entry; /* as they come, and sorted: bucket by bucket */

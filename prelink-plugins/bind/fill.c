@@ -6,6 +6,7 @@
 
 #include "bind/ifunc.h"
 #include "bind/target.h"
+#include "alloc.h"
 #include "diag.h"
 #include "mapfault.h"
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bind/own_libc.h"
+#include "alloc.h"
 #include "diag.h"
 #include "limit.h"
 #include "mapfault.h"

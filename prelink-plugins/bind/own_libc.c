@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #include "arch/arch.h"
-#include "diag.h"
+#include "alloc.h"
 
 /* Of an entry in DT_VERSYM: not the default version of its name. */
 #define VERSYM_HIDDEN 0x8000

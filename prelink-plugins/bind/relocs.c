@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "diag.h"
 
 uint32_t binding_number(struct opened *opened, struct bind_object *by, const struct binding *binding)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 /* Where more objects may define a name, the first few that are asked will: not worth a list of answers. */
 enum { ANSWERS_MAX = 64 };

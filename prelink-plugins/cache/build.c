@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "cache/format.h"
+#include "alloc.h"
 #include "diag.h"
 
 /* A table that grows; all counts stay below 2^32, which insert() sees to. */

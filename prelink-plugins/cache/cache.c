@@ -11,6 +11,7 @@
 
 #include "cache/format.h"
 #include "cache/seen.h"
+#include "alloc.h"
 #include "diag.h"
 #include "limit.h"
 #include "outfile.h"

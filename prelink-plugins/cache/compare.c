@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cache/seen.h"
-#include "diag.h"
+#include "alloc.h"
 
 static bool same_stamp(const struct cache_stamp *a, const struct cache_stamp *b)
 {

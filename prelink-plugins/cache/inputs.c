@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cache/seen.h"
-#include "diag.h"
+#include "alloc.h"
 
 /* The directory of PATH, or of the part before its first special character if it is a pattern. */
 static void add_directory(struct path_list *list, const char *path)

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "cache/format.h"
+#include "alloc.h"
 #include "diag.h"
 
 #define SEEN_MAGIC "prelink-seen\n\0\0\0"

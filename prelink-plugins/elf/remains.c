@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "elf/undo_record.h"
 #include "rtld/plan_format.h"
 

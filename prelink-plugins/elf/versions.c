@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
 #include "limit.h"
 
 static struct versions start(const struct dynamic *dynamic, const struct elf_image *image, GElf_Addr record,

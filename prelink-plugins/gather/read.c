@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "elf/facts.h"
 #include "elf/undo_record.h"

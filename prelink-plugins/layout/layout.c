@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "align.h"
+#include "alloc.h"
 #include "diag.h"
 #include "layout/meet.h"
 

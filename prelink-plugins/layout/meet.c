@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
+#include "alloc.h"
 
 static void set_bit(uint64_t *row, size_t bit)
 {

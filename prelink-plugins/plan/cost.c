@@ -6,7 +6,6 @@
 
 #include "bits.h"
 #include "bind/target.h"
-#include "diag.h"
 #include "plan/pages.h"
 
 /* The cost model: nanoseconds of user and system time, fitted to what tests/bench/runtime measured on Debian

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "bind/fill.h"
 #include "bind/target.h"
 #include "plan/shadowed.h"

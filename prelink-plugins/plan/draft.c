@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "bind/target.h"
-#include "diag.h"
+#include "alloc.h"
 
 void *records_add(struct records *records, size_t size)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "bind/loader.h"
 #include "elf/static_tls.h"
 #include "bind/target.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "elf_copy.h"
 #include "mapfault.h"

@@ -6,7 +6,7 @@
 
 #include "bind/ifunc.h"
 #include "bind/target.h"
-#include "diag.h"
+#include "alloc.h"
 #include "elf/undo_record.h"
 #include "plan/cost.h"
 #include "plan/draft.h"

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "resident.h"
 
 /* Files that are looked at before it is asked how much of them is in memory. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "bits.h"
-#include "diag.h"
 #include "elf/facts.h"
 
 struct walk {

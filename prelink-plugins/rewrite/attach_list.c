@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "elf/static_tls.h"
 
 /* Bytes of Elf32_Lib, and of Elf64_Lib. */

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "plan/draft.h"
 #include "plan/encode.h"
 #include "plan/stored.h"

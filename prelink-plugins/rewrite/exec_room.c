@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "align.h"
-#include "diag.h"
+#include "alloc.h"
 #include "elf/static_tls.h"
 #include "elf_copy.h"
 

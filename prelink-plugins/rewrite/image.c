@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
 #include "elf_copy.h"
 #include "bind/fill.h"
 #include "bind/loader.h"

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "align.h"
+#include "alloc.h"
 #include "diag.h"
 #include "elf_copy.h"
 #include "elf/stamp.h"

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "alloc.h"
 #include "diag.h"
 #include "json.h"
 #include "outfile.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
+#include "alloc.h"
 #include "limit.h"
 
 /* Two filters of each other move each other to the front for ever: ld.so dies of it when its stack, a node

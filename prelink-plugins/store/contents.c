@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "align.h"
+#include "alloc.h"
 #include "diag.h"
 #include "limit.h"
 #include "outfile.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "bind/bind.h"
+#include "alloc.h"
 #include "diag.h"
 #include "mapfault.h"
 #include "plan/cost.h"

@@ -7,12 +7,6 @@ import re
 
 from harness import BUILD, SOURCE, expect, need, read, run
 
-# (from, to) that go up, or in a circle, and still have to go: each entry is to be taken out with the last line that
-# needs it.
-KNOWN = {
-    ("notegen/lib/diag", "notegen/lib/alloc"),  # an include for who needs alloc.h and does not say so
-}
-
 
 def files_of(top, endings):
     return sorted(os.path.relpath(os.path.join(base, name), top) for part in ("notegen", "prelink-plugins")
@@ -91,16 +85,12 @@ def room_of(path):
     return rooms[path]
 
 
-used, wrong = set(), []
+wrong = []
 for source, target in sorted(edges):
     (room, floor), (other, lower) = room_of(source), room_of(target)
     if room != other and lower <= floor:
-        if (source, target) in KNOWN:
-            used.add((source, target))
-        else:
-            wrong.append(f"{source} needs {target}, which is not below it")
+        wrong.append(f"{source} needs {target}, which is not below it")
 expect(not wrong, "\n".join([*wrong, "see tests/source/floors"]))
 around = list(circles(included))
 expect(not around, f"these include each other in a circle: {' '.join(around)}")
-expect(used == KNOWN, f"no longer needed in KNOWN: {KNOWN - used}")
 print(f"{len(sources)} files, {len(edges)} ways between them")
