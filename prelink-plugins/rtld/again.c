@@ -84,6 +84,18 @@ static size_t length(const char *text)
 	return n;
 }
 
+/* True if VALUE, of LD_AUDIT, names the module and nobody else's. */
+static bool is_ours_alone(const char *value)
+{
+	static const char name[] = "/prelink-rtld.so";
+	size_t size = length(value);
+
+	for (size_t i = 0; i < size; i++)
+		if (value[i] == ':')
+			return false;
+	return size >= sizeof name - 1 && after(value + size - (sizeof name - 1), name);
+}
+
 void start_again(const struct environment *environment, size_t need)
 {
 	const char *const *arguments = environment->arguments, *const * old, *variable = NULL;
@@ -96,7 +108,8 @@ void start_again(const struct environment *environment, size_t need)
 	old = arguments + count(arguments) + 1;
 	size_t entries = count(old);
 	for (size_t i = 0; i < entries; i++) {
-		audited |= after(old[i], "LD_AUDIT=") && *after(old[i], "LD_AUDIT=");
+		const char *audit = after(old[i], "LD_AUDIT=");
+		audited |= audit && is_ours_alone(audit);
 		if (after(old[i], tunables))
 			variable = old[i];
 	}

@@ -1,5 +1,6 @@
 # Tests of this area; one line each.
 TESTS += tests/rtld/module.py
+TESTS += tests/rtld/again.py
 TESTS += tests/rtld/beside.py
 TESTS += tests/rtld/daemons.py
 TESTS += tests/rtld/languages.py
