@@ -92,7 +92,7 @@ bool known(const char *directory, const char *program)
 {
 	char path[PATH_MAX + 8];
 	struct stat seen;
-	uint64_t digest;
+	uint64_t digest = 0;
 	int fd = open_regular(program);
 	bool possible = fd >= 0 && digest_of(fd, &digest);
 
