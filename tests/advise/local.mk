@@ -5,5 +5,6 @@ TESTS += \
 	tests/advise/costly.py \
 	tests/advise/loader.py \
 	tests/advise/places.py \
+	tests/advise/sizes.py \
 	tests/advise/symbols.py
 EXTRA_DIST += tests/advise/fixtures.py
