@@ -2,7 +2,7 @@
 /* Starting a program again; see again.h. */
 #include "again.h"
 
-#include <limits.h>
+#include <linux/limits.h>
 
 #include "kernel.h"
 #include "text.h"
