@@ -290,7 +290,9 @@ void temporary_sweep(int directory, const char *name)
 		return;
 	pthread_mutex_lock(&lock);
 	int fd = open_regular(directory, name, &st);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && !is_locked(directory, inodes.new, &st, name)) {
+	/* The new file itself is locked by us now: by another of its names it would look taken. */
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+	    (st.st_ino == inodes.new || !is_locked(directory, inodes.new, &st, name))) {
 		if (inodes.new == 0) /* its number was not known yet: nothing was written, either */
 			done = st.st_size == 0 && st.st_nlink == 1;
 		else if (st.st_ino == inodes.new)

@@ -129,6 +129,8 @@ KILLED = [
     ("a", {"KILL": "1"}, {"a": "new"}),
     ("ab", {"KILL": "1"}, {"a": "new", "d/b": "new"}),
     ("ab", {"KILL": "2"}, {"a": "new", "d/b": "new"}),
+    ("ae", {"KILL": "1"}, {"a": "new", "e": "new"}),
+    ("ae", {"KILL": "2"}, {"a": "new", "e": "new"}),
     ("a", {"BEFORE_1": REPLACE, "KILL": "1"}, {"a": "F1"}),
     ("a", {"BEFORE_1": REPLACE, "AFTER_1": REMOVE}, {"a": None}),
     ("a", {"BEFORE_1": REPLACE, "AFTER_1": "mv a c"}, {"a": None, "c": "F1"}),
@@ -148,8 +150,8 @@ class Tree:
         shutil.rmtree(self.path, ignore_errors=True)
         os.makedirs(self.path + "/d")
         shutil.copy2(self.file, self.path + "/a")
-        if names == "ab":
-            os.link(self.path + "/a", self.path + "/d/b")
+        if len(names) == 2:
+            os.link(self.path + "/a", self.path + {"b": "/d/b", "e": "/e"}[names[1]])
         for name in "F1", "F2":
             with open(f"{self.path}/{name}", "w", encoding="ascii") as file:
                 file.write(name)
