@@ -15,7 +15,7 @@ TABLES = {".dynsym", ".dynstr", ".hash", ".gnu.hash", ".gnu.version", ".gnu.vers
           ".rela.plt", ".rel.dyn", ".rel.plt", ".relr.dyn", ".dynamic", ".data.rel.ro", ".got"}
 BOUND = ["asked", "bind", "definers", "fill", "ifunc", "lookup", "opened", "own_libc", "relocs", "searchlist", "target"]
 PARTS = ["notegen/lib", "prelink-plugins/arch", "prelink-plugins/elf", *(f"prelink-plugins/bind/{name}.c" for name in BOUND),
-         "prelink-plugins/object.c", "prelink-plugins/plan/cost.c", "prelink-plugins/plan/decide.c",
+         "prelink-plugins/object.c", "prelink-plugins/plan/cost.c", "prelink-plugins/plan/decide.c", "prelink-plugins/plan/pages.c",
          "prelink-plugins/plan/shadowed.c", "prelink-plugins/resident.c"]
 LIBRARY = """
 int f1(void) { return 1; } int f2(void) { return 2; } int g3(void) { return 3; } __thread int t;
