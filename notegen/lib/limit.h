@@ -29,7 +29,7 @@
  * LIMIT_TRIES        262,144               files that are looked for to find the libraries of one process
  * LIMIT_PLUGINS      262,144               objects in the scopes of the plugins of one program
  * LIMIT_PATTERNS     1,024      60         entries of a plugin note; hosts of a manifest
- * LIMIT_WALK         4,000,000             names and directories that the patterns of one note, manifest or configuration go through
+ * LIMIT_WALK         4,000,000             names and directories that all patterns of one note, manifest or configuration pass
  * LIMIT_TREE         2,000,000             names of a tree that are remembered for the next pattern
  * LIMIT_CONF         1 MB                  bytes of prelink.conf, ld.so.conf and ld.so.preload, and of each file they include
  * LIMIT_CONF_FILES   500                   of the latter
