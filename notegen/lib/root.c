@@ -44,10 +44,10 @@ static int open_in_root(const struct root *root, const char *path, int flags)
 
 /* --- regular files --- */
 
-/* PATH inside ROOT, or with NULL outside of any, whatever it is. */
-static int open_any(const struct root *root, const char *path, int flags)
+/* PATH inside ROOT, or with NULL outside of any and seen from DIRECTORY, whatever it is. */
+static int open_any(const struct root *root, int directory, const char *path, int flags)
 {
-	return !root || is_system(root) ? open(path, flags | O_CLOEXEC, 0600) :
+	return !root || is_system(root) ? openat(directory, path, flags | O_CLOEXEC, 0600) :
 					  open_in_root(root, path, flags);
 }
 
@@ -78,55 +78,38 @@ static int open_seen(int seen, int flags, struct stat *st)
 	return open(link, (flags & ~O_NOFOLLOW) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Closes SEEN, and returns FD with the same errno. */
-static int close_seen(int seen, int fd)
+static int open_regular(const struct root *root, int directory, const char *path, int flags)
 {
-	int saved = errno;
+	int seen = open_any(root, directory, path, O_PATH | (flags & O_NOFOLLOW));
+	struct stat st;
 
+	if (seen < 0)
+		return -1;
+	int fd = open_seen(seen, flags, &st);
+	/* Where /proc is not mounted there is no other way than by the name, once more. */
+	if (fd < 0 && errno == ENOENT)
+		fd = expect(open_any(root, directory, path, flags | O_NONBLOCK | O_NOCTTY), &st);
+	int saved = errno;
 	close(seen);
 	errno = saved;
 	return fd;
 }
 
-/* Where /proc is not mounted there is no other way than by the name, once more. */
-
-static int open_regular(const struct root *root, const char *path, int flags)
-{
-	int seen = open_any(root, path, O_PATH | (flags & O_NOFOLLOW));
-	struct stat st;
-
-	if (seen < 0)
-		return -1;
-	int fd = open_seen(seen, flags, &st);
-	if (fd < 0 && errno == ENOENT)
-		fd = expect(open_any(root, path, flags | O_NONBLOCK | O_NOCTTY), &st);
-	return close_seen(seen, fd);
-}
-
 int root_open_in(int directory, const char *name)
 {
-	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int seen = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (seen < 0)
-		return -1;
-	int fd = open_seen(seen, flags, &st);
-	if (fd < 0 && errno == ENOENT)
-		fd = expect(openat(directory, name, flags), &st);
-	return close_seen(seen, fd);
+	return open_regular(NULL, directory, name, O_RDONLY | O_NOFOLLOW);
 }
 
 int root_open_file(const char *path, int flags)
 {
-	return open_regular(NULL, path, flags);
+	return open_regular(NULL, AT_FDCWD, path, flags);
 }
 
 int root_open(const struct root *root, const char *path, int flags)
 {
 	/* O_TMPFILE has O_DIRECTORY in it. */
-	return flags & (O_PATH | O_DIRECTORY | O_CREAT) ? open_any(root, path, flags) :
-							  open_regular(root, path, flags);
+	return flags & (O_PATH | O_DIRECTORY | O_CREAT) ? open_any(root, AT_FDCWD, path, flags) :
+							  open_regular(root, AT_FDCWD, path, flags);
 }
 
 FILE *root_open_text(const struct root *root, const char *path)
@@ -433,7 +416,8 @@ int root_stat_near(const struct root *root, struct root_near *near, const char *
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : "";
 
 	/* What is no plain name in a directory is for the kernel to resolve, a link as well. */
-	if (is_system(root) || slash == path || !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+	if (!near || is_system(root) || slash == path || !*name || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
 		return root_stat(root, path, st);
 	if (go_near(root, near, path, (size_t)(slash - path)) ||
 	    fstatat(near->fd, name, st, AT_SYMLINK_NOFOLLOW))

@@ -74,7 +74,7 @@ struct root_near {
 	int fd;          /* O_PATH */
 };
 
-/* The same as root_stat(). */
+/* The same as root_stat(), which it is with NULL for NEAR. */
 int root_stat_near(const struct root *root, struct root_near *near, const char *path, struct stat *st);
 void root_near_release(struct root_near *near);
 

@@ -91,7 +91,7 @@ int cache_read(struct cache *cache, const struct root *root, const char *path, b
 /* The entry of PATH, NULL where there is none. */
 const struct cache_object *cache_find(const struct cache *cache, const char *path);
 
-/* The stamp of a file whose status is ST; and of PATH as it is now (root_stat_near()), all 0 where it does not exist. */
+/* The stamp of a file whose status is ST; and of PATH as it is now (NEAR: root_stat_near()), all 0 where it does not exist. */
 struct cache_stamp cache_stamp_of(const struct stat *st);
 struct cache_stamp cache_stamp_now(const struct root *root, struct root_near *near, const char *path);
 

@@ -45,14 +45,10 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 
 bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path)
 {
-	struct root_near near = { 0 };
-	bool same = false;
-
-	for (size_t i = 0; i < cache->input_count && !same; i++)
-		same = strcmp(cache_string(cache, cache->input[i].path), path) == 0 &&
-		       is_as_recorded(root, &near, path, seen_input(cache, &cache->input[i]));
-	root_near_release(&near);
-	return same;
+	for (size_t i = 0; i < cache->input_count; i++)
+		if (strcmp(cache_string(cache, cache->input[i].path), path) == 0)
+			return is_as_recorded(root, NULL, path, seen_input(cache, &cache->input[i]));
+	return false;
 }
 
 /* Reasons that lie in the file alone. */

@@ -112,12 +112,10 @@ void cache_inputs_collect(struct cache_inputs *inputs, const struct cache *old, 
 void cache_inputs_add(struct cache_inputs *inputs, const struct root *root, const char *path)
 {
 	size_t count = inputs->path.count;
-	struct root_near near = { 0 };
 
 	path_list_add(&inputs->path, path);
 	inputs->stamp = xreallocarray(inputs->stamp, count + 1, sizeof *inputs->stamp);
-	inputs->stamp[count] = cache_stamp_now(root, &near, path);
-	root_near_release(&near);
+	inputs->stamp[count] = cache_stamp_now(root, NULL, path);
 }
 
 void cache_inputs_release(struct cache_inputs *inputs)
