@@ -7,81 +7,56 @@
 #include "alloc.h"
 #include "advise/kinds.h"
 
-#include <stdlib.h>
-
-#include "advise/names.h"
 #include "plan/cost.h"
+#include "plan/pages.h"
 
-struct addresses {
-	GElf_Addr *item; /* owned */
-	size_t count, room;
-};
-
-static void add(struct addresses *list, GElf_Addr address)
-{
-	ALLOC_GROW(list->item, list->count + 1, list->room);
-	list->item[list->count++] = address;
-}
-
-/* The words of BY that are bound late, and those that are relocated at once. */
-static void collect(const struct bind_object *by, struct addresses *late, struct addresses *others)
+/* Touches the pages of the words of BY that are bound late, and of those that are relocated at once.  How many are bound
+ * late. */
+static size_t touch(const struct bind_object *by, struct pages *late, struct pages *others)
 {
 	struct relr relr = dynamic_relr(&by->dynamic, &by->image);
+	size_t count = 0;
 	GElf_Addr address;
 	GElf_Rela reloc;
 
-	late->count = others->count = 0;
 	while (relr_next(&relr, &address))
-		add(others, address);
+		pages_touch(others, address);
 	for (int table = 0; table < RELOC_TABLES; table++) {
 		struct relocs relocs = dynamic_relocs(&by->dynamic, &by->image, table);
 		while (relocs_next(&relocs, &reloc)) {
 			enum reloc_kind kind = by->object->arch->reloc_kind(GELF_R_TYPE(reloc.r_info));
+			bool is_late = table == RELOCS_PLT && kind == RELOC_JUMP_SLOT;
 			if (kind != RELOC_NONE)
-				add(table == RELOCS_PLT && kind == RELOC_JUMP_SLOT ? late : others,
-				    reloc.r_offset);
+				pages_touch(is_late ? late : others, reloc.r_offset);
+			count += is_late;
 		}
 	}
-	sort_addresses(late->item, late->count);
-	sort_addresses(others->item, others->count);
+	return count;
 }
 
-/* Pages of SIZE bytes that LATE has words in, and OTHERS none. */
-static size_t count_pages(const struct addresses *late, const struct addresses *others, uint64_t size)
+static void look(struct advice *advice, const struct witness *witness)
 {
-	size_t pages = 0;
+	const struct bind_object *by = witness->by;
+	struct pages late, others;
 
-	for (size_t i = 0, k = 0; i < late->count; i++) {
-		GElf_Addr page = late->item[i] / size;
-		if (i && late->item[i - 1] / size == page)
-			continue;
-		while (k < others->count && others->item[k] / size < page)
-			k++;
-		pages += k == others->count || others->item[k] / size != page;
-	}
-	return pages;
+	pages_init(&late, &by->image, by->object->arch->page_max);
+	pages_init(&others, &by->image, by->object->arch->page_max);
+	size_t count = touch(by, &late, &others), pages = pages_count_without(&late, &others);
+	pages_release(&late);
+	pages_release(&others);
+	if (count * NS_LOOKUP >= pages * NS_PAGE)
+		return;
+	struct finding *finding =
+		finding_add(&advice->findings, FINDING_LATE, by->object,
+			    "binds %zu functions late, for which a page of its own is written", count);
+	finding->price = (struct price){ .pages = pages, .programs = witness->startups + witness->plugins };
 }
 
 void advise_late(struct advice *advice)
 {
 	const struct witness *witness;
-	struct addresses late = { 0 }, others = { 0 };
 
-	for (size_t i = 0; (witness = advice_next(advice, &i));) {
-		const struct bind_object *by = witness->by;
-		if (by->bind_now)
-			continue;
-		collect(by, &late, &others);
-		size_t pages = count_pages(&late, &others, by->object->arch->page_max);
-		if (late.count * NS_LOOKUP >= pages * NS_PAGE)
-			continue;
-		struct finding *finding =
-			finding_add(&advice->findings, FINDING_LATE, by->object,
-				    "binds %zu functions late, for which a page of its own is written",
-				    late.count);
-		finding->price = (struct price){ .pages = pages,
-						 .programs = witness->startups + witness->plugins };
-	}
-	free(late.item);
-	free(others.item);
+	for (size_t i = 0; (witness = advice_next(advice, &i));)
+		if (!witness->by->bind_now)
+			look(advice, witness);
 }

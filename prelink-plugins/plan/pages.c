@@ -41,11 +41,21 @@ void pages_touch(struct pages *pages, GElf_Addr address)
 		bits_set(pages->bit, page);
 }
 
-size_t pages_count(const struct pages *pages)
+static size_t count(const struct pages *pages, const struct pages *others)
 {
 	size_t count = 0;
 
 	for (uint64_t i = 0; i <= pages->count / 8; i++)
-		count += (size_t)__builtin_popcount(pages->bit[i]);
+		count += (size_t)__builtin_popcount(pages->bit[i] & ~(others ? others->bit[i] : 0u));
 	return count;
+}
+
+size_t pages_count(const struct pages *pages)
+{
+	return count(pages, NULL);
+}
+
+size_t pages_count_without(const struct pages *pages, const struct pages *others)
+{
+	return count(pages, others);
 }

@@ -17,7 +17,8 @@ void pages_init(struct pages *pages, const struct elf_image *image, uint64_t siz
 void pages_release(struct pages *pages);
 /* The page of ADDRESS is written. */
 void pages_touch(struct pages *pages, GElf_Addr address);
-/* How many are. */
+/* How many are; and how many that are not in OTHERS, of the same image and size. */
 size_t pages_count(const struct pages *pages);
+size_t pages_count_without(const struct pages *pages, const struct pages *others);
 
 #endif
