@@ -75,25 +75,14 @@ static bool put_room(char *to, const char *variable, size_t need)
 	return true;
 }
 
-static size_t length(const char *text)
-{
-	size_t n = 0;
-
-	while (text[n])
-		n++;
-	return n;
-}
-
 /* True if VALUE, of LD_AUDIT, names the module and nobody else's. */
 static bool is_ours_alone(const char *value)
 {
 	static const char name[] = "/prelink-rtld.so";
-	size_t size = length(value);
+	size_t size = length_of(value);
 
-	for (size_t i = 0; i < size; i++)
-		if (value[i] == ':')
-			return false;
-	return size >= sizeof name - 1 && after(value + size - (sizeof name - 1), name);
+	return !contains(value, ":") && size >= sizeof name - 1 &&
+	       after(value + size - (sizeof name - 1), name);
 }
 
 void start_again(const struct environment *environment, size_t need)
@@ -115,7 +104,7 @@ void start_again(const struct environment *environment, size_t need)
 	}
 	size_t size = (entries + 2) * sizeof(char *);
 	const char **list =
-		kernel_mmap(size + sizeof tunables + sizeof room + 32 + (variable ? length(variable) : 0),
+		kernel_mmap(size + sizeof tunables + sizeof room + 32 + (variable ? length_of(variable) : 0),
 			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	long end = kernel_readlink("/proc/self/exe", path, sizeof path - 1);
 	if (!list || end <= 0)

@@ -3,8 +3,8 @@
  *
  * Beside an audit module, what has large thread variables of the initial-exec kind (ThreadSanitizer's and LeakSanitizer's
  * run times, linked in or preloaded) finds no room in the static block, and ld.so ends the program.  It has not run an
- * instruction of its own by then, nor of its libraries: it is started anew, in its place.  Where LD_AUDIT named the module,
- * without that; where the program does, with room: glibc.rtld.optional_static_tls (glibc 2.33 and later). */
+ * instruction of its own by then, nor of its libraries: it is started anew, in its place.  Where LD_AUDIT named the module
+ * and nobody else, without that; else with room: glibc.rtld.optional_static_tls (glibc 2.33 and later). */
 #ifndef RTLD_AGAIN_H
 #define RTLD_AGAIN_H
 

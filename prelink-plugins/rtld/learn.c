@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "kernel.h"
+#include "text.h"
 
 enum { PATH_ROOM = 4096 };
 
@@ -27,15 +28,6 @@ static void add_line(char kind, const char *rest, size_t length)
 		lines[used++] = rest[i];
 	}
 	lines[used++] = '\n';
-}
-
-static size_t length_of(const char *text)
-{
-	size_t length = 0;
-
-	while (text[length])
-		length++;
-	return length;
 }
 
 /* The program, and NAME if it is not NULL, in one write, so that processes that write at once do not mix. */

@@ -2,8 +2,6 @@
 /* Text without a C library; see text.h. */
 #include "text.h"
 
-#include <stddef.h>
-
 #include "kernel.h"
 
 bool equal(const char *a, const char *b)
@@ -27,6 +25,15 @@ bool contains(const char *text, const char *word)
 		if (after(text, word))
 			return true;
 	return false;
+}
+
+size_t length_of(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length])
+		length++;
+	return length;
 }
 
 const char *last_component(const char *path)

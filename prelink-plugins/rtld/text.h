@@ -4,6 +4,7 @@
 #define RTLD_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 bool equal(const char *a, const char *b);
 
@@ -11,6 +12,9 @@ bool equal(const char *a, const char *b);
 const char *after(const char *text, const char *prefix);
 
 bool contains(const char *text, const char *word);
+
+/* Bytes before its NUL. */
+size_t length_of(const char *text);
 
 const char *last_component(const char *path);
 
