@@ -66,6 +66,18 @@ def root_of(*names, **keywords):
     return root
 
 
+def installable(table, names):
+    """(name, item) of TABLE for each of NAMES, of all where there are none, whose .packages a root can have; of the others it
+    is printed why not."""
+    for name in names or table:
+        try:
+            scratch_root.master(*table[name].packages)
+        except scratch_root.Unavailable as error:
+            print(f"{name} cannot be installed: {' '.join(str(error).split())[-200:]}")
+            continue
+        yield name, table[name]
+
+
 def add_notes(root):
     """Adds the notes of all manifests to the hosts that ROOT has; returns the messages."""
     return notegen("add", "-v", "--root", root, "--manifest-dir", os.path.join(harness.SOURCE, "manifests"))
