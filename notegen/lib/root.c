@@ -44,11 +44,13 @@ static int open_in_root(const struct root *root, const char *path, int flags)
 
 /* --- regular files --- */
 
-/* PATH inside ROOT, or with NULL outside of any and seen from DIRECTORY, whatever it is. */
+/* PATH inside ROOT, or with NULL outside of any, where it is in the open DIRECTORY unless that is -1; whatever it is. */
 static int open_any(const struct root *root, int directory, const char *path, int flags)
 {
-	return !root || is_system(root) ? openat(directory, path, flags | O_CLOEXEC, 0600) :
-					  open_in_root(root, path, flags);
+	if (root && !is_system(root))
+		return open_in_root(root, path, flags);
+	return directory < 0 ? open(path, flags | O_CLOEXEC, 0600) :
+			       openat(directory, path, flags | O_CLOEXEC, 0600);
 }
 
 /* FD if it is the file of ST, which it was meant to be. */
@@ -102,14 +104,14 @@ int root_open_in(int directory, const char *name)
 
 int root_open_file(const char *path, int flags)
 {
-	return open_regular(NULL, AT_FDCWD, path, flags);
+	return open_regular(NULL, -1, path, flags);
 }
 
 int root_open(const struct root *root, const char *path, int flags)
 {
 	/* O_TMPFILE has O_DIRECTORY in it. */
-	return flags & (O_PATH | O_DIRECTORY | O_CREAT) ? open_any(root, AT_FDCWD, path, flags) :
-							  open_regular(root, AT_FDCWD, path, flags);
+	return flags & (O_PATH | O_DIRECTORY | O_CREAT) ? open_any(root, -1, path, flags) :
+							  open_regular(root, -1, path, flags);
 }
 
 FILE *root_open_text(const struct root *root, const char *path)
