@@ -5,6 +5,7 @@ dist_manifests_DATA = \
 	manifests/bind9.yaml \
 	manifests/binutils.yaml \
 	manifests/chromium.yaml \
+	manifests/collectd.yaml \
 	manifests/cryptsetup.yaml \
 	manifests/dovecot.yaml \
 	manifests/emacs.yaml \

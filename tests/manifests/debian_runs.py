@@ -272,12 +272,18 @@ echo '*.* /tmp/log' >>/tmp/rsyslog.conf
 
 SETS = ["xine", "perl", "python"]
 # Releases, packages, runs, and the script that makes the files which the runs read.  The first is the short form.
+MONITORS = "collectd-core libcurl3-gnutls libmemcached11 libmodbus5 libpython3.11 libyajl2 librrd8".split()
+MONITOR_RUNS = {
+    "collectd": [sh("for p in logfile cpu csv curl_json memcachec modbus network perl python rrdtool; do echo LoadPlugin $p; done "
+                    ">/tmp/collectd.conf; collectd -T -C /tmp/collectd.conf")],
+}
 GROUPS = [
     (["bookworm"], SETS, SHORT_RUNS, ""),
     (["bookworm"], [*SETS, *DESKTOP], DESKTOP_RUNS, DESKTOP_FILES),
     (["bookworm", "trixie"], SERVERS, SERVER_RUNS, SERVER_FILES),
     (["bookworm", "trixie"], APPLICATIONS, APPLICATION_RUNS, ""),
     (["bookworm"], PLAYERS, PLAYER_RUNS, ""),
+    (["bookworm"], MONITORS, MONITOR_RUNS, ""),
     (["trixie"], [*SETS, *KDE_6], NEWER_RUNS, DESKTOP_FILES),
     (["sid"], SETS, SDL_RUNS, ""),
     (["sid"], "lua5.5 liblua5.5-0 lua-socket lua-lpeg tcl9.0 tk9.0 libtk-img".split(), SID_RUNS, ""),
