@@ -85,10 +85,38 @@ static bool is_ours_alone(const char *value)
 	       after(value + size - (sizeof name - 1), name);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	struct statx one, other;
+
+	return kernel_stat_path(a, &one) == 0 && kernel_stat_path(b, &other) == 0 &&
+	       one.stx_ino == other.stx_ino && one.stx_dev_major == other.stx_dev_major &&
+	       one.stx_dev_minor == other.stx_dev_minor;
+}
+
+/* Starts what runs here with ARGUMENTS and LIST: by its own name where that still leads to it, since the kernel calls the
+ * process so; else, of a script's interpreter for one, by where it lies, and what has no place any more by what /proc
+ * has of it. */
+static void start(const struct environment *environment, const char *const *arguments,
+		  const char *const *list)
+{
+	static const char self[] = "/proc/self/exe";
+	char path[PATH_MAX];
+	long end = kernel_readlink(self, path, sizeof path - 1);
+
+	if (environment->name && same_file(environment->name, self))
+		kernel_execve(environment->name, arguments, list);
+	if (end > 0) {
+		path[end] = '\0';
+		if (same_file(path, self))
+			kernel_execve(path, arguments, list);
+	}
+	kernel_execve(self, arguments, list);
+}
+
 void start_again(const struct environment *environment, size_t need)
 {
 	const char *const *arguments = environment->arguments, *const * old, *variable = NULL;
-	char path[PATH_MAX];
 	size_t kept = 0;
 	bool audited = false;
 
@@ -106,10 +134,8 @@ void start_again(const struct environment *environment, size_t need)
 	const char **list =
 		kernel_mmap(size + sizeof tunables + sizeof room + 32 + (variable ? length_of(variable) : 0),
 			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	long end = kernel_readlink("/proc/self/exe", path, sizeof path - 1);
-	if (!list || end <= 0)
+	if (!list)
 		return;
-	path[end] = '\0';
 	for (size_t i = 0; i < entries; i++)
 		if (!(audited ? after(old[i], "LD_AUDIT=") : after(old[i], tunables)))
 			list[kept++] = old[i];
@@ -119,5 +145,5 @@ void start_again(const struct environment *environment, size_t need)
 			return;
 	}
 	list[kept] = NULL;
-	kernel_execve(path, arguments, list);
+	start(environment, arguments, list);
 }

@@ -163,6 +163,7 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 		case AT_HWCAP: environment->hwcap[0] = word[1]; break;
 		case AT_HWCAP2: environment->hwcap[1] = word[1]; break;
 		case AT_EUID: environment->uid = word[1]; break;
+		case AT_EXECFN: environment->name = (const char *)word[1]; break;
 		case AT_BASE: base = word[1]; break;
 		}
 	/* ld.so was run as a command, and its options say what a variable may: --audit another module, for one. */

@@ -18,10 +18,12 @@ struct environment {
 	const char *const *
 		arguments; /* as the kernel put them, its environment behind; NULL where another start of them
 				       * would be another one: set-id, or ld.so as a command */
-	const char *learn; /* PRELINK_LEARN: the file to which what is not planned is written; or NULL */
-	ElfW(Addr) uid;    /* effective user */
-	ElfW(Addr) vdso;   /* address of the kernel's object, or 0 */
-	ElfW(Addr) phdr;   /* AT_PHDR: the program's headers */
+	const char *
+		name; /* AT_EXECFN: what execve(2) was given, or the script that named the program; or NULL */
+	const char *learn;   /* PRELINK_LEARN: the file to which what is not planned is written; or NULL */
+	ElfW(Addr) uid;      /* effective user */
+	ElfW(Addr) vdso;     /* address of the kernel's object, or 0 */
+	ElfW(Addr) phdr;     /* AT_PHDR: the program's headers */
 	unsigned page_shift; /* AT_PAGESZ: a page has 1 << this bytes */
 	uintptr_t hwcap[2];  /* AT_HWCAP and AT_HWCAP2: what the processor can do */
 };

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "machine.h"
@@ -35,10 +36,15 @@ static inline long kernel_stat(int fd, struct statx *status)
 /* The same of the file at PATH. */
 static inline long kernel_stat_path(const char *path, struct statx *status)
 {
-	const unsigned wanted = STATX_TYPE | STATX_SIZE;
+	const unsigned wanted = STATX_TYPE | STATX_SIZE | STATX_INO;
 	long result = machine_syscall(MACHINE_STATX, AT_FDCWD, (long)path, 0, wanted, (long)status, 0);
 
 	return result < 0 || (status->stx_mask & wanted) != wanted ? -1 : 0;
+}
+
+static inline long kernel_read(int fd, void *bytes, size_t size)
+{
+	return machine_syscall(MACHINE_READ, fd, (long)bytes, (long)size, 0, 0, 0);
 }
 
 static inline long kernel_write(int fd, const void *bytes, size_t size)
@@ -55,6 +61,20 @@ static inline long kernel_execve(const char *path, const char *const *arguments,
 				 const char *const *environment)
 {
 	return machine_syscall(MACHINE_EXECVE, (long)path, (long)arguments, (long)environment, 0, 0, 0);
+}
+
+/* True if this process may not have as much of RESOURCE (RLIMIT_AS and the like) as there is. */
+static inline bool kernel_limited(int resource)
+{
+	uint64_t limit[2] = { UINT64_MAX, UINT64_MAX }; /* struct rlimit64 */
+
+	machine_syscall(MACHINE_PRLIMIT64, 0, resource, 0, (long)limit, 0, 0);
+	return limit[0] != UINT64_MAX;
+}
+
+static inline void kernel_munmap(const void *at, size_t size)
+{
+	machine_syscall(MACHINE_MUNMAP, (long)at, (long)size, 0, 0, 0, 0);
 }
 
 /* NULL where it fails. */

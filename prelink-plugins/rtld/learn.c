@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "filtered.h"
 #include "kernel.h"
 #include "text.h"
 
@@ -35,6 +36,8 @@ static void append(const struct environment *environment, const char *name)
 {
 	struct statx st;
 
+	if (system_calls_filtered() || kernel_limited(RLIMIT_FSIZE)) /* it would end by SIGXFSZ */
+		return;
 	if (!lines)
 		lines = kernel_mmap(3 * (PATH_ROOM + 3), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 				    -1);

@@ -7,6 +7,7 @@ rtld_sources = \
 	prelink-plugins/rtld/bounds.c \
 	prelink-plugins/rtld/builtin.c \
 	prelink-plugins/rtld/environment.c \
+	prelink-plugins/rtld/filtered.c \
 	prelink-plugins/rtld/ldso.c \
 	prelink-plugins/rtld/learn.c \
 	prelink-plugins/rtld/memory_identity.c \
@@ -20,6 +21,7 @@ rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/bounds.h \
 	prelink-plugins/rtld/digest.h \
 	prelink-plugins/rtld/environment.h \
+	prelink-plugins/rtld/filtered.h \
 	prelink-plugins/rtld/identity.h \
 	prelink-plugins/rtld/ldso.h \
 	prelink-plugins/rtld/learn.h \

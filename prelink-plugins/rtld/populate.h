@@ -27,7 +27,11 @@ static inline void pages_want(struct pages *pages, ElfW(Addr) address)
 		pages->wanted[page / 64] |= 1ull << page % 64;
 }
 
-/* Has the kernel provide them, in the object with load bias BIAS. */
+/* What comes now is another start-up, or dlopen. */
+void pages_begin(void);
+
+/* Has the kernel provide them, in the object with load bias BIAS; not the first few since pages_begin(), for which it costs
+ * as much to ask, and not where somebody may object to a call that ld.so does not make (filtered.h). */
 void pages_populate(const struct pages *pages, ElfW(Addr) bias);
 
 #endif

@@ -26,9 +26,9 @@
  *     the link map that la_objopen() is called for, and of those of the same batch (start-up, or one dlopen), none
  *     of which ld.so has relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
- *   - No system call but write(2) of what PRELINK_RTLD=verbose asks for, mmap(2) of memory that is needed, and, of
- *     a program that carries no plan, those of store.c (one for each library where its search is frozen) and,
- *     where PRELINK_LEARN asks for it, of learn.c.
+ *   - No system call that ld.so does not make itself, for a sandbox may end the program for it; but write(2) of
+ *     what PRELINK_RTLD=verbose asks for, statx(2) and prlimit(2) of a store, and, where filtered.h says that nobody minds, those of
+ *     populate.c, and of learn.c where PRELINK_LEARN asks for them.
  *   - Foreign code: _dl_get_tls_static_info() of ld.so, which reads two numbers; and the resolvers that the plan
  *     names, which are the C library's, and only once the words of all start-up objects are written; ld.so would
  *     call them a little later itself.
@@ -456,6 +456,7 @@ static void batch_clear(void)
 	batch_end = &batch;
 	batch_root = NO_INDEX;
 	batch_why = NULL;
+	pages_begin();
 }
 
 /* WHY something is not as planned; unless it is that the plan was not read. */

@@ -29,7 +29,9 @@ static const struct store_header *map_store(const char *path, const struct envir
 
 	if (fd < 0)
 		return NULL;
-	if (is_trusted(fd, environment, &size) && size >= sizeof *store && size <= UINT32_MAX) {
+	/* It may be as large as all that a program with little room needs. */
+	if (!kernel_limited(RLIMIT_AS) && is_trusted(fd, environment, &size) && size >= sizeof *store &&
+	    size <= UINT32_MAX) {
 		store = kernel_mmap(size, PROT_READ, MAP_PRIVATE, fd);
 		if (store && (store->magic != STORE_MAGIC || store->machine != MACHINE_EM ||
 			      store->elf_class != MACHINE_CLASS || store->size != size))
@@ -149,5 +151,9 @@ bool store_find(const struct environment *environment, const struct link_map *pr
 		plan = NULL; /* it is another program's */
 	if (plan)
 		find_frozen(store, entry->plan);
-	return entry;
+	/* It would count in what the process may have (RLIMIT_AS), and be held in memory with the rest (mlockall(2)). */
+	bool known = entry != NULL;
+	if (store && !plan && !environment->only_map)
+		kernel_munmap(store, store->size);
+	return known;
 }

@@ -3,9 +3,10 @@
 """A preload with more thread variables than there is room for beside an audit module: the module starts the program once
 more, without itself where nobody else is in LD_AUDIT, else with room; what the program sees of its start stays."""
 import os
+import shutil
 
 import kit
-from harness import compile_c, expect_equal, need, run, scratch
+from harness import compile_c, expect_equal, need, run, scratch, write
 
 need("gcc")
 here = scratch()
@@ -35,4 +36,26 @@ said, errors = start(both, GLIBC_TUNABLES=mine)
 head, _, size = said.rpartition("=")
 expect_equal((head + "=", int(size) >= 200000, errors), (f"other other own name 2 {both} {mine}:{ROOM}", True, ""),
              "beside another audit module")
+# The kernel's names of it, also a script's, stay; and it needs no file any more.
+named = compile_c("#include <stdio.h>\n#include <sys/auxv.h>\nint main(int n, char **a) { char line[64] = \"\"; FILE *f = fopen(\"/proc/self/comm\", "
+                  "\"r\"); printf(\"%s %s %s\", a[0], (char *)getauxval(AT_EXECFN), fgets(line, sizeof line, f)); return 3; }", f"{here}/named")
+os.symlink("named", f"{here}/nickname")
+write(f"{here}/script", f"#!{named}\n")
+os.chmod(f"{here}/script", 0o755)
+
+
+def names(command, directory=None, file=None, **environment):
+    done = run([command], status=3, executable=file, cwd=directory, close_fds=False,
+               env={"LD_PRELOAD": large, "PRELINK_STORE": f"{here}/none", **environment})
+    return done.stdout.split()
+
+
+for command, directory in (named, None), (f"{here}/nickname", None), ("./nickname", here):
+    expect_equal(names(command, directory, LD_AUDIT=kit.MODULE), names(command, directory), f"names of {command}")
+expect_equal(names(f"{here}/script", LD_AUDIT=kit.MODULE)[:2], [named, named], "a script's interpreter")
+shutil.copy(named, f"{here}/gone")
+file = os.open(f"{here}/gone", os.O_RDONLY)
+os.unlink(f"{here}/gone")
+expect_equal(names(f"/proc/self/fd/{file}", file=f"/proc/self/fd/{file}", LD_AUDIT=kit.MODULE)[0], f"/proc/self/fd/{file}", "a file that is gone")
+os.close(file)
 print("a program without room for its thread variables is started again")

@@ -26,4 +26,5 @@ TESTS += tests/rtld/releases.py
 TESTS += tests/rtld/selfcheck.py
 TESTS += tests/rtld/status.py
 TESTS += tests/rtld/unended.py
-EXTRA_DIST += tests/rtld/daemon_scripts.py tests/rtld/language_scripts.py
+TESTS += tests/rtld/ways.py
+EXTRA_DIST += tests/rtld/daemon_scripts.py tests/rtld/language_scripts.py tests/rtld/ways_program.c tests/rtld/ways_start.c

@@ -34,9 +34,12 @@ enum {
 	MACHINE_TLS_TAKEN = 8,     /* bytes that TLS_TCB_SIZE takes: those */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
+	MACHINE_READ = 3,
 	MACHINE_WRITE = 4,
 	MACHINE_CLOSE = 6,
 	MACHINE_MMAP = 192, /* mmap2(2) */
+	MACHINE_MUNMAP = 91,
+	MACHINE_PRLIMIT64 = 369,
 	MACHINE_MADVISE = 220,
 	MACHINE_OPENAT = 322,
 	MACHINE_READLINKAT = 332,

@@ -34,9 +34,12 @@ enum {
 	MACHINE_TLS_TAKEN = 1344,  /* bytes that TLS_TCB_SIZE takes at most: struct pthread */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
+	MACHINE_READ = 3,
 	MACHINE_WRITE = 4,
 	MACHINE_CLOSE = 6,
 	MACHINE_MMAP = 90, /* the old one: there are not registers enough for mmap2(2) */
+	MACHINE_MUNMAP = 91,
+	MACHINE_PRLIMIT64 = 340,
 	MACHINE_MADVISE = 219,
 	MACHINE_OPENAT = 295,
 	MACHINE_READLINKAT = 305,

@@ -34,9 +34,12 @@ enum {
 	MACHINE_TLS_TAKEN = 0,     /* bytes that TLS_TCB_SIZE takes: what ld.so has of its own lies below */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
+	MACHINE_READ = 3,
 	MACHINE_WRITE = 4,
 	MACHINE_CLOSE = 6,
 	MACHINE_MMAP = 90,
+	MACHINE_MUNMAP = 91,
+	MACHINE_PRLIMIT64 = 325,
 	MACHINE_MADVISE = 205,
 	MACHINE_OPENAT = 286,
 	MACHINE_READLINKAT = 296,

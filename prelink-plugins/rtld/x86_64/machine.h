@@ -34,9 +34,12 @@ enum {
 	MACHINE_TLS_TAKEN = 2368,  /* bytes that TLS_TCB_SIZE takes at most: struct pthread */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
+	MACHINE_READ = 0,
 	MACHINE_WRITE = 1,
 	MACHINE_CLOSE = 3,
 	MACHINE_MMAP = 9,
+	MACHINE_MUNMAP = 11,
+	MACHINE_PRLIMIT64 = 302,
 	MACHINE_MADVISE = 28,
 	MACHINE_OPENAT = 257,
 	MACHINE_READLINKAT = 267,
