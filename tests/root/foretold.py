@@ -8,10 +8,11 @@ import glob
 import json
 import os
 import shutil
+import subprocess
 
 import rooted
 import whole_root
-from harness import SOURCE, expect, expect_equal, need, prelink, read, skip, write
+from harness import SOURCE, expect, expect_equal, fail, need, prelink, read, skip, write
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
@@ -83,8 +84,11 @@ THINGS = {
 
 def said_by_module(*command):
     """[level] of each object at a start of COMMAND, and all that was said."""
-    done = rooted.start(root, command, PRELINK_RTLD="verbose", **settings)
-    return [level for _, level, _ in rooted.levels_of(done)], done.stdout + done.stderr
+    try:
+        done = rooted.start(root, command, PRELINK_RTLD="verbose", **settings)
+    except subprocess.TimeoutExpired as late:
+        fail(f"{command}: does not end: {late.stderr}")
+    return [level for _, level, _ in rooted.levels_of(done)], f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 def check_start(what, row):
