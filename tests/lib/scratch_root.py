@@ -80,7 +80,7 @@ def _archive():
                   "Created-By: Packages"])
     for line in lines.splitlines():
         address, release, component = line.split()
-        if component == "main" and release in (codename, "stable"):
+        if component == "main" and release in (codename, "stable", "testing", "unstable", "sid"):
             return address
     raise Unavailable(f"apt's sources name no archive for {codename or 'this system'}")
 

@@ -160,10 +160,10 @@ def check_installed(machine):
     said = machine.run("cat /usr/share/doc/prelink-plugins/README.Debian; zcat -f /usr/share/doc/prelink-plugins/README*")
     expect("randomisation" in said and "PRELINKING=yes" in said, "the package explains nothing")
     machine.run("apt-get install -y -qq --no-install-recommends lintian")
-    said = machine.run("lintian --fail-on error --allow-root /files/prelink-plugins_0.1_*.deb /files/dh-plugin-note_0.1_*.deb",
+    said = machine.run("lintian --allow-root /files/prelink-plugins_0.1_*.deb /files/dh-plugin-note_0.1_*.deb",
                        status=None)
     print(f"lintian: {said}")
-    expect(not re.search(r"^E:", said, re.M), f"lintian has errors: {said}")
+    expect(not re.search(r"^[EW]:", said, re.M), f"lintian complains: {said}")
 
 
 def check_rebuild(machine):
