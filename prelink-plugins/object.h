@@ -55,6 +55,9 @@ enum object_skip {
 	SKIP_COUNT,         /* how many there are */
 };
 
+/* What a run made of an object's file. */
+enum object_outcome { OUTCOME_NONE, OUTCOME_PRELINKED, OUTCOME_UNCHANGED, OUTCOME_UNDONE, OUTCOME_FAILED };
+
 /* One DT_NEEDED, DT_FILTER or DT_AUXILIARY entry, in the order of the dynamic section. */
 struct needed {
 	char *name; /* with $ORIGIN and the like unexpanded */
@@ -152,7 +155,7 @@ struct object {
 				    rewrite_programs(), and from the cache where the last run saw to it */
 
 	/* Set by rewrite. */
-	enum { OUTCOME_NONE, OUTCOME_PRELINKED, OUTCOME_UNCHANGED, OUTCOME_UNDONE, OUTCOME_FAILED } outcome;
+	enum object_outcome outcome;
 };
 
 struct object_table {

@@ -59,11 +59,12 @@ static void say_remains(const struct rewriting *rewriting, const struct object *
 	}
 }
 
-static int prepare(struct rewriting *rewriting, struct object *object, struct outfile *out)
+static int prepare(struct rewriting *rewriting, struct object *object, struct outfile *out,
+		   struct verdict *verdict)
 {
 	struct elf_image present;
 
-	object->outcome = OUTCOME_UNCHANGED;
+	verdict->outcome = OUTCOME_UNCHANGED;
 	/* What somebody made of the file since it was gathered makes no difference to who undoes. */
 	if (root_stat(rewriting->root, object->path, &object->st) || !S_ISREG(object->st.st_mode))
 		return 0;
@@ -79,10 +80,10 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 				 -1 :
 				 replace_write(rewriting, object, out, &present, &record.original_crc);
 		out->some_names = true; /* a mount that hides one does not keep the others prelinked */
-		object->outcome = OUTCOME_UNDONE;
+		verdict->outcome = OUTCOME_UNDONE;
 	} else if (object->remains == REMAINS_MODULE) {
 		result = disarm(rewriting, object, out, &present, fd);
-		object->outcome = OUTCOME_UNDONE;
+		verdict->outcome = OUTCOME_UNDONE;
 	}
 	if (result == 0)
 		say_remains(rewriting, object);

@@ -141,9 +141,12 @@ static enum object_skip make_moved(struct new_image *new, struct rewriting *rewr
 static enum object_skip make_program(struct new_image *new, struct rewriting *rewriting,
 				     struct object *program, struct undo *undo)
 {
-	new->changed = false;
-	return rewriting->program ? rewriting->program(rewriting, program, &new->image, undo, &new->changed) :
-				    SKIP_NOT;
+	enum object_skip skip = rewriting->program ? rewriting->program(rewriting, program, &new->image, undo,
+									&new->change) :
+						     SKIP_NOT;
+
+	new->changed = new->change.changed;
+	return skip;
 }
 
 enum object_skip image_make(struct new_image *new, struct rewriting *rewriting, struct object *object,

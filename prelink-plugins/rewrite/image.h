@@ -14,6 +14,7 @@ struct new_image {
 		image;   /* its bytes are those of the new file; what its headers were decoded to is not */
 	bool changed;    /* false where the object is to stay as the original is: no image then */
 	const char *why; /* of a refusal, where there is more to say; static */
+	struct attached change; /* of a program */
 };
 
 /* Rewrites ORIGINAL, mapped from FD or a copy of what was (-1: neither), for OBJECT with its slot.  TIME is

@@ -82,7 +82,7 @@ static const char *put_name(struct elf_image *image, const struct arch *arch, co
 }
 
 /* Makes what is to replace PRESENT, which is PROGRAM's file FD.  NULL, or why there is nothing to be made. */
-static const char *make(const struct rewriting *rewriting, struct object *program, struct outfile *out,
+static const char *make(const struct rewriting *rewriting, const struct object *program, struct outfile *out,
 			const struct elf_image *present, int fd)
 {
 	const char *module = program->arch ? program->arch->module[program->big_endian] : NULL;
@@ -98,14 +98,13 @@ static const char *make(const struct rewriting *rewriting, struct object *progra
 	const char *why = put_name(&copy, program->arch, module, align);
 	if (!why && replace_write(rewriting, program, out, &copy, NULL))
 		why = "the new file could not be written";
-	if (!why)
-		program->outcome = OUTCOME_PRELINKED;
 	elf_image_release(&copy);
 	return why;
 }
 
 /* Of one program; replace_prepare. */
-static int prepare(struct rewriting *rewriting, struct object *program, struct outfile *out)
+static int prepare(struct rewriting *rewriting, struct object *program, struct outfile *out,
+		   struct verdict *verdict)
 {
 	struct elf_image present;
 	struct dynamic dynamic;
@@ -114,9 +113,10 @@ static int prepare(struct rewriting *rewriting, struct object *program, struct o
 	if (fd < 0)
 		return -1;
 	if (dynamic_init(&dynamic, &present) == 0 && is_audited(&present, &dynamic)) {
-		program->outcome = OUTCOME_UNCHANGED;
+		verdict->outcome = OUTCOME_UNCHANGED;
 	} else {
 		const char *why = make(rewriting, program, out, &present, fd);
+		verdict->outcome = OUTCOME_PRELINKED;
 		if (why)
 			result = diag_error(program->shown,
 					    "naming the run-time module in it: %s; it is left as it was",

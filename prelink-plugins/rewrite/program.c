@@ -73,7 +73,7 @@ static void say_list(const char *path, const struct liblist *list, const char *w
 /* --- one program --- */
 
 enum object_skip program_attach(struct rewriting *rewriting, struct object *program, struct elf_image *image,
-				struct undo *undo, bool *changed)
+				struct undo *undo, struct attached *change)
 {
 	bool talk = rewriting->options->verbose && !rewriting->options->json;
 	enum object_skip skip = SKIP_NOT;
@@ -91,24 +91,24 @@ enum object_skip program_attach(struct rewriting *rewriting, struct object *prog
 	if (plan && !refusal.why)
 		skip = plan_attach(plan, object_module(program), image, undo,
 				   attach_list_guest(&guest, list, image), &refusal.why);
-	*changed = !refusal.why;
+	change->changed = !refusal.why;
 	if (refusal.why && list && undo->front == 0) { /* the image is as it was */
 		skip = liblist_attach(list, image, undo, &why_no_list);
-		*changed = !why_no_list;
+		change->changed = !why_no_list;
 	}
-	free(program->no_plan);
-	program->no_plan = plan_refusal_text(&refusal);
+	change->asked = true;
+	change->no_plan = plan_refusal_text(&refusal);
 	if (talk)
-		plan_say(program, plan);
+		plan_say(program, change->no_plan, plan);
 	if (talk && (list || why_no_list))
 		say_list(program->path, list, why_no_list);
 	liblist_free(list);
 	plan_free(plan);
-	return *changed ? skip : SKIP_NOT;
+	return change->changed ? skip : SKIP_NOT;
 }
 
 enum object_skip program_replay(struct rewriting *rewriting, struct object *program, struct elf_image *image,
-				struct undo *undo, bool *changed)
+				struct undo *undo, struct attached *change)
 {
 	struct planner *planner = rewriting->planner;
 	struct liblist *list = liblist_present(planner, program);
@@ -120,6 +120,6 @@ enum object_skip program_replay(struct rewriting *rewriting, struct object *prog
 	if (why && list && undo->front == 0)
 		skip = liblist_attach(list, image, undo, &why);
 	liblist_free(list);
-	*changed = !why;
+	change->changed = !why;
 	return skip;
 }

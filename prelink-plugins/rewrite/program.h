@@ -11,12 +11,12 @@
 void program_sift(const struct rewriting *rewriting, struct object_list *list);
 
 /* Makes both for PROGRAM, one that program_sift() left, and puts them into IMAGE, a copy of its original (see
- * rewriting.h).  Sets `no_plan`. */
+ * rewriting.h). */
 enum object_skip program_attach(struct rewriting *rewriting, struct object *program, struct elf_image *image,
-				struct undo *undo, bool *changed);
+				struct undo *undo, struct attached *change);
 
 /* The same with the plan and the list that PROGRAM's file carries now: for verifying it. */
 enum object_skip program_replay(struct rewriting *rewriting, struct object *program, struct elf_image *image,
-				struct undo *undo, bool *changed);
+				struct undo *undo, struct attached *change);
 
 #endif

@@ -118,26 +118,32 @@ static bool may_try(const struct object *object, uint64_t tries)
 	       (tries < TRIES && tries * (uint64_t)object->st.st_size < (uint64_t)TRIED_MAX);
 }
 
+/* Makes VERDICT OBJECT's own. */
+static void make_certain(struct object *object, const struct verdict *verdict)
+{
+	object->outcome = verdict->outcome;
+	object_leave(object, verdict->skip);
+	if (verdict->change.asked) {
+		free(object->no_plan);
+		object->no_plan = verdict->change.no_plan;
+	}
+}
+
 /* Prepares OBJECT.  What was made of it while some file became zeros, in whatever thread, is thrown away, and made
  * again without that file: so each time one file more is left out. */
 static int prepare_whole(struct work *work, struct object *object, struct outfile *out)
 {
-	enum object_skip skip = object->skip;
-	bool no_plan = object->no_plan != NULL;
-
 	for (unsigned i = 0; may_try(object, i); i++) {
 		unsigned faults = mapfault_count();
-		int result = work->prepare(work->rewriting, object, out);
+		struct verdict verdict = { .skip = SKIP_NOT };
+		int result = work->prepare(work->rewriting, object, out, &verdict);
 
-		if (mapfault_count() == faults)
+		if (mapfault_count() == faults) {
+			make_certain(object, &verdict);
 			return result;
-		outfile_abandon(out);
-		object->outcome = OUTCOME_NONE;
-		object->skip = skip;
-		if (!no_plan) {
-			free(object->no_plan);
-			object->no_plan = NULL;
 		}
+		outfile_abandon(out);
+		free(verdict.change.no_plan);
 	}
 	return diag_error(object->shown,
 			  "rewriting it: files become shorter all the time; left alone, run again");
@@ -148,7 +154,6 @@ static int work_on(struct work *work, struct object *object, struct group *group
 {
 	struct outfile *out = &group->out[group->count];
 
-	object->outcome = OUTCOME_NONE;
 	if (prepare_whole(work, object, out)) {
 		object->outcome = OUTCOME_FAILED;
 		return -1;

@@ -7,9 +7,18 @@
 #include "outfile.h"
 #include "rewrite/rewriting.h"
 
-/* Makes what is to replace OBJECT's file and gives it to replace_write(), or does not; sets the `outcome`.
- * 0, or -1 after a message. */
-typedef int replace_prepare(struct rewriting *rewriting, struct object *object, struct outfile *out);
+/* What becomes of an object, until it is certain. */
+struct verdict {
+	enum object_outcome outcome;
+	enum object_skip skip;  /* SKIP_NOT, or why it is left alone */
+	struct attached change; /* of a program */
+};
+
+/* Makes what is to replace OBJECT's file and gives it to replace_write(), or does not, and says in VERDICT, which is all
+ * zeros, what became of it.  0, or -1 after a message.  May be asked again, where a file became shorter meanwhile; so
+ * nothing of this is OBJECT's own before replace_files() makes it so. */
+typedef int replace_prepare(struct rewriting *rewriting, struct object *object, struct outfile *out,
+			    struct verdict *verdict);
 
 /* Has PREPARE called for each object of LIST, by JOBS threads at once, and replaces the files of those that
  * become OUTCOME_PRELINKED or OUTCOME_UNDONE, unless it is a dry run; what failed becomes OUTCOME_FAILED.

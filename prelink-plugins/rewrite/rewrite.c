@@ -15,20 +15,18 @@
 
 /* --- one object --- */
 
-/* OBJECT is left alone, because of object->skip or since there is nothing to do to it. */
-static int leave_alone(const struct rewriting *rewriting, struct object *object, struct outfile *out,
-		       const struct elf_image *present, const struct elf_image *original, const char *why)
+/* OBJECT is left alone, because of the verdict's `skip` or since there is nothing to do to it. */
+static int leave_alone(const struct rewriting *rewriting, const struct object *object, struct outfile *out,
+		       const struct elf_image *present, const struct elf_image *original,
+		       struct verdict *verdict, const char *why)
 {
-	object->outcome = OUTCOME_NONE;
-	if (object->skip == SKIP_MALFORMED) {
-		object->outcome = OUTCOME_FAILED;
+	if (verdict->skip == SKIP_MALFORMED)
 		return diag_error(present->path, "rewriting it: %s; it is left as it was",
-				  why ? why : object_skip_text(object->skip));
-	}
-	if (object->skip || !undo_present(present))
+				  why ? why : object_skip_text(verdict->skip));
+	if (verdict->skip || !undo_present(present))
 		return 0;
 	/* A program that no longer gains anything. */
-	object->outcome = OUTCOME_UNDONE;
+	verdict->outcome = OUTCOME_UNDONE;
 	struct undo_record record;
 	undo_record_read(present, &record);
 	return replace_write(rewriting, object, out, original, &record.original_crc);
@@ -36,25 +34,28 @@ static int leave_alone(const struct rewriting *rewriting, struct object *object,
 
 /* Rewrites OBJECT, whose file is PRESENT, mapped from FD, and whose original is ORIGINAL. */
 static int rewrite_present(struct rewriting *rewriting, struct object *object, struct outfile *out,
-			   const struct elf_image *present, const struct elf_image *original, int fd)
+			   const struct elf_image *present, const struct elf_image *original, int fd,
+			   struct verdict *verdict)
 {
 	struct new_image new;
 	int result = 0;
 
-	object_leave(object, image_make(&new, rewriting, object, original, fd, image_time(object)));
-	if (object->skip || !new.changed)
-		return leave_alone(rewriting, object, out, present, original, new.why);
+	verdict->skip = image_make(&new, rewriting, object, original, fd, image_time(object));
+	verdict->change = new.change;
+	if (verdict->skip || !new.changed)
+		return leave_alone(rewriting, object, out, present, original, verdict, new.why);
 	if (new.image.size == present->size && elf_image_same(&new.image, present, present->size)) {
-		object->outcome = OUTCOME_UNCHANGED;
+		verdict->outcome = OUTCOME_UNCHANGED;
 	} else {
 		result = replace_write(rewriting, object, out, &new.image, NULL);
-		object->outcome = OUTCOME_PRELINKED;
+		verdict->outcome = OUTCOME_PRELINKED;
 	}
 	elf_image_release(&new.image);
 	return result;
 }
 
-static int prepare(struct rewriting *rewriting, struct object *object, struct outfile *out)
+static int prepare(struct rewriting *rewriting, struct object *object, struct outfile *out,
+		   struct verdict *verdict)
 {
 	struct elf_image present, undone;
 	int result = -1, fd;
@@ -65,9 +66,9 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 	if (fd < 0)
 		return -1;
 	if (!undo_present(&present)) {
-		result = rewrite_present(rewriting, object, out, &present, &present, fd);
+		result = rewrite_present(rewriting, object, out, &present, &present, fd, verdict);
 	} else if (original_init(&undone, &present, fd, false) == 0) {
-		result = rewrite_present(rewriting, object, out, &present, &undone, fd);
+		result = rewrite_present(rewriting, object, out, &present, &undone, fd, verdict);
 		elf_image_release(&undone);
 	}
 	object_close(&present, fd);

@@ -17,6 +17,13 @@
 #include "progress.h"
 #include "rewrite/undo.h"
 
+/* What became of a program for which a plan was asked. */
+struct attached {
+	bool changed;  /* false: it is to stay as it is */
+	bool asked;    /* whether `no_plan` says anything */
+	char *no_plan; /* why it has no plan, NULL where it has one; owned by who asked */
+};
+
 struct rewriting {
 	const struct root *root;
 	struct object_table *table;
@@ -28,10 +35,10 @@ struct rewriting {
 	struct planner *planner;
 
 	/* Changes PROGRAM in IMAGE, which is a copy of the original (see exec_room.h), and says in UNDO what
-	 * was done.  SKIP_NOT, or why not; *CHANGED false where it is to stay as it is.  Called from several
-	 * threads at once.  Those of program.h; NULL: no program is changed. */
+	 * was done, in CHANGE, which is all zeros, what became of it.  SKIP_NOT, or why not.  Called from
+	 * several threads at once.  Those of program.h; NULL: no program is changed. */
 	enum object_skip (*program)(struct rewriting *rewriting, struct object *program,
-				    struct elf_image *image, struct undo *undo, bool *changed);
+				    struct elf_image *image, struct undo *undo, struct attached *change);
 
 	struct progress progress;
 };

@@ -26,13 +26,13 @@ static void put_figures(const struct plan *plan, FILE *out)
 	putc(')', out);
 }
 
-void plan_say(const struct object *program, const struct plan *plan)
+void plan_say(const struct object *program, const char *no_plan, const struct plan *plan)
 {
 	flockfile(stdout); /* other threads have something to say, too */
 	diag_put(stdout, program->path);
-	printf(": %s", program->no_plan ? "no plan: " : "plan");
-	if (program->no_plan)
-		diag_put(stdout, program->no_plan);
+	printf(": %s", no_plan ? "no plan: " : "plan");
+	if (no_plan)
+		diag_put(stdout, no_plan);
 	if (plan) {
 		printf(": ");
 		put_figures(plan, stdout);

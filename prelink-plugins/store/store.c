@@ -47,7 +47,7 @@ static void add(struct work *work, struct object *program, const struct plan *pl
 	if (refusal.why && placed && placed->has_identity)
 		store_add_none(work->store, &placed->identity);
 	if (work->options->verbose && !work->options->json)
-		plan_say(program, refusal.why ? NULL : plan);
+		plan_say(program, program->no_plan, refusal.why ? NULL : plan);
 }
 
 /* plan_make(), again where some file became zeros meanwhile: without that file. */

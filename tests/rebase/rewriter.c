@@ -53,7 +53,7 @@ static int write_file(const char *path, const struct stat *st, const struct elf_
 
 /* What a program gets: something of everything.  Its `slot` is the number of tags. */
 static enum object_skip grow(struct rewriting *rewriting, struct object *object, struct elf_image *image,
-			     struct undo *undo, bool *changed)
+			     struct undo *undo, struct attached *change)
 {
 	static const char text[] = "a string for .dynstr";
 	static unsigned char content[(1 << 20) + 1]; /* more than image.c leaves before a copy (FRONT) */
@@ -68,7 +68,7 @@ static enum object_skip grow(struct rewriting *rewriting, struct object *object,
 	memset(content, 0xa5, sizeof content);
 	enum object_skip skip = exec_room_make(&room, image, undo, &want, &why);
 
-	*changed = true;
+	change->changed = true;
 	if (skip) {
 		printf("(%s) ", why ? why : "");
 		return skip;

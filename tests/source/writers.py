@@ -7,7 +7,7 @@ import re
 from harness import SOURCE, expect, read
 
 TOP = os.path.join(SOURCE, "prelink-plugins")
-WRITERS = {"skip": {"object.c": "the first reason stands", "rewrite/replace.c": "taken back, where it is made again"},
+WRITERS = {"skip": {"object.c": "the first reason stands"},
            "has_slot": {"layout/layout.c": "layout"},
            "slot": {"layout/layout.c": "layout", "bind/loader.c": "that of an ld.so"},
            "missed": {"plan/planner.c": "its file is not where it was to be"}}
