@@ -35,6 +35,8 @@ dist_keepfresh_DATA = \
 	ebuild-helpers/keep-fresh/prelink.timer
 nodist_keepfresh_DATA = \
 	ebuild-helpers/keep-fresh/90prelink \
+	ebuild-helpers/keep-fresh/dracut-module \
+	ebuild-helpers/keep-fresh/initramfs-hook \
 	ebuild-helpers/keep-fresh/prelink.cron \
 	ebuild-helpers/keep-fresh/prelink.service
 
@@ -66,6 +68,8 @@ substituted = \
 	ebuild-helpers/image/prelink-image \
 	ebuild-helpers/interpreters/prefix-plugin-manifest \
 	ebuild-helpers/keep-fresh/90prelink \
+	ebuild-helpers/keep-fresh/dracut-module \
+	ebuild-helpers/keep-fresh/initramfs-hook \
 	ebuild-helpers/keep-fresh/prelink.cron \
 	ebuild-helpers/keep-fresh/prelink.service \
 	ebuild-helpers/rpm/macros.plugin-note
@@ -79,6 +83,8 @@ ebuild-helpers/add-plugin-note: $(srcdir)/ebuild-helpers/add-plugin-note.in
 ebuild-helpers/image/prelink-image: $(srcdir)/ebuild-helpers/image/prelink-image.in
 ebuild-helpers/interpreters/prefix-plugin-manifest: $(srcdir)/ebuild-helpers/interpreters/prefix-plugin-manifest.in
 ebuild-helpers/keep-fresh/90prelink: $(srcdir)/ebuild-helpers/keep-fresh/90prelink.in
+ebuild-helpers/keep-fresh/dracut-module: $(srcdir)/ebuild-helpers/keep-fresh/dracut-module.in
+ebuild-helpers/keep-fresh/initramfs-hook: $(srcdir)/ebuild-helpers/keep-fresh/initramfs-hook.in
 ebuild-helpers/keep-fresh/prelink.cron: $(srcdir)/ebuild-helpers/keep-fresh/prelink.cron.in
 ebuild-helpers/keep-fresh/prelink.service: $(srcdir)/ebuild-helpers/keep-fresh/prelink.service.in
 ebuild-helpers/rpm/macros.plugin-note: $(srcdir)/ebuild-helpers/rpm/macros.plugin-note.in

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""LONG=1: the test programs of glibc itself, of elf and dlfcn, built from Debian's source against Debian's C library, say the
+"""LONG=1: the test programs of glibc itself, of elf, dlfcn, nptl, malloc and debug, built from Debian's source against Debian's C library, say the
 same untouched and prelinked.
 
 glibc's makefiles say what there is: which programs, of which modules, with which flags and environment; nothing else of
 glibc is built.  Each program also needs a library with so many relocations that its plan pays.  What does not build outside
 of glibc's own tree, or fails untouched, is counted.  DIFFERENT is what may differ, each with its reason.
 
+DIRECTORY... on the command line: only these; LINKER=gold, lld, ...: linked by that.
 GLIBC=DIR keeps the source there, configured, for the next time; SHOW=N prints N reasons why tests were not built."""
 import os
 import re
 import shlex
 import subprocess
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -25,7 +27,8 @@ if not os.environ.get("LONG"):
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
 need("gcc", "g++", "gawk", "bison", "dpkg-source", "chroot")
-DIRECTORIES = ("elf", "dlfcn")
+DIRECTORIES = sys.argv[1:] or ["elf", "dlfcn", "nptl", "malloc", "debug"]
+LINKER = [f"-fuse-ld={name}" for name in os.environ.get("LINKER", "").split()]
 HERE = "/opt/glibc"
 ROOM = "a dlopen that is to fail for want of static TLS does not: a program with a plan has more room there"
 DIFFERENT = {"elf/tst-tls-ie": ROOM, "elf/tst-tls-ie-dlmopen": ROOM}  # for a user: what could not be loaded can
@@ -99,7 +102,7 @@ class Builder:
         compiler = "g++" if source.endswith(".cc") else "gcc"
         flags = FLAGS[2:] if compiler == "g++" else FLAGS
         libs = [f for f in (so_libs if shared else libs) if f.startswith("-l") or f.startswith("-Wl,")]
-        command = [compiler, *flags, *headers_of(self.tree.source), *cflags, *extra, source, "-o", output, *own,
+        command = [compiler, *LINKER, *flags, *headers_of(self.tree.source), *cflags, *extra, source, "-o", output, *own,
                    "-Wl,--no-as-needed", *linked, *libs]
         if not shared:
             command += ["-Wl,-rpath-link," + self.at, self.support, f"-L{self.root}{HERE}", "-lheavy",

@@ -5,6 +5,7 @@ TESTS += \
 	tests/packaging/builds.py \
 	tests/packaging/debian.py \
 	tests/packaging/hostile_root.py \
+	tests/packaging/initramfs.py \
 	tests/packaging/interpreters.py \
 	tests/packaging/interpreters_hostile.py \
 	tests/packaging/keep_fresh.py \
