@@ -126,7 +126,10 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/rewrite/attach_list.c prelink-plugins/rewrite/attach_list.h \
 	prelink-plugins/rewrite/attach_plan.c prelink-plugins/rewrite/attach_plan.h \
 	prelink-plugins/store/learned.c prelink-plugins/store/learned.h \
+	prelink-plugins/store/carry.c prelink-plugins/store/carry.h \
 	prelink-plugins/store/contents.c prelink-plugins/store/contents.h \
+	prelink-plugins/store/made.c prelink-plugins/store/made.h \
+	prelink-plugins/store/pieces.c prelink-plugins/store/pieces.h \
 	prelink-plugins/store/store.c prelink-plugins/store/store.h \
 	prelink-plugins/rewrite/back.c prelink-plugins/rewrite/back.h \
 	prelink-plugins/rewrite/exec_room.c prelink-plugins/rewrite/exec_room.h \

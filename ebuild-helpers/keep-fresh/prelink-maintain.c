@@ -138,6 +138,7 @@ static void remove_store(struct maintain *maintain)
 	state_clear(&maintain->state, "store");
 	state_clear(&maintain->state, "store.cache");
 	state_clear(&maintain->state, "store.cache.seen");
+	state_clear(&maintain->state, "store.made");
 	state_clear(&maintain->state, "stored");
 }
 

@@ -223,8 +223,8 @@ static uint32_t text_crc(uint32_t crc, const char *text)
 
 uint32_t cache_fingerprint(const struct options *o)
 {
-	char *flags = xasprintf("%d %d %d %d %llu", o->with_plugins, o->with_unsafe, o->libs_only,
-				o->conserve_memory, (unsigned long long)o->layout_page_size);
+	char *flags = xasprintf("%d %d %d %d %llu %d", o->with_plugins, o->with_unsafe, o->libs_only,
+				o->conserve_memory, (unsigned long long)o->layout_page_size, o->freeze_all);
 	uint32_t crc = text_crc(0, flags);
 
 	free(flags);
@@ -232,6 +232,8 @@ uint32_t cache_fingerprint(const struct options *o)
 	crc = text_crc(crc, o->ld_library_path ? o->ld_library_path : "");
 	for (size_t i = 0; i < o->blacklist_count; i++)
 		crc = text_crc(crc, o->blacklist[i]);
+	for (size_t i = 0; i < o->freeze_count; i++)
+		crc = text_crc(crc, o->freeze[i]);
 	return crc;
 }
 

@@ -2,7 +2,7 @@
 /* Making a store; see contents.h.
  *
  * The store grows in memory as bytes in their final form.  What several plans may share is put there once: it is
- * looked for by its bytes (intern()).  A block is looked for by what it would take to make do with one that is
+ * looked for by its bytes.  A block is looked for by what it would take to make do with one that is
  * there: few words that differ are the plan's own fixups; many make a block of their own. */
 #include "store/contents.h"
 
@@ -21,252 +21,7 @@
 #include "plan/record.h"
 #include "plan/seal.h"
 #include "plan/store_file.h"
-#include "rtld/store_format.h"
-
-/* A block may stand in for one that differs in a word of so many; and an object has so many blocks at most. */
-enum { BLOCK_SHARE = 8, BLOCKS_MAX = 4 };
-
-/* A word to be written, as any plan could say it. */
-struct word {
-	uint32_t address, number; /* STORE_NOBODY: of no object */
-	int32_t offset;
-	bool plt;
-};
-
-/* A block that is in the store, and its words by ascending address. */
-struct block {
-	uint32_t at;
-	struct word *word;
-	size_t count;
-};
-
-/* What the store knows of an object. */
-struct member {
-	uint32_t number, identity;
-	struct block block[BLOCKS_MAX];
-	size_t block_count;
-};
-
-/* Bytes that are in the store. */
-struct interned {
-	const struct store *store;
-	uint64_t hash, size;
-	uint32_t at;
-	const void *bytes; /* while it is looked for */
-};
-
-struct store {
-	struct elf_image form; /* class and byte order */
-	bool rela;
-	uint16_t machine;
-	unsigned char *bytes;
-	size_t size, room;
-	bool full;              /* something had no room, and so is nowhere: no plan is added any more */
-	void *interned;         /* struct interned: a tree of tsearch(3) */
-	struct member **member; /* by object->index */
-	size_t member_count;
-	uint32_t numbers;       /* given out */
-	struct records program; /* struct store_program */
-	struct records frozen;  /* struct store_frozen; by plan, as they come */
-	struct store_figures figures;
-};
-
-/* --- bytes --- */
-
-/* SIZE zero bytes more, 8-byte aligned; where they are.  0 where there is no room. */
-static uint32_t reserve(struct store *store, uint64_t size)
-{
-	uint64_t at = align_up(store->size, 8);
-
-	if (size > LIMIT_STORE || at > LIMIT_STORE - size) {
-		store->full = true;
-		return 0;
-	}
-	ALLOC_GROW(store->bytes, at + size, store->room);
-	memset(store->bytes + store->size, 0, at + size - store->size);
-	store->size = at + size;
-	return (uint32_t)at;
-}
-
-/* For writing records at AT. */
-static struct record_io io_at(const struct store *store, uint64_t at)
-{
-	struct record_io io = record_io(&store->form, store->rela, store->bytes, store->size);
-
-	io.write = true;
-	io.at = at;
-	return io;
-}
-
-static int compare_interned(const void *a, const void *b)
-{
-	const struct interned *left = a, *right = b;
-
-	if (left->hash != right->hash)
-		return left->hash < right->hash ? -1 : 1;
-	if (left->size != right->size)
-		return left->size < right->size ? -1 : 1;
-	const unsigned char *bytes = left->store->bytes;
-	return memcmp(left->bytes ? left->bytes : bytes + left->at,
-		      right->bytes ? right->bytes : bytes + right->at, left->size);
-}
-
-/* Where the SIZE bytes at BYTES, in their final form, are in the store; they are put there if they are not. */
-static uint32_t intern(struct store *store, const void *bytes, uint64_t size)
-{
-	struct interned wanted = { .store = store, .size = size, .bytes = bytes };
-
-	if (size == 0)
-		return 0;
-	wanted.hash = identity_add_bytes(IDENTITY_START, bytes, (uint32_t)size);
-	struct interned **found = tsearch(&wanted, &store->interned, compare_interned);
-	if (!found) {
-		diag_errno(NULL, "making the store");
-		exit(1);
-	}
-	if (*found != &wanted)
-		return (*found)->at;
-	struct interned *entry = xcalloc(1, sizeof *entry);
-	*entry = wanted;
-	*found = entry;
-	entry->at = reserve(store, size);
-	if (entry->at)
-		memcpy(store->bytes + entry->at, bytes, size);
-	entry->bytes = NULL;
-	return entry->at;
-}
-
-/* --- identities and numbers --- */
-
-static uint32_t put_identity(struct store *store, const struct identity *identity)
-{
-	unsigned char bytes[sizeof *identity];
-	struct record_io io = record_io(&store->form, store->rela, bytes, sizeof bytes);
-	struct identity copy = *identity;
-
-	io.write = true;
-	record_next(&io, RECORD_IDENTITY, &copy);
-	return intern(store, bytes, sizeof bytes);
-}
-
-/* What the store knows of the object of DRAFT; it knows it from now on. */
-static struct member *member_of(struct store *store, const struct draft *draft)
-{
-	size_t index = draft->object->index;
-
-	ALLOC_REACH(store->member, index, store->member_count);
-	struct member **member = &store->member[index];
-	if (!*member) {
-		*member = xcalloc(1, sizeof **member);
-		(*member)->number = store->numbers++;
-		(*member)->identity = draft->placed->has_identity ?
-					      put_identity(store, &draft->placed->identity) :
-					      0;
-		store->figures.objects++;
-	}
-	return *member;
-}
-
-/* --- blocks --- */
-
-static int compare_words(const void *a, const void *b)
-{
-	const struct word *left = a, *right = b;
-
-	return left->address < right->address ? -1 : left->address > right->address;
-}
-
-static bool same_word(const struct word *a, const struct word *b)
-{
-	return a->number == b->number && a->offset == b->offset && a->plt == b->plt;
-}
-
-/* How many of the COUNT words of an object, ascending, BLOCK does not give their value. */
-static size_t count_different(const struct block *block, const struct word *word, size_t count)
-{
-	size_t different = 0;
-
-	for (size_t i = 0, k = 0; i < count; i++) {
-		while (k < block->count && block->word[k].address < word[i].address)
-			k++;
-		different += k == block->count || block->word[k].address != word[i].address ||
-			     !same_word(&block->word[k], &word[i]);
-	}
-	return different;
-}
-
-/* By group, then by address: the order in the file. */
-static int compare_groups(const void *a, const void *b)
-{
-	const struct word *left = a, *right = b;
-
-	if (left->number != right->number)
-		return left->number < right->number ? -1 : 1;
-	if (left->plt != right->plt)
-		return left->plt ? 1 : -1;
-	return compare_words(a, b);
-}
-
-static bool same_group(const struct word *a, const struct word *b)
-{
-	return a->number == b->number && a->plt == b->plt;
-}
-
-static uint32_t put_block(struct store *store, const struct word *words, size_t count)
-{
-	struct word *sorted = xcalloc(count, sizeof *sorted);
-	uint32_t groups = 0;
-
-	memcpy(sorted, words, count * sizeof *sorted);
-	qsort(sorted, count, sizeof *sorted, compare_groups);
-	for (size_t i = 0; i < count; i++)
-		groups += i == 0 || !same_group(&sorted[i], &sorted[i - 1]);
-	uint64_t size = sizeof(struct store_block) + groups * sizeof(struct store_group) +
-			count * sizeof(struct store_word);
-	uint32_t at = reserve(store, size), group = at + sizeof(struct store_block);
-	uint32_t word = group + groups * (uint32_t)sizeof(struct store_group);
-	struct elf_image image = io_at(store, 0).plan, *out = &image;
-
-	for (size_t i = 0, first = 0; at && i < count; i++) {
-		elf_put32(out, word + 8 * i, sorted[i].address);
-		elf_put32(out, word + 8 * i + 4, (uint32_t)sorted[i].offset);
-		if (i + 1 < count && same_group(&sorted[i], &sorted[i + 1]))
-			continue;
-		elf_put32(out, group, sorted[i].number);
-		elf_put32(out, group + 4, (uint32_t)(i + 1 - first) | (sorted[i].plt ? STORE_PLT : 0));
-		group += sizeof(struct store_group);
-		first = i + 1;
-	}
-	if (at) {
-		elf_put32(out, at, groups);
-		elf_put32(out, at + 4, (uint32_t)count);
-	}
-	free(sorted);
-	store->figures.words += count;
-	return at;
-}
-
-/* The block of MEMBER that the COUNT words, ascending, make do with; a new one where none fits. */
-static const struct block *choose_block(struct store *store, struct member *member, const struct word *word,
-					size_t count)
-{
-	const struct block *best = NULL;
-	size_t least = SIZE_MAX;
-
-	for (size_t i = 0; i < member->block_count; i++) {
-		size_t different = count_different(&member->block[i], word, count);
-		if (different < least) {
-			least = different;
-			best = &member->block[i];
-		}
-	}
-	if (best && (least <= count / BLOCK_SHARE || member->block_count == BLOCKS_MAX))
-		return best;
-	struct block *block = &member->block[member->block_count++];
-	*block = (struct block){ put_block(store, word, count), xcalloc(count, sizeof *word), count };
-	memcpy(block->word, word, count * sizeof *word);
-	return block;
-}
+#include "store/pieces.h"
 
 /* --- plans --- */
 
@@ -299,7 +54,7 @@ static struct word *block_words(const struct addition *entry, const struct draft
 	*count = 0;
 	for (size_t i = 0; i < draft->word.count; i++)
 		*count += to_word(entry, &planned[i], &word[*count]);
-	qsort(word, *count, sizeof *word, compare_words);
+	qsort(word, *count, sizeof *word, word_compare);
 	return word;
 }
 
@@ -308,7 +63,7 @@ static const struct word *find_word(const struct block *block, uint32_t address)
 {
 	const struct word key = { .address = address };
 
-	return block ? bsearch(&key, block->word, block->count, sizeof key, compare_words) : NULL;
+	return block ? bsearch(&key, block->word, block->count, sizeof key, word_compare) : NULL;
 }
 
 /* True if BLOCK has a word that ld.so is left RECORD for, which takes what is there for the addend: *FIXUP gives back what
@@ -339,7 +94,7 @@ static struct plan_table put_overrides(const struct addition *entry, const struc
 	const GElf_Rela *left = draft->residual.item;
 	struct store *store = entry->store;
 	size_t left_count = store->rela ? 0 : draft->residual.count;
-	struct record_io io = io_at(store, 0);
+	struct record_io io = store_io(store, 0);
 	uint64_t size = record_size(&io, RECORD_FIXUP), room = draft->word.count + left_count;
 	unsigned char *bytes = xcalloc(room + 1, size);
 	struct plan_table table = { 0 };
@@ -360,13 +115,12 @@ static struct plan_table put_overrides(const struct addition *entry, const struc
 		const struct word *there = to_word(entry, &fixup, &word) ? find_word(block, word.address) :
 									   NULL;
 
-		if (there && same_word(there, &word))
+		if (there && word_same(there, &word))
 			continue;
 		record_next(&io, RECORD_FIXUP, &fixup);
 		table.count++;
 	}
-	table.offset = intern(store, bytes, table.count * size);
-	store->figures.overrides += table.count;
+	table.offset = store_intern(store, bytes, table.count * size);
 	free(bytes);
 	return table;
 }
@@ -377,7 +131,7 @@ static struct plan_table put_records(struct store *store, const struct records *
 {
 	const struct records *const part[] = { first, then };
 	struct plan_table table = { 0 };
-	struct record_io io = io_at(store, 0);
+	struct record_io io = store_io(store, 0);
 	uint64_t bytes_each = record_size(&io, kind);
 
 	for (size_t k = 0; k < 2; k++)
@@ -388,11 +142,12 @@ static struct plan_table put_records(struct store *store, const struct records *
 	for (size_t k = 0; k < 2; k++)
 		for (size_t i = 0; part[k] && i < part[k]->count; i++)
 			record_next(&io, kind, (char *)part[k]->item + i * size);
-	table.offset = intern(store, bytes, table.count * bytes_each);
+	table.offset = store_intern(store, bytes, table.count * bytes_each);
 	free(bytes);
 	return table;
 }
 
+/* What is written in which order is said here, statement by statement: the same files give the same store. */
 static struct planned put_object(const struct addition *entry, size_t index)
 {
 	const struct draft *draft = &entry->plan->draft[index];
@@ -403,24 +158,27 @@ static struct planned put_object(const struct addition *entry, size_t index)
 	struct word *word = block_words(entry, draft, &count);
 
 	if (count)
-		block = choose_block(store, entry->member[index], word, count);
-	free(word);
-	return (struct planned){
+		block = store_choose_block(store, entry->member[index], word, count);
+	else
+		free(word);
+	struct planned planned = {
 		.dynamic = index == PLAN_PROGRAM ? 0 : draft->placed->dynamic.address,
 		.stamp = { (uint32_t)dynamic, (uint32_t)(dynamic >> 32) },
 		.way = (uint16_t)draft->way,
 		.flags = (uint16_t)draft->flags,
 		.identity = entry->member[index]->identity,
-		.closure = put_records(store, &draft->closure, NULL, sizeof(uint32_t), RECORD_INDEX),
-		.fixup = put_overrides(entry, draft, block),
-		.residual = put_records(store, &draft->residual, &draft->ungrown, sizeof(GElf_Rela),
-					RECORD_RESIDUAL),
-		.ifunc = put_records(store, &draft->guessed, &draft->ifunc, sizeof(struct planned_ifunc),
-				     RECORD_IFUNC),
 		.certain = (uint32_t)draft->residual.count,
 		.guessed = (uint32_t)draft->guessed.count,
 		.block = block ? block->at : 0,
 	};
+	planned.closure = put_records(store, &draft->closure, NULL, sizeof(uint32_t), RECORD_INDEX);
+	planned.fixup = put_overrides(entry, draft, block);
+	planned.residual = put_records(store, &draft->residual, &draft->ungrown, sizeof(GElf_Rela),
+				       RECORD_RESIDUAL);
+	planned.ifunc = put_records(store, &draft->guessed, &draft->ifunc, sizeof(struct planned_ifunc),
+				    RECORD_IFUNC);
+	store->figures.overrides += planned.fixup.count;
+	return planned;
 }
 
 static int compare_members(const void *a, const void *b)
@@ -430,17 +188,15 @@ static int compare_members(const void *a, const void *b)
 	return left->number < right->number ? -1 : left->number > right->number;
 }
 
-static struct plan_table put_members(const struct addition *entry)
+static struct plan_table put_members(struct store *store, struct member *const *members, size_t count)
 {
-	struct store *store = entry->store;
-	size_t count = entry->plan->count;
 	struct store_member *member = xcalloc(count, sizeof *member);
 
 	for (size_t i = 0; i < count; i++)
-		member[i] = (struct store_member){ entry->member[i]->number, (uint32_t)i };
+		member[i] = (struct store_member){ members[i]->number, (uint32_t)i };
 	qsort(member, count, sizeof *member, compare_members);
-	const struct records members = { .item = member, .count = count };
-	struct plan_table table = put_records(store, &members, NULL, sizeof *member, RECORD_MEMBER);
+	const struct records records = { .item = member, .count = count };
+	struct plan_table table = put_records(store, &records, NULL, sizeof *member, RECORD_MEMBER);
 	free(member);
 	return table;
 }
@@ -450,7 +206,7 @@ static void add_program(struct store *store, const struct identity *identity, ui
 	struct store_program *program = records_add(&store->program, sizeof *program);
 
 	*program = (struct store_program){ .dynamic = identity->dynamic,
-					   .identity = put_identity(store, identity),
+					   .identity = store_put_identity(store, identity),
 					   .plan = plan };
 	store->figures.programs++;
 }
@@ -459,7 +215,7 @@ static void add_program(struct store *store, const struct identity *identity, ui
 
 static uint32_t put_text(struct store *store, const char *text)
 {
-	return intern(store, text, strlen(text) + 1);
+	return store_intern(store, text, strlen(text) + 1);
 }
 
 static int compare_found(const void *a, const void *b)
@@ -501,41 +257,57 @@ static void put_found(struct store *store, struct object *program, uint32_t plan
 	free(records.item);
 }
 
+bool store_put(struct store *store, struct object *program, struct ready *ready)
+{
+	struct plan_header *header = &ready->header;
+	struct record_io io = store_io(store, 0);
+
+	header->magic = PLAN_MAGIC;
+	header->member = put_members(store, ready->member, ready->count);
+	header->object = (struct plan_table){
+		store_reserve(store, ready->count * record_size(&io, RECORD_OBJECT)), (uint32_t)ready->count
+	};
+	uint32_t at = store_reserve(store, header->size = (uint32_t)record_size(&io, RECORD_HEADER));
+	if (store->full)
+		return false;
+	io = store_io(store, header->object.offset);
+	for (size_t i = 0; i < ready->count; i++)
+		record_next(&io, RECORD_OBJECT, &ready->planned[i]);
+	io = store_io(store, at);
+	record_next(&io, RECORD_HEADER, header);
+	plan_seal(&io, at);
+	add_program(store, &ready->identity, at);
+	if (program->found_count)
+		put_found(store, program, at);
+	return true;
+}
+
 bool store_add(struct store *store, const struct plan *plan)
 {
+	const struct draft *program = &plan->draft[PLAN_PROGRAM];
 	struct addition entry = { store, plan, xcalloc(plan->count, sizeof *entry.member) };
-	struct plan_header header = { .magic = PLAN_MAGIC,
-				      .startup = (uint32_t)plan->startup,
-				      .unplaced = (uint32_t)plan->unplaced,
-				      .scope = plan->scope };
-	struct planned *planned = xcalloc(plan->count, sizeof *planned);
-	struct record_io io = io_at(store, 0);
+	struct ready ready = { .header = { .startup = (uint32_t)plan->startup,
+					   .unplaced = (uint32_t)plan->unplaced,
+					   .scope = plan->scope },
+			       .planned = xcalloc(plan->count, sizeof *ready.planned),
+			       .count = plan->count,
+			       .identity = program->placed->identity,
+			       .member = entry.member };
 
-	for (size_t i = 0; i < plan->count; i++)
-		entry.member[i] = member_of(store, &plan->draft[i]);
-	for (size_t i = 0; i < plan->count; i++)
-		planned[i] = put_object(&entry, i);
-	header.member = put_members(&entry);
-	header.name = put_records(store, &plan->name, NULL, sizeof(uint32_t), RECORD_INDEX);
-	header.resolver = put_records(store, &plan->resolver, NULL, sizeof(struct planned_resolver),
-				      RECORD_RESOLVER);
-	header.object = (struct plan_table){ reserve(store, plan->count * record_size(&io, RECORD_OBJECT)),
-					     (uint32_t)plan->count };
-	uint32_t at = reserve(store, header.size = (uint32_t)record_size(&io, RECORD_HEADER));
-	if (!store->full) {
-		io = io_at(store, header.object.offset);
-		for (size_t i = 0; i < plan->count; i++)
-			record_next(&io, RECORD_OBJECT, &planned[i]);
-		io = io_at(store, at);
-		record_next(&io, RECORD_HEADER, &header);
-		plan_seal(&io, at);
-		add_program(store, &plan->draft[PLAN_PROGRAM].placed->identity, at);
-		if (plan->draft[PLAN_PROGRAM].object->found_count)
-			put_found(store, plan->draft[PLAN_PROGRAM].object, at);
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct placed *placed = plan->draft[i].placed;
+		entry.member[i] = store_member(store, plan->draft[i].object,
+					       placed->has_identity ? &placed->identity : NULL);
 	}
-	free(planned);
+	for (size_t i = 0; i < plan->count; i++)
+		ready.planned[i] = put_object(&entry, i);
+	ready.header.name = put_records(store, &plan->name, NULL, sizeof(uint32_t), RECORD_INDEX);
+	ready.header.resolver = put_records(store, &plan->resolver, NULL, sizeof(struct planned_resolver),
+					    RECORD_RESOLVER);
+	bool added = store_put(store, program->object, &ready);
+	free(ready.planned);
 	free(entry.member);
-	return !store->full;
+	return added;
 }
 
 void store_add_none(struct store *store, const struct identity *identity)
@@ -551,7 +323,9 @@ static int compare_programs(const void *a, const void *b)
 
 	if (left->dynamic != right->dynamic)
 		return left->dynamic < right->dynamic ? -1 : 1;
-	return left->identity < right->identity ? -1 : left->identity > right->identity;
+	if (left->identity != right->identity)
+		return left->identity < right->identity ? -1 : 1;
+	return left->plan < right->plan ? -1 : left->plan > right->plan;
 }
 
 /* Puts the table of programs, and the header that names it. */
@@ -561,14 +335,14 @@ static void finish(struct store *store)
 	struct plan_table frozen = put_records(store, &store->frozen, NULL, sizeof(struct store_frozen),
 					       RECORD_FROZEN);
 	size_t count = store->program.count;
-	uint32_t at = reserve(store, count * sizeof *program + 8);
+	uint32_t at = store_reserve(store, count * sizeof *program + 8);
 	struct store_header header = { .magic = STORE_MAGIC,
 				       .machine = store->machine,
 				       .elf_class = store->form.is64 ? ELFCLASS64 : ELFCLASS32,
 				       .size = store->size,
 				       .program = { at, at ? (uint32_t)count : 0 },
 				       .frozen = frozen };
-	struct record_io io = io_at(store, 0);
+	struct record_io io = store_io(store, 0);
 
 	if (count)
 		qsort(program, count, sizeof *program, compare_programs);
@@ -576,7 +350,7 @@ static void finish(struct store *store)
 	io.at = at;
 	for (size_t i = 0; i < header.program.count; i++)
 		record_next(&io, RECORD_PROGRAM, &program[i]);
-	io = io_at(store, offsetof(struct store_header, crc));
+	io = store_io(store, offsetof(struct store_header, crc));
 	elf_put32(&io.plan, io.at, store_file_crc(store->bytes, store->size));
 	store->figures.bytes = store->size;
 }
@@ -656,7 +430,7 @@ struct store *store_new(const struct object *program)
 	store->form = (struct elf_image){ .is64 = program->is64, .big_endian = program->big_endian };
 	store->rela = program->arch->rela;
 	store->machine = program->arch->machine;
-	reserve(store, sizeof(struct store_header));
+	store_reserve(store, sizeof(struct store_header));
 	return store;
 }
 

@@ -14,6 +14,7 @@
 #include "plan/draft.h"
 #include "plan/plan.h"
 #include "say/plan.h"
+#include "store/carry.h"
 #include "store/contents.h"
 #include "threads.h"
 
@@ -29,6 +30,8 @@ struct work {
 	size_t next; /* program to be worked on */
 	size_t turn; /* program to be added: in their order, which makes the store the same each time */
 	struct store *store;
+	struct carry *carry; /* NULL: every plan is made anew */
+	size_t taken;        /* programs that were taken over */
 };
 
 /* Adds PLAN (or NULL, and the reason) of PROGRAM to the store.  Under the lock, in its turn. */
@@ -44,8 +47,11 @@ static void add(struct work *work, struct object *program, const struct plan *pl
 	free(program->no_plan);
 	program->no_plan = plan_refusal_text(&refusal);
 	program->outcome = refusal.why ? OUTCOME_UNCHANGED : OUTCOME_PRELINKED;
-	if (refusal.why && placed && placed->has_identity)
+	bool known = placed && placed->has_identity;
+	if (refusal.why && known)
 		store_add_none(work->store, &placed->identity);
+	if (work->carry && known)
+		carry_note(work->carry, work->store, program);
 	if (work->options->verbose && !work->options->json)
 		plan_say(program, program->no_plan, refusal.why ? NULL : plan);
 }
@@ -64,6 +70,36 @@ static struct plan *make_whole(struct planner *planner, struct object *program, 
 	}
 }
 
+/* Takes PROGRAM's plan over from the older store; false where that cannot be.  Under the lock, in its turn. */
+static bool take_over(struct work *work, struct object *program)
+{
+	if (!carry_add(work->carry, work->store, program))
+		return false;
+	program->outcome = program->no_plan ? OUTCOME_UNCHANGED : OUTCOME_PRELINKED;
+	carry_note(work->carry, work->store, program);
+	work->taken++;
+	return true;
+}
+
+static void wait_for_turn(struct work *work, size_t mine)
+{
+	while (work->turn != mine)
+		pthread_cond_wait(&work->added, &work->lock);
+}
+
+/* Makes the plan of the program that has the turn MINE, and adds it then.  Under the lock, but for the making. */
+static void make_and_add(struct work *work, struct object *program, size_t mine)
+{
+	struct plan_refusal refusal = { 0 };
+
+	pthread_mutex_unlock(&work->lock);
+	struct plan *plan = make_whole(&work->planner, program, &refusal);
+	pthread_mutex_lock(&work->lock);
+	wait_for_turn(work, mine);
+	add(work, program, plan, refusal);
+	plan_free(plan);
+}
+
 static void make_some(void *argument)
 {
 	struct work *work = argument;
@@ -72,15 +108,14 @@ static void make_some(void *argument)
 	while (work->next < work->programs.count) {
 		size_t mine = work->next++;
 		struct object *program = work->programs.member[mine];
-		struct plan_refusal refusal = { 0 };
+		bool taken = false;
 
-		pthread_mutex_unlock(&work->lock);
-		struct plan *plan = make_whole(&work->planner, program, &refusal);
-		pthread_mutex_lock(&work->lock);
-		while (work->turn != mine)
-			pthread_cond_wait(&work->added, &work->lock);
-		add(work, program, plan, refusal);
-		plan_free(plan);
+		if (work->carry && carry_has(work->carry, program)) {
+			wait_for_turn(work, mine);
+			taken = take_over(work, program);
+		}
+		if (!taken)
+			make_and_add(work, program, mine);
 		work->turn++;
 		progress_show(&work->progress, program->path, work->turn);
 		pthread_cond_broadcast(&work->added);
@@ -205,13 +240,36 @@ static void add_hopeless(struct work *work, const struct object_table *table, co
 	}
 }
 
+/* Looks at what the plans are about that have to be made. */
+static void look(struct work *work)
+{
+	struct object_list changed = { 0 };
+
+	for (size_t i = 0; i < work->programs.count; i++)
+		if (!work->carry || !carry_has(work->carry, work->programs.member[i]))
+			object_list_add(&changed, work->programs.member[i]);
+	plan_look(&work->planner, changed.member, changed.count);
+	free(changed.member);
+}
+
+/* True if this run may take plans over from the one before, and leaves what the next one needs for that: prelink-run's, and one
+ * that is to be quick.  Others write the store and nothing else. */
+static bool carries(const struct options *options)
+{
+	return options->mode == MODE_LEARN ||
+	       (options->mode == MODE_PRELINK && options->quick && !options->dry_run);
+}
+
 static void say_figures(const struct work *work)
 {
 	struct store_figures figures = store_figures(work->store);
 
-	printf("%zu programs in the store, %zu objects; %zu words shared, %zu of single programs; %llu bytes\n",
+	printf("%zu programs in the store, %zu objects; %zu words shared, %zu of single programs; %llu bytes",
 	       figures.programs, figures.objects, figures.words, figures.overrides,
 	       (unsigned long long)figures.bytes);
+	if (work->taken)
+		printf("; %zu plans taken over", work->taken);
+	putchar('\n');
 }
 
 int store_programs(const struct root *root, struct object_table *table, const struct options *options,
@@ -230,7 +288,9 @@ int store_programs(const struct root *root, struct object_table *table, const st
 	plan_init(&work.planner, root, bind);
 	work.planner.anywhere = true;
 	work.store = store_new(like);
-	plan_look(&work.planner, work.programs.member, work.programs.count);
+	if (carries(options))
+		work.carry = carry_begin(root, path, table, options, like->arch);
+	look(&work);
 	pthread_mutex_init(&work.lock, NULL);
 	pthread_cond_init(&work.added, NULL);
 	progress_begin(&work.progress, "making plans", work.programs.count);
@@ -242,10 +302,14 @@ int store_programs(const struct root *root, struct object_table *table, const st
 		status = store_compare(work.store, root, path);
 	else if (!options->dry_run)
 		status = store_write(work.store, root, path);
+	if (work.carry && status == 0)
+		carry_write(work.carry, work.store);
 	if (!options->json && options->mode != MODE_LEARN)
 		say_figures(&work);
 	pthread_cond_destroy(&work.added);
 	pthread_mutex_destroy(&work.lock);
+	if (work.carry)
+		carry_end(work.carry);
 	store_free(work.store);
 	plan_release(&work.planner);
 	bind_free(bind);

@@ -1,4 +1,5 @@
 # Tests of this area; one line each.
+TESTS += tests/store/again.py
 TESTS += tests/store/answers.py
 TESTS += tests/store/bindings.py
 TESTS += tests/store/container.py

@@ -170,7 +170,7 @@ done = prelink("--learn", full, status=1, restore_signals=False,
 expect("/full/learned: writing the new file beside it: File too large" in done.stderr, f"--learn with a full disk: {done.stderr}")
 expect_equal([name for name in os.listdir(full) if not name.startswith("seen")], [], "what it leaves on a full disk")
 prelink("--learn", full)
-expect_equal((read(full + "/learned"), sorted(os.listdir(full))), (f"P {program}\n".encode(), ["learned", "store"]),
+expect_equal((read(full + "/learned"), sorted(os.listdir(full))), (f"P {program}\n".encode(), ["learned", "store", "store.made"]),
              "what was seen before the disk was full")
 
 # What a program writes that had the file open when it was put aside, and read, is not lost, either: LATE writes it in its
@@ -196,10 +196,10 @@ os.mkdir(late)
 write(late + "/seen", f"P {program}\n")
 shim = compile_c(LATE, here + "/late.so", "-shared", "-fPIC")
 prelink("--learn", late, env={**os.environ, "LD_PRELOAD": shim, "LATE_FILE": late + "/seen.taken", "LATE_LINE": f"P {many[0]}\n"})
-expect_equal(sorted(os.listdir(late)), ["learned", "seen", "store"], "what is there to be learnt once more")
+expect_equal(sorted(os.listdir(late)), ["learned", "seen", "store", "store.made"], "what is there to be learnt once more")
 prelink("--learn", late)
 expect_equal((read(late + "/learned"), sorted(os.listdir(late))),
-             ("".join(f"P {path}\n" for path in sorted((program, many[0]))).encode(), ["learned", "store"]), "what came late")
+             ("".join(f"P {path}\n" for path in sorted((program, many[0]))).encode(), ["learned", "store", "store.made"]), "what came late")
 
 # What can have no plan is known, too, or it would be learnt at each start: here one that lacks a library by now.
 lacking = here + "/lacking"
@@ -235,7 +235,7 @@ os.mkdir(huge)
 write(huge + "/seen", f"P {program}\n")
 os.truncate(huge + "/seen", 1 << 40)
 prelink("--learn", huge, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)))
-expect_equal((read(huge + "/learned"), sorted(os.listdir(huge))), (f"P {program}\n".encode(), ["learned", "store"]), "what a hole taught")
+expect_equal((read(huge + "/learned"), sorted(os.listdir(huge))), (f"P {program}\n".encode(), ["learned", "store", "store.made"]), "what a hole taught")
 
 # Forgotten.
 expect_equal(start("--forget", program).returncode, 0, "--forget")
