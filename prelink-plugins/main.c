@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* prelink: the table of contents of the program.  Each pass is a file of its own with one entry point; each
  * says for itself what went wrong, passes over the object concerned, and goes on. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +8,15 @@
 
 #include "added.h"
 #include "advise/advise.h"
+#include "alloc.h"
 #include "bind/libraries.h"
-#include "say/bindings.h"
+#include "bind/loader.h"
 #include "cache/build.h"
 #include "cache/compare.h"
-#include "gather/conf.h"
-#include "alloc.h"
 #include "diag.h"
+#include "gather/conf.h"
 #include "gather/gather.h"
 #include "layout/layout.h"
-#include "bind/loader.h"
-#include "search/libsearch.h"
 #include "mapfault.h"
 #include "object.h"
 #include "options.h"
@@ -27,11 +24,13 @@
 #include "rewrite/name_module.h"
 #include "rewrite/rewrite.h"
 #include "rewrite/verify.h"
+#include "root.h"
+#include "say/bindings.h"
 #include "say/print.h"
 #include "say/report.h"
-#include "root.h"
-#include "scope/scope.h"
 #include "say/status.h"
+#include "scope/scope.h"
+#include "search/libsearch.h"
 #include "store/learned.h"
 #include "store/store.h"
 
@@ -67,26 +66,6 @@ static void refuse_named(const struct run *run)
 	}
 }
 
-/* True if there is to be a new cache.  Who may not write the system's, and names none, goes without. */
-static bool keeps_cache(const struct run *run)
-{
-	const struct options *options = &run->options;
-
-	if (options->dry_run || options->no_update_cache)
-		return false;
-	if (geteuid() == 0 || strcmp(options->cache, DEFAULT_CACHE) != 0)
-		return true;
-	char *directory = xstrndup(run->cache_path,
-				   (size_t)(strrchr(run->cache_path, '/') - run->cache_path) + 1);
-	int fd = root_open(&run->root, directory, O_RDONLY | O_DIRECTORY);
-	bool may = fd >= 0 && faccessat(fd, ".", W_OK, AT_EACCESS) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	free(directory);
-	return may;
-}
-
 /* The new cache: to disk, unless this is a dry run; and what was asked for of it to standard output. */
 static void conclude(struct run *run)
 {
@@ -94,7 +73,7 @@ static void conclude(struct run *run)
 	struct cache cache;
 
 	cache_build(&cache, &run->table, &run->inputs, &run->root, options);
-	if (keeps_cache(run))
+	if (cache_is_kept(&run->root, run->cache_path, options))
 		cache_write(&cache, &run->root, run->cache_path);
 	if (options->dry_run || options->verbose || options->json)
 		print_tables(&cache, &run->table, NULL, options);
@@ -104,50 +83,13 @@ static void conclude(struct run *run)
 	cache_release(&cache);
 }
 
-static int compare_path(const void *key, const void *element)
-{
-	return strcmp(key, (*(struct object *const *)element)->path);
-}
-
-/* Reads what the cache knows and was not named, so that it keeps its place; LISTED: as if it had been. */
-static void gather_cached(struct run *run, bool listed)
-{
-	size_t count = run->table.count;
-
-	for (size_t i = 0; i < run->old.object_count; i++) {
-		const char *path = cache_string(&run->old, run->old.object[i].path);
-
-		if (count && bsearch(path, run->table.object, count, sizeof *run->table.object, compare_path))
-			continue;
-		struct object *object = gather_find(&run->gather, path);
-		if (object)
-			object->listed |= listed;
-	}
-}
-
-/* Whether what the programs' plans are for is as it was, or still not there. */
-static bool modules_are_current(const struct run *run)
-{
-	const char *last = NULL;
-
-	for (size_t i = 0; i < run->table.count; i++) {
-		const struct object *object = run->table.object[i];
-		const char *module = object_is_program(object) ? object_module(object) : NULL;
-
-		if (module && module != last && !cache_input_is_current(&run->old, &run->root, module))
-			return false;
-		last = module ? module : last;
-	}
-	return true;
-}
-
 static void prelink(struct run *run)
 {
 	const struct options *options = &run->options;
 
 	/* gather: every object that is named, each file read once; and those that an earlier run has placed. */
 	gather_all(&run->gather);
-	gather_cached(run, false);
+	cache_gather(&run->old, &run->gather, false);
 
 	/* search, scope: what each needs and may load; in ld.so's order. */
 	scope_all(&run->table, &run->search);
@@ -162,7 +104,7 @@ static void prelink(struct run *run)
 	loader_set_slots(&run->table);
 
 	/* Beyond this point no address changes; what has all it should have is passed over. */
-	cache_mark_unchanged(&run->old, &run->table, options, modules_are_current(run));
+	cache_mark_unchanged(&run->old, &run->table, &run->root, options);
 
 	/* bind: what every relocation of a library resolves to. */
 	run->rewriting.bind = bind_libraries(&run->root, &run->table, options->jobs);
@@ -281,7 +223,7 @@ static void undo(struct run *run)
 	}
 	if (options->all) { /* it may know of places where the walk does not go */
 		diag_lenient(true);
-		gather_cached(run, true);
+		cache_gather(&run->old, &run->gather, true);
 		diag_lenient(false);
 	}
 	object_table_want(&run->table);

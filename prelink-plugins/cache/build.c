@@ -2,8 +2,10 @@
 /* Making a cache of a run; see build.h. */
 #include "cache/build.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "cache/format.h"
@@ -272,4 +274,20 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 	free(b.input.data);
 	free(b.pool.data);
 	free(b.strings.data);
+}
+
+bool cache_is_kept(const struct root *root, const char *path, const struct options *options)
+{
+	if (options->dry_run || options->no_update_cache)
+		return false;
+	if (geteuid() == 0 || strcmp(options->cache, DEFAULT_CACHE) != 0)
+		return true;
+	char *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+	int fd = root_open(root, directory, O_RDONLY | O_DIRECTORY);
+	bool may = fd >= 0 && faccessat(fd, ".", W_OK, AT_EACCESS) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(directory);
+	return may;
 }

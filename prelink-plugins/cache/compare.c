@@ -43,7 +43,7 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 	return same;
 }
 
-bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path)
+static bool input_is_current(const struct cache *cache, const struct root *root, const char *path)
 {
 	for (size_t i = 0; i < cache->input_count; i++)
 		if (strcmp(cache_string(cache, cache->input[i].path), path) == 0)
@@ -137,13 +137,31 @@ static bool is_unchanged(const struct comparison *c, const struct object *object
 	return true;
 }
 
+/* True if what the programs' plans are for is as it was, or still not there. */
+static bool same_modules(const struct cache *cache, const struct object_table *table, const struct root *root)
+{
+	const char *last = NULL;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct object *object = table->object[i];
+		const char *module = object_is_program(object) ? object_module(object) : NULL;
+
+		if (module && module != last && !input_is_current(cache, root, module))
+			return false;
+		last = module ? module : last;
+	}
+	return true;
+}
+
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
-			  const struct options *options, bool programs)
+			  const struct root *root, const struct options *options)
 {
 	struct comparison c = { cache, NULL };
 
 	if (options->force || !same_options(cache, options))
 		return;
+	bool programs = same_modules(cache, table, root);
+
 	c.entry = xcalloc(table->count, sizeof *c.entry);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct cache_object *entry = cache_find(cache, table->object[i]->path);

@@ -16,17 +16,13 @@ void cache_recall_refusals(const struct cache *cache, const struct object_table 
 
 /* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would be
  * given what it has: the same slot, the same scope, and so on for every object of its scope and of its
- * plugins' scopes.  Programs get `no_plan` again.  Bind, plan and rewrite pass over these.  After layout.
- * PROGRAMS: programs may be unchanged, too (the run-time module that their plans are for is still the same,
- * or still not there). */
+ * plugins' scopes; of programs, only where the run-time module in ROOT that their plans are for is still the same,
+ * or still not there.  Programs get `no_plan` again.  Bind, plan and rewrite pass over these.  After layout. */
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
-			  const struct options *options, bool programs);
+			  const struct root *root, const struct options *options);
 
 /* For --status and --report: marks, as OUTCOME_UNCHANGED, each object that is the file that the last run
  * left; sets its `no_plan`. */
 void cache_mark_left(const struct cache *cache, const struct object_table *table);
-
-/* True if PATH is among the inputs, and as it was. */
-bool cache_input_is_current(const struct cache *cache, const struct root *root, const char *path);
 
 #endif

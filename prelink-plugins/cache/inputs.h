@@ -7,6 +7,10 @@
 #include "cache/cache.h"
 #include "gather/gather.h"
 
+/* Reads what CACHE knows and GATHER, which has sorted its table, was not told of, so that it keeps its place; LISTED: as if
+ * it had been. */
+void cache_gather(const struct cache *cache, struct gather *gather, bool listed);
+
 /* What else a run read.  Stamped before anything is rewritten: a file that somebody adds meanwhile is not
  * overlooked by the next -q, which is a whole run then. */
 struct cache_inputs {
