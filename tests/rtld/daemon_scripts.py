@@ -123,10 +123,11 @@ echo 'postfix:x:101:101::/var/spool/postfix:/bin/false' >>/etc/passwd; printf 'p
 rm -f /var/mail/root; mkdir -p /var/spool/postfix /var/lib/postfix /var/mail; chown 101:101 /var/lib/postfix; ln -sf /t/main.cf /etc/postfix/main.cf
 [ -f /etc/postfix/master.cf ] || cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf
 cp /etc/hosts /etc/resolv.conf /etc/services /etc/nsswitch.conf /t 2>/dev/null; printf '127.0.0.1 localhost\n' >/etc/hosts
+printf 'pcre\tpostfix-pcre.so\tdict_pcre_open\nsqlite\tpostfix-sqlite.so\tdict_sqlite_open\n' >/etc/postfix/dynamicmaps.cf
 printf '/^(.*)@here$/ root\n' >map.pcre; sqlite3 map.db 'create table m(k, v); insert into m values("b@here", "root")'
 printf 'dbpath = /t/map.db\nquery = select v from m where k = "%%s"\n' >map.sqlite
 postmap -q a@here pcre:/t/map.pcre; postmap -q b@here sqlite:/t/map.sqlite; postmap -q nothing sqlite:/t/map.sqlite; echo $?
-postfix start 2>&1 | grep -v starting; becomes running postfix status
+postfix start 2>&1 | grep -v starting; becomes up sh -c 'postfix status && echo up'
 for i in $(seq $TIMES); do
 	postconf -e "myhostname=host$i.x"; postfix reload 2>&1 | grep -v refreshing
 	printf 'ehlo x\nmail from:<a@here>\nrcpt to:<b@here>\nquit\n' | /usr/lib/postfix/sbin/smtpd -S 2>&1 | sed "s/host$i\.x/HOST/"
@@ -166,7 +167,7 @@ done | counted
 testparm -s /t/smb.conf 2>/dev/null | wc -l; net -s /t/smb.conf getlocalsid 2>/dev/null | wc -l; pdbedit -s /t/smb.conf -L 2>&1 | grep -v "^Can't" | wc -l
 ask 'allinfo a' | grep -c attributes
 kill $main; gone $main
-cat /var/log/samba/* | grep -cE 'INTERNAL ERROR|PANIC|undefined symbol|Error loading module'
+grep -rhE . /var/log/samba | grep -cE 'INTERNAL ERROR|PANIC|undefined symbol|Error loading module'
 """, smb_conf="[global]\nsmb ports = 4455\nmap to guest = Bad User\nguest account = nobody\ninterfaces = lo\nbind interfaces only = yes\nlog level = 0\nlog file = /var/log/samba/log\n"
                   "load printers = no\ndisable spoolss = yes\n[x]\npath = /t/share\nguest ok = yes\nwritable = yes\n"
                   "vfs objects = acl_xattr catia fruit streams_xattr recycle full_audit shadow_copy2 xattr_tdb\n"),

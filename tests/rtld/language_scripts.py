@@ -32,10 +32,11 @@ class Language:
     def __init__(self, packages, start, scripts, suffix=None, files=(), build="", separator="\n"):
         self.packages, self.start, self.suffix, self.build = packages.split(), start.split(), suffix, build
         self.scripts = [text.strip() for text in scripts.strip().split(separator)]
-        self.files = {"c.c": C, "host.c": HOST, **dict(files)}
+        self.files = {"c.c": C, "host.c": HOST, "heavy.c": HEAVY, **dict(files)}
 
 
-CC = "gcc -shared -fPIC -o libc1.so c.c && gcc -o host host.c && "
+HEAVY = "static int f(void) { return 1; } int (*table[40000])(void) = { [0 ... 39999] = f };\n"  # so that a plan of host's pays
+CC = "gcc -shared -fPIC -o libc1.so c.c && gcc -shared -fPIC -o libheavy.so heavy.c && gcc -o host host.c -L. -Wl,--no-as-needed -lheavy -Wl,-rpath,/t && "
 LANGUAGES = {
     "python": Language(f"python libpython3.11-testsuite python3-pil {COMPILER}", "python3 -c", r"""
 import ctypes; c = ctypes.CDLL('/t/libc1.so'); print(c.twice(4), c.apply(ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x * 3), 5))

@@ -50,6 +50,11 @@ def prepare(language):
     built = rooted.start_alone(root, [*IN_DIRECTORY, "sh", "-e", "-c", language.build], 600)
     expect(built.returncode == 0, f"what {language.packages} are to run is not built: {built.stdout}{built.stderr}")
     whole_root.add_notes(root)
+    # What a script starts of its own, and what that loads.
+    write(root + "/etc/prelink.conf", whole_root.CONFIGURATION + "-l /t\n")
+    os.makedirs(root + whole_root.manifests(own=True), exist_ok=True)
+    write(root + whole_root.manifests(own=True) + "/own.yaml", "manifest: 1\napplication: own\nhosts:\n" + "".join(
+        f"  - path: /t/{name}\n" for name in ("host", "main", "native")) + "plugins:\n  - feature: a\n    path: /t/*.so\n")
     return root
 
 
