@@ -262,12 +262,13 @@ static const char *find_broken(struct status_source *source, const struct object
 static const char *why_no_module(const struct program_status *status, struct status_source *source,
 				 const struct object *program)
 {
-	const char *path = object_module(program);
+	bool store = status->way == WAY_STORE;
+	const char *path = store ? program->arch->module[program->big_endian] : object_module(program);
 	struct stat st;
 
 	if (program->skip == SKIP_SETID)
 		return object_skip_text(program->skip);
-	if (status->way == WAY_STORE) /* whoever starts it says where the module is */
+	if (store && strcmp(source->store->path, SYSTEM_STORE)) /* who names a store names the module */
 		return NULL;
 	if (!path || root_stat(source->placed.root, path, &st))
 		return "the run-time module is not installed";

@@ -62,6 +62,14 @@ expect_equal(prelink("--root", root, "--status", ONE).stdout,
 store(ONE, TWO)
 expect_equal(status(ONE, TWO, want=0)["two"][:2], ("store", "fast"), "both programs")
 
+# The system's LD_AUDIT names a module that is empty, or none.
+MODULE = root + rooted.module_path()
+os.rename(MODULE, MODULE + ".kept")
+expect_equal(status(ONE, want=1)["one"], ("store", "slow", None), "without the module")
+write(MODULE, "")
+expect_equal(status(ONE, want=1)["one"][:2], ("store", "slow"), "with an empty module")
+os.rename(MODULE + ".kept", MODULE)
+
 # What is said of a program without a plan has no control characters of somebody's file name.
 ODD = "/usr/lib/odd\x1b[31m.so"
 compile_c("int odd(void) { return 1; }", root + ODD, "-shared", "-fPIC", "-Wl,-f,libf.so",
