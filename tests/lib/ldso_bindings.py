@@ -18,7 +18,8 @@ from harness import BUILD, fail, prelink
 LINE = re.compile(rb"\s*\d+:\tbinding file (.*) \[\d+\] to (.*) \[\d+\]: "
                   rb"(normal|protected) symbol `(.*)'(?: \[(.*)\])?$")
 VDSO = b"linux-vdso.so.1", b"linux-gate.so.1"
-MALLOC = ["calloc", "free", "malloc", "realloc"]  # what ld.so itself looks up, in the program's name
+# What ld.so itself looks up, in the program's name and after all of its own; the last from glibc 2.43 on.
+ITS_OWN = ["calloc", "free", "malloc", "realloc"], ["calloc", "free", "malloc", "realloc", "_r_debug"]
 Bound = collections.namedtuple("Bound", "symbol version provider how")
 
 
@@ -231,8 +232,9 @@ class Process:
 
     def done(self):
         for entry in self.relocated:
-            if entry[0] == self.program and [bound.symbol for bound in entry[2][-4:]] == MALLOC:
-                del entry[2][-4:]
+            for names in ITS_OWN:
+                if entry[0] == self.program and [bound.symbol for bound in entry[2][-len(names):]] == names:
+                    del entry[2][-len(names):]
         return [entry for entry in self.relocated if len(entry) == 4 and entry[1]]
 
     def compare(self):

@@ -141,6 +141,7 @@ answer:	mov pointer(%rip), %rax
 number:	.long 42
 	.balign 8
 pointer: .quad number
+	.section .note.GNU-stack,"",@progbits
 """
 
 

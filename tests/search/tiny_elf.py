@@ -34,8 +34,8 @@ def build(needed=(), soname=None, rpath=None, runpath=None, flags_1=0, interp=No
     if flags_1:
         tags.append((FLAGS_1, flags_1))
     ehdr_size, phdr_size = (64, 56) if wide else (52, 32)
-    count = 3 if interp else 2
-    at = ehdr_size + 3 * phdr_size
+    count = 4 if interp else 3
+    at = ehdr_size + 4 * phdr_size
     interp_at, interp_bytes = at, (interp.encode() + b"\0") if interp else b""
     symtab = (interp_at + len(interp_bytes) + 7) & ~7
     strtab = symtab + (24 if wide else 16)
@@ -49,7 +49,8 @@ def build(needed=(), soname=None, rpath=None, runpath=None, flags_1=0, interp=No
             return struct.pack("<IIQQQQQQ", p_type, flags, offset, offset, offset, size, size, align)
         return struct.pack("<IIIIIIII", p_type, offset, offset, offset, size, size, flags, align)
 
-    headers = [phdr(1, 6, 0, end, 0x1000), phdr(2, 6, dynamic, len(content), 8)]
+    # PT_GNU_STACK: from glibc 2.41 on dlopen refuses what may want an executable stack.
+    headers = [phdr(1, 6, 0, end, 0x1000), phdr(2, 6, dynamic, len(content), 8), phdr(0x6474e551, 6, 0, 0, 16)]
     if interp:
         headers.insert(0, phdr(3, 4, interp_at, len(interp_bytes), 1))
     ident = b"\177ELF" + bytes([2 if wide else 1, 1, 1]) + bytes(9)
