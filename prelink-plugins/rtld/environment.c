@@ -107,6 +107,10 @@ static void hide_module(const char **environ, const char *instead)
 			*environ = instead;
 }
 
+/* Behind AT_NULL is a word that nobody looks at, and that no child gets.  Where LD_AUDIT and the program's DT_AUDIT both
+ * name the module, it is there twice: the first instance leaves word for the second, which stands aside. */
+enum { HERE = 0x4b4c5250 };
+
 void environment_read(struct environment *environment, const uintptr_t *stack_end, ElfW(Addr) loader)
 {
 	const uintptr_t *word = stack_end + 1;
@@ -166,6 +170,12 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 		case AT_EXECFN: environment->name = (const char *)word[1]; break;
 		case AT_BASE: base = word[1]; break;
 		}
+	if (word[1] == HERE) {
+		environment->off = "another instance of it";
+		environment->only_map = false;
+		environment->learn = NULL;
+	}
+	((uintptr_t *)(uintptr_t)word)[1] = HERE;
 	/* ld.so was run as a command, and its options say what a variable may: --audit another module, for one. */
 	if (base != loader)
 		environment->arguments = NULL;

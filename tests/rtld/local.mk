@@ -25,6 +25,7 @@ TESTS += tests/rtld/liblist.py
 TESTS += tests/rtld/releases.py
 TESTS += tests/rtld/selfcheck.py
 TESTS += tests/rtld/status.py
+TESTS += tests/rtld/twice.py
 TESTS += tests/rtld/unended.py
 TESTS += tests/rtld/ways.py
 EXTRA_DIST += tests/rtld/daemon_scripts.py tests/rtld/language_scripts.py tests/rtld/ways_program.c tests/rtld/ways_start.c
