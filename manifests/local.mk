@@ -53,6 +53,7 @@ dist_manifests_DATA = \
 	manifests/plasma.yaml \
 	manifests/postfix.yaml \
 	manifests/postgresql.yaml \
+	manifests/procps.yaml \
 	manifests/python.yaml \
 	manifests/qemu.yaml \
 	manifests/qt5.yaml \

@@ -31,13 +31,13 @@ WAITING = [["/usr/bin/python3", "-c", PYTHON.split("print")[0] + "import sys; pr
            ["/usr/bin/perl", "-e", PERL.split("print")[0] + "print STDERR 'ready'; <STDIN>"]]
 SLOTS = ["arm64", "i386"]  # whose libraries can be moved
 if LONG:
-    SETS += ["python3-numpy", "gawk", "sqlite3", "file", "xz-utils", "binutils", "openssl", "bc", "procps"]
+    SETS += ["python3-numpy", "gawk", "sqlite3", "file", "xz-utils", "binutils", "openssl", "bc", "procps", "libxine2-bin", "libxine2-misc-plugins"]
     COMMANDS[0][2] = PYTHON.replace("import ", "import numpy, ") + "; print(numpy.ones(3).sum())"
     COMMANDS += [["/usr/bin/bash", "-c", "exit 7"], ["/usr/bin/true"], ["/usr/bin/false"]]
     COMMANDS += [["/usr/bin/" + name, "--version"] for name in
                  ("ls", "cp", "sort", "date", "sed", "grep", "tar", "gawk", "sqlite3", "file", "xz", "objdump", "ld.bfd", "as",
                   "find", "diff", "bc", "ps", "gzip")]
-    COMMANDS += [["/usr/bin/openssl", "version"]]
+    COMMANDS += [["/usr/bin/openssl", "version"], ["/usr/bin/xine-list-1.2", "-p"]]
 
 
 def counts(done):

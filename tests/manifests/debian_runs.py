@@ -272,10 +272,11 @@ echo '*.* /tmp/log' >>/tmp/rsyslog.conf
 
 SETS = ["xine", "perl", "python"]
 # Releases, packages, runs, and the script that makes the files which the runs read.  The first is the short form.
-MONITORS = "collectd-core libcurl3-gnutls libmemcached11 libmodbus5 libpython3.11 libyajl2 librrd8".split()
+MONITORS = "collectd-core libcurl3-gnutls libmemcached11 libmodbus5 libpython3.11 libyajl2 librrd8 libnuma1 procps".split()
 MONITOR_RUNS = {
     "collectd": [sh("for p in logfile cpu csv curl_json memcachec modbus network perl python rrdtool; do echo LoadPlugin $p; done "
                     ">/tmp/collectd.conf; collectd -T -C /tmp/collectd.conf")],
+    "procps": [["ps", "--version"]],
 }
 GROUPS = [
     (["bookworm"], SETS, SHORT_RUNS, ""),
