@@ -562,7 +562,8 @@ static void open_by_dlopen(struct object *object, const struct tags *tags, uint6
 {
 	uint32_t index = find_planned(object->map, tags, digest);
 
-	if (index == NO_INDEX || !is_ready(object, &objects[index])) {
+	/* A second file with the bytes of one that is there is another object to ld.so, and stands for nothing. */
+	if (index == NO_INDEX || loaded[index] || !is_ready(object, &objects[index])) {
 		open_unknown(object, tags);
 		return;
 	}

@@ -117,7 +117,7 @@ struct comparison {
 	size_t startup;
 };
 
-/* What OBJECT is in the plan.  Of files with the same bytes only one can be at their slot. */
+/* What OBJECT is in the plan.  Of files with the same bytes only the first to be loaded is. */
 static size_t index_of(struct comparison *c, struct object *object)
 {
 	struct placed *file = placed_open(c->placed, object);
@@ -132,7 +132,7 @@ static size_t index_of(struct comparison *c, struct object *object)
 			break;
 		if (!is_planned(c->stored, file, i, &planned))
 			continue;
-		*index = c->taken[i] && !(planned.flags & PLAN_UNPLACED) ? COPIED : i + PLANNED_FIRST;
+		*index = c->taken[i] ? COPIED : i + PLANNED_FIRST;
 		c->taken[i] = true;
 	}
 	if (*index == UNASKED)
