@@ -3,6 +3,7 @@ TESTS += tests/store/again.py
 TESTS += tests/store/answers.py
 TESTS += tests/store/bindings.py
 TESTS += tests/store/container.py
+TESTS += tests/store/copied.py
 TESTS += tests/store/costs.py
 TESTS += tests/store/freeze.py
 TESTS += tests/store/identity.py
