@@ -48,6 +48,11 @@ def module():
     return os.path.join(_configured("prefix"), "lib/prelink-plugins/prelink-rtld.so")
 
 
+def store():
+    """Where prelink --store writes to, and the module looks, if nobody says where."""
+    return _configured("localstatedir") + "/lib/prelink/store"
+
+
 def manifests(own=False):
     """Where prelink looks for installed manifests, those of packages or the administrator's OWN."""
     return _configured("sysconfdir" if own else "datadir") + "/prelink-plugins/manifests"

@@ -130,7 +130,7 @@ def loader():
 
 def made_again(what, *options):
     """Makes the store again, and another from nothing; how many plans were taken over."""
-    said = prelink("--root", root, "--store", "-aqm", "--with-plugins", *options, status=None).stdout
+    said = prelink("--root", root, "--store=/var/lib/prelink/store", "-aqm", "--with-plugins", *options, status=None).stdout
     prelink("--root", root, "--store=/cold", "-am", "--with-plugins", *options, status=None)
     expect(read(root + "/var/lib/prelink/store") == read(root + "/cold"), f"SEED={seed}: after {what} it is another store than one made from nothing")
     return int((re.search(r"(\d+) plans? taken over", said) or [0, 0])[1])

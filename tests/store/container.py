@@ -25,7 +25,7 @@ for base, _, names in os.walk(image):
 
 # The last layer: what the build stage wrote, and nothing else.
 before = tree.snapshot(built)
-prelink("--root", built, "--store", "-a")
+prelink("--root", built, f"--store={STORE}", "-a")
 written = [line.split(":")[0] for line in tree.differences(before, tree.snapshot(built))]
 expect_equal(sorted(written), ["var/lib/prelink", STORE[1:]], "what making the store wrote")
 layer = os.path.join(scratch(), "layer.tar")

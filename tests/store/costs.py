@@ -96,7 +96,7 @@ if os.environ.get("LONG") and os.geteuid() == 0:
     root = whole_root.root_of("xine", "python", "perl", "kate", "tools")
     whole_root.add_notes(root)
     print(prelink("--root", root, "--store", "-a").stdout.strip())
-    STORE = "/var/lib/prelink/store"
+    STORE = whole_root.store()
     ENVIRONMENT = {"LD_AUDIT": rooted.module_path(), "GLIBC_TUNABLES": ENVIRONMENT["GLIBC_TUNABLES"], **rooted.SETTINGS}
     size = os.path.getsize(root + STORE)
     expect(size <= 30 << 20, f"the store has {size} bytes")

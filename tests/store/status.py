@@ -15,7 +15,7 @@ from harness import compile_c, expect, expect_equal, prelink, read, scratch, wri
 
 # A tree with two programs, a library and what glibc has.
 root = scratch()
-STORE = "/var/lib/prelink/store"
+STORE = whole_root.store()
 for path in (kit.LOADER, kit.LIBC):
     os.makedirs(os.path.dirname(root + path), exist_ok=True)
     shutil.copy(path, root + path)
