@@ -23,7 +23,7 @@ LOOKS = re.compile(r"prelink .*(-n\b|--status|-p\b|-y\b)|notegen (show|check)")
 
 root = graph.Root(scratch())
 for directory in (root.path + whole_root.manifests(), root.path + "/tmp"):
-    os.makedirs(directory)
+    os.makedirs(directory, exist_ok=True)
 library = root.library("some")
 for name in ("python3.11", "greet", "player"):
     root.program(name, [library])

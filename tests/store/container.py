@@ -48,6 +48,8 @@ def start(**environment):
 
 
 env = {"LD_AUDIT": rooted.module_path(), "GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=8192"}
+if STORE != whole_root.store():  # configured for another prefix
+    env["PRELINK_STORE"] = STORE
 plain, fast, told = start(), start(**env), start(**env, PRELINK_RTLD="verbose")
 expect_equal((plain.returncode, plain.stdout, plain.stderr), (0, "3.0 1\n", ""), "the image as it is")
 expect_equal((fast.returncode, fast.stdout, fast.stderr), (0, "3.0 1\n", ""), "the image with its store")
