@@ -56,7 +56,7 @@ cases = [(way, f"{HERE}/{name}", word) for name in programs for way, word in [("
          if not sys.argv[1:] or {way, word} & set(sys.argv[1:])]
 
 
-SCRIPT = 'while read -r words; do echo "case $words"; rm -rf /tmp/*; "$0" $words 2>&1; echo "status $?"; done </opt/ways/cases'
+SCRIPT = 'while read -r words; do echo "case $words"; rm -rf /tmp/other /tmp/d /tmp/gone /tmp/seen*; "$0" $words 2>&1; echo "status $?"; done </opt/ways/cases'
 
 
 def outcomes(environment):
