@@ -2,6 +2,7 @@
 """The run-time module at work in scratch roots: install it there, run programs with and without, compare."""
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -40,7 +41,10 @@ def start_alone(root, command, timeout=120, **environment):
     """As start(), in namespaces of its own, with /proc, a /tmp of its own, and a network of which there is but the
     loopback; nothing that it started outlives it.  A command that ends by a signal, or not in time, has the exit status that a shell and timeout(1)
     give it."""
-    inner = 'mount -t proc proc "$0/proc" && mount -t tmpfs tmp "$0/tmp" && ip link set lo up && exec chroot "$0" /usr/bin/env - "$@"'
+    module = module_path() if module_path().startswith("/tmp/") else ""  # configured for a temporary prefix
+    again = f'mkdir -p "$0{os.path.dirname(module)}" && cp {shlex.quote(kit.MODULE)} "$0{module}" && ' if module else ""
+    inner = 'mount -t proc proc "$0/proc" && mount -t tmpfs tmp "$0/tmp" && ' + again + \
+        'ip link set lo up && exec chroot "$0" /usr/bin/env - "$@"'
     return run(["unshare", "-m", "-n", "-p", "-f", "--kill-child", "sh", "-c", inner, root, "/usr/bin/timeout", "-k", "5", timeout,
                 "/usr/bin/env", *(f"{name}={value}" for name, value in {**SETTINGS, **environment}.items()), *command],
                status=None, stdin=subprocess.DEVNULL)
