@@ -100,9 +100,22 @@ struct object *object_table_add(struct object_table *table, struct object *objec
 	return object;
 }
 
-static int compare_paths(const void *a, const void *b)
+int object_compare_paths(const void *a, const void *b)
 {
 	return strcmp((*(struct object *const *)a)->path, (*(struct object *const *)b)->path);
+}
+
+static int compare_with_path(const void *key, const void *element)
+{
+	return strcmp(key, (*(struct object *const *)element)->path);
+}
+
+struct object *object_find_path(struct object *const *sorted, size_t count, const char *path)
+{
+	struct object *const *found =
+		count ? bsearch(path, sorted, count, sizeof(struct object *), compare_with_path) : NULL;
+
+	return found ? *found : NULL;
 }
 
 static void want_all(const struct object_list *list)
@@ -128,7 +141,7 @@ void object_table_want(struct object_table *table)
 void object_table_sort(struct object_table *table)
 {
 	if (table->count)
-		qsort(table->object, table->count, sizeof(struct object *), compare_paths);
+		qsort(table->object, table->count, sizeof(struct object *), object_compare_paths);
 	for (size_t i = 0; i < table->count; i++) {
 		table->object[i]->index = i;
 		path_list_sort(&table->object[i]->names);

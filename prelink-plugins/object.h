@@ -184,6 +184,9 @@ void object_set_path(struct object *object, const struct root *root, const char 
 void object_table_want(struct object_table *table);
 /* Sorts by path and numbers anew. */
 void object_table_sort(struct object_table *table);
+/* For qsort() of struct object *: by path.  Then the object at PATH of the COUNT that are SORTED so; NULL: there is none. */
+int object_compare_paths(const void *a, const void *b);
+struct object *object_find_path(struct object *const *sorted, size_t count, const char *path);
 /* Memory (of malloc) that several objects share: freed with the table. */
 void object_table_keep(struct object_table *table, void *memory);
 

@@ -158,11 +158,6 @@ static struct cache_object describe(struct builder *b, const struct object *obje
 	return record;
 }
 
-static int compare_objects(const void *a, const void *b)
-{
-	return strcmp((*(struct object *const *)a)->path, (*(struct object *const *)b)->path);
-}
-
 static void count_uses(struct builder *b)
 {
 	struct cache_object *object = (struct cache_object *)b->object.data;
@@ -242,7 +237,7 @@ void cache_build(struct cache *cache, const struct object_table *table, const st
 	b.strings.data = xcalloc(1, 1);
 	b.strings.count = b.strings.room = 1;
 	memcpy(sorted, table->object, table->count * sizeof *sorted);
-	qsort(sorted, table->count, sizeof *sorted, compare_objects);
+	qsort(sorted, table->count, sizeof *sorted, object_compare_paths);
 	for (size_t i = 0; i < table->count; i++) {
 		count += !is_replaced(sorted, i);
 		b.index[sorted[i]->index] = (uint32_t)count - 1;

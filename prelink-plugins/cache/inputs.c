@@ -125,11 +125,6 @@ void cache_inputs_release(struct cache_inputs *inputs)
 	*inputs = (struct cache_inputs){ 0 };
 }
 
-static int compare_path(const void *key, const void *element)
-{
-	return strcmp(key, (*(struct object *const *)element)->path);
-}
-
 void cache_gather(const struct cache *cache, struct gather *gather, bool listed)
 {
 	const struct object_table *table = gather->table;
@@ -138,7 +133,7 @@ void cache_gather(const struct cache *cache, struct gather *gather, bool listed)
 	for (size_t i = 0; i < cache->object_count; i++) {
 		const char *path = cache_string(cache, cache->object[i].path);
 
-		if (count && bsearch(path, table->object, count, sizeof(struct object *), compare_path))
+		if (object_find_path(table->object, count, path))
 			continue;
 		struct object *object = gather_find(gather, path);
 		if (object)

@@ -29,6 +29,7 @@ struct carry {
 	struct store_file file; /* the older store */
 	struct record_io io;    /* of its bytes */
 	struct made then, now;
+	uint32_t tool; /* made_tool() */
 	struct made_keys keys;
 	const struct made_program **found; /* by object->index; NULL: it has changed */
 	struct older_member *member;       /* by number */
@@ -134,16 +135,6 @@ static void find_all_blocks(struct carry *carry)
 	free(plan);
 }
 
-static int compare_objects(const void *a, const void *b)
-{
-	return strcmp((*(struct object *const *)a)->path, (*(struct object *const *)b)->path);
-}
-
-static int compare_path(const void *key, const void *element)
-{
-	return strcmp(key, (*(struct object *const *)element)->path);
-}
-
 /* Finds out which object has which number; those found by a search come after the sorted ones. */
 static void find_members(struct carry *carry)
 {
@@ -151,16 +142,15 @@ static void find_members(struct carry *carry)
 	struct object **sorted = xcalloc(table->count + 1, sizeof *sorted);
 
 	memcpy(sorted, table->object, table->count * sizeof *sorted);
-	qsort(sorted, table->count, sizeof *sorted, compare_objects);
+	qsort(sorted, table->count, sizeof *sorted, object_compare_paths);
 	for (size_t i = 0; i < carry->then.object_count; i++) {
 		const struct made_object *object = &carry->then.object[i];
-		struct object **found = bsearch(carry->then.text + object->path, sorted, table->count,
-						sizeof *sorted, compare_path);
 
 		if (object->number >= carry->then.object_count)
 			continue;
 		ALLOC_REACH(carry->member, object->number, carry->member_count);
-		carry->member[object->number].object = found ? *found : NULL;
+		carry->member[object->number].object = object_find_path(sorted, table->count,
+									carry->then.text + object->path);
 	}
 	free(sorted);
 }
@@ -180,11 +170,14 @@ struct carry *carry_begin(const struct root *root, const char *path, const struc
 	carry->path = path;
 	carry->table = table;
 	carry->keys.options = options;
+	carry->tool = made_tool();
 	carry->found = xcalloc(table->count + 1, sizeof *carry->found);
 	if (options->verbose || store_file_read(&carry->file, root, path) || !is_whole(&carry->file, arch))
 		return carry;
 	carry->io = record_io(&carry->file.form, arch->rela, carry->file.bytes, carry->file.size);
-	made_read(&carry->then, root, path, carry->file.header.crc);
+	made_read(&carry->then, root, path, carry->file.header.crc, carry->tool);
+	if (!carry->then.program_count)
+		return carry;
 	find_members(carry);
 	find_all_blocks(carry);
 	for (size_t i = 0; i < table->count; i++)
@@ -466,5 +459,5 @@ int carry_write(struct carry *carry, const struct store *store)
 			made_add_object(&carry->now, object->path, member->number);
 	}
 	record_next(&io, RECORD_STORE, &header);
-	return made_write(&carry->now, carry->root, carry->path, header.crc);
+	return made_write(&carry->now, carry->root, carry->path, header.crc, carry->tool);
 }

@@ -110,7 +110,7 @@ static uint32_t keep_text(struct made *made, const char *text)
 {
 	size_t size = strlen(text) + 1, at = made->text_size;
 
-	made->text = xreallocarray(made->text, at + size, 1);
+	ALLOC_GROW(made->text, at + size, made->text_room);
 	memcpy(made->text + at, text, size);
 	made->text_size += size;
 	return (uint32_t)at;
@@ -157,8 +157,7 @@ void made_release(struct made *made)
 
 /* --- the file --- */
 
-/* The checksum of the program that this is; 0 where it cannot be read.  Another build may make other plans. */
-static uint32_t tool_crc(void)
+uint32_t made_tool(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	unsigned char part[65536];
@@ -178,9 +177,9 @@ static uint64_t file_size(const struct made_header *h)
 	       h->object_count * (uint64_t)sizeof(struct made_object) + h->text_size;
 }
 
-static struct made_header header_for(const struct made *made, uint32_t crc)
+static struct made_header header_for(const struct made *made, uint32_t crc, uint32_t tool)
 {
-	struct made_header h = { .magic = MADE_MAGIC, .store = crc, .tool = tool_crc() };
+	struct made_header h = { .magic = MADE_MAGIC, .store = crc, .tool = tool };
 
 	h.program_count = (uint32_t)made->program_count;
 	h.object_count = (uint32_t)made->object_count;
@@ -214,11 +213,11 @@ static void *read_part(int fd, size_t size)
 	return NULL;
 }
 
-/* True if what was read is as it was written, for the store with the checksum CRC, by this program. */
-static bool is_whole(const struct made_header *h, const struct made *made, uint32_t crc)
+/* True if what was read is as it was written, for the store with the checksum CRC, by TOOL. */
+static bool is_whole(const struct made_header *h, const struct made *made, uint32_t crc, uint32_t tool)
 {
 	if (!made->program || !made->object || !made->text || h->crc != checksum(h, made) ||
-	    h->store != crc || !h->tool || h->tool != tool_crc())
+	    h->store != crc || !h->tool || h->tool != tool)
 		return false;
 	for (size_t i = 0; i < made->program_count; i++)
 		if (made->program[i].why >= made->text_size)
@@ -230,7 +229,7 @@ static bool is_whole(const struct made_header *h, const struct made *made, uint3
 }
 
 /* Reads the file FD; false where it counts for nothing. */
-static bool read_file(struct made *made, int fd, uint32_t crc)
+static bool read_file(struct made *made, int fd, uint32_t crc, uint32_t tool)
 {
 	struct made_header h;
 	struct stat st;
@@ -244,15 +243,15 @@ static bool read_file(struct made *made, int fd, uint32_t crc)
 	made->program = read_part(fd, h.program_count * sizeof *made->program);
 	made->object = read_part(fd, h.object_count * sizeof *made->object);
 	made->text = read_part(fd, h.text_size);
-	return is_whole(&h, made, crc);
+	return is_whole(&h, made, crc, tool);
 }
 
-void made_read(struct made *made, const struct root *root, const char *path, uint32_t crc)
+void made_read(struct made *made, const struct root *root, const char *path, uint32_t crc, uint32_t tool)
 {
 	char *beside = path_of(path);
 	int fd = root_open(root, beside, O_RDONLY | O_CLOEXEC);
 
-	if (fd >= 0 && !read_file(made, fd, crc))
+	if (fd >= 0 && !read_file(made, fd, crc, tool))
 		made_release(made);
 	if (fd >= 0)
 		close(fd);
@@ -267,7 +266,7 @@ static int put(struct outfile *out, const struct made_header *h, const struct ma
 	       outfile_write(out, made->text, made->text_size);
 }
 
-int made_write(struct made *made, const struct root *root, const char *path, uint32_t crc)
+int made_write(struct made *made, const struct root *root, const char *path, uint32_t crc, uint32_t tool)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	char *beside = path_of(path);
@@ -276,7 +275,7 @@ int made_write(struct made *made, const struct root *root, const char *path, uin
 
 	if (made->program_count)
 		qsort(made->program, made->program_count, sizeof *made->program, compare_keys);
-	struct made_header h = header_for(made, crc);
+	struct made_header h = header_for(made, crc, tool);
 	h.crc = checksum(&h, made);
 	if (epoch && *epoch) {
 		status = store_remove(root, beside);

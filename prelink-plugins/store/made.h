@@ -33,7 +33,7 @@ struct made {
 	struct made_program *program; /* by ascending key, once it was read */
 	struct made_object *object;
 	char *text; /* strings with their NULs; the first is empty */
-	size_t program_count, object_count, text_size;
+	size_t program_count, object_count, text_size, text_room;
 };
 
 /* Keys of the programs of one table. */
@@ -48,13 +48,16 @@ void made_keys_release(struct made_keys *keys);
 void made_add_program(struct made *made, struct made_program program, const char *why);
 void made_add_object(struct made *made, const char *path, uint32_t number);
 
-/* Reads what belongs to the store at PATH, whose checksum is CRC; stays empty where there is no such, or it does not count. */
-void made_read(struct made *made, const struct root *root, const char *path, uint32_t crc);
+/* The checksum of the program that this is, another build of which may make other plans; 0 where it cannot be read. */
+uint32_t made_tool(void);
+/* Reads what belongs to the store at PATH, whose checksum is CRC, and was written by TOOL; stays empty where there is no
+ * such, or it does not count. */
+void made_read(struct made *made, const struct root *root, const char *path, uint32_t crc, uint32_t tool);
 /* The program with that KEY, NULL where there is none. */
 const struct made_program *made_find(const struct made *made, uint64_t key);
 
-/* Writes it beside the store at PATH, whose checksum is CRC.  0, or -1 after a message. */
-int made_write(struct made *made, const struct root *root, const char *path, uint32_t crc);
+/* Writes it, as TOOL's, beside the store at PATH, whose checksum is CRC.  0, or -1 after a message. */
+int made_write(struct made *made, const struct root *root, const char *path, uint32_t crc, uint32_t tool);
 void made_release(struct made *made);
 
 #endif
