@@ -17,6 +17,7 @@ EXTRA_DIST += $(TESTS) \
 	tests/bench/runtime.c \
 	tests/demo \
 	tests/install-packages \
+	tests/lib/booted.py \
 	tests/lib/build.sh \
 	tests/lib/demo.py \
 	tests/lib/elf.py \

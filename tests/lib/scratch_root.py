@@ -229,12 +229,15 @@ def machine_arch():
     return ARCHES.get(platform.machine(), platform.machine())
 
 
+def _key(*words):
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
+
+
 def master(*names, suite="bookworm", arch=None):
     """Path of a root with those sets or packages that belongs to all tests: look, copy, never change."""
     arch = arch or machine_arch()
     packages = packages_of(names)
-    key = hashlib.sha256(" ".join([str(VERSION), suite, arch, *packages]).encode()).hexdigest()[:16]
-    name = f"root-{suite}-{arch}-{key}"
+    name = f"root-{suite}-{arch}-{_key(str(VERSION), suite, arch, *packages)}"
     path = os.path.join(cache_dir(), name)
     if os.path.isdir(path):
         return path
@@ -252,6 +255,24 @@ def master(*names, suite="bookworm", arch=None):
         if arch in ("amd64", "i386"):  # x86's ldconfig knows no other machines; ld.so has its defaults
             _run(["/sbin/ldconfig", "-r", building])
         os.rename(building, path)
+    return path
+
+
+def debootstrapped(suite="bookworm", *packages):
+    """A root in which debootstrap installed the system and PACKAGES, whose scripts have run; it belongs to all tests: look,
+    never change."""
+    name = f"debootstrap-{suite}" + (f"-{_key(*sorted(packages))}" if packages else "")
+    path = os.path.join(cache_dir(), name)
+    if os.getuid() != 0:
+        raise Unavailable("debootstrap needs root")
+    if not shutil.which("debootstrap"):
+        raise Unavailable("debootstrap is not installed; tests/run installs it")
+    with _lock(name):
+        if not os.path.isdir(path):
+            shutil.rmtree(path + ".new", ignore_errors=True)
+            _run(["debootstrap", "--variant=minbase", *([f"--include={','.join(packages)}"] if packages else []), suite,
+                  path + ".new", _archive()])
+            os.rename(path + ".new", path)
     return path
 
 

@@ -10,8 +10,8 @@ import re
 import shutil
 
 from harness import BUILD, compile_c, expect, expect_equal, need, notegen, run, scratch, skip, tool, write
-from machine import HELPERS, Machine, apt_sources, debootstrapped, tarball
-from scratch_root import Unavailable
+from machine import HELPERS, Machine, apt_sources, tarball
+from scratch_root import Unavailable, debootstrapped
 
 MANIFEST = """manifest: 1
 application: demo

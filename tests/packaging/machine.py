@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from harness import BUILD, SOURCE, fail, run, scratch
-from scratch_root import Unavailable, _archive, _lock, _run, cache_dir
+from scratch_root import Unavailable, _archive
 
 HELPERS = os.path.join(SOURCE, "ebuild-helpers")
 
@@ -19,21 +19,6 @@ def tarball():
                                                       if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")})
         name = next(name for name in sorted(os.listdir(BUILD)) if name.endswith(".tar.xz"))
         return shutil.copy(os.path.join(BUILD, name), scratch("dist-"))
-
-
-def debootstrapped(suite="bookworm"):
-    """A debootstrapped root that belongs to all tests; look, never change."""
-    path = os.path.join(cache_dir(), f"debootstrap-{suite}")
-    if os.getuid() != 0:
-        raise Unavailable("debootstrap needs root")
-    if not shutil.which("debootstrap"):
-        raise Unavailable("debootstrap is not installed; tests/run installs it")
-    with _lock(f"debootstrap-{suite}"):
-        if not os.path.isdir(path):
-            shutil.rmtree(path + ".new", ignore_errors=True)
-            _run(["debootstrap", "--variant=minbase", suite, path + ".new", _archive()])
-            os.rename(path + ".new", path)
-    return path
 
 
 class Machine:

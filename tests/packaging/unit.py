@@ -8,8 +8,8 @@ import shutil
 import subprocess
 
 from harness import BUILD, expect, expect_equal, fail, read, run, scratch, skip, tool, write
-from machine import Machine, apt_sources, debootstrapped
-from scratch_root import Unavailable
+from machine import Machine, apt_sources
+from scratch_root import Unavailable, debootstrapped
 
 UNIT = BUILD + "/ebuild-helpers/keep-fresh/prelink.service"
 WORST = 4.0

@@ -7,8 +7,8 @@ import os
 import shutil
 
 from harness import BUILD, expect, expect_equal, run, scratch, skip
-from machine import HELPERS, Machine, apt_sources, debootstrapped
-from scratch_root import Unavailable
+from machine import HELPERS, Machine, apt_sources
+from scratch_root import Unavailable, debootstrapped
 from whole_root import LEFT_OUT, noted
 
 PACKAGES = "python3 perl git xine-ui vim gdb python3-numpy libxml-libxml-perl gawk openssl ffmpeg graphviz ruby php-cli"

@@ -7,8 +7,8 @@ import re
 import shutil
 
 from harness import SOURCE, expect, read, run, skip
-from machine import Machine, apt_sources, debootstrapped, tarball
-from scratch_root import Unavailable
+from machine import Machine, apt_sources, tarball
+from scratch_root import Unavailable, debootstrapped
 
 BUILD_DEPENDS = "build-essential debhelper libelf-dev libjansson-dev libyaml-dev nettle-dev pkgconf python3 zlib1g-dev"
 
