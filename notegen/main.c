@@ -76,7 +76,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		call->argv = state->argv + state->next - 1;
 		state->next = state->argc;
 		return 0;
-	case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_state_help(state, state->err_stream,
+				(ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK) | ARGP_HELP_EXIT_ERR);
+		return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }

@@ -41,7 +41,33 @@ enum {
 	OPT_LEARN,
 	OPT_AUDIT,
 	OPT_FREEZE_SEARCH,
+	OPT_USAGE,
 };
+
+/* What --help prints, and `prelink` alone: what people type, on a screen of 24 lines.  All options: the table below. */
+static const char first_page[] =
+	"Usage: prelink [OPTION...] {-a | FILE...}\n"
+	"Give shared libraries and plugins address slots, and bind them ahead of time.\n"
+	"\n"
+	"  prelink --store -a         plans for all programs, in one file beside them\n"
+	"  prelink -a                 a slot for every library; again after upgrades\n"
+	"  prelink FILE...            the same for FILEs and the libraries they need\n"
+	"  prelink --status FILE...   is its next start fast?  -v: and why not\n"
+	"  prelink --report=PAGE      the same and more of all programs, as HTML\n"
+	"  prelink --advise FILE...   what is wrong in FILEs, or costly to load\n"
+	"  prelink -y FILE            check FILE, print its original (--sha256: digest)\n"
+	"  prelink -u FILE...         give back the originals\n"
+	"  prelink -ua                of everything\n"
+	"\n"
+	"  -n, --dry-run              write nothing, print what would be\n"
+	"  -v, --verbose              say more\n"
+	"      --root=DIR             work inside DIR\n"
+	"  -b, --black-list=PATH      leave PATH alone\n"
+	"  -R, --random               start the slots at a random address\n"
+	"\n"
+	"What -a means is in /etc/prelink.conf.  `prelink --help=all' lists all options,\n"
+	"prelink(8) explains them.  prelink-run(1) is for users without root.\n"
+	"Exit status: 0 done, 1 something was refused or failed, 2 usage error.\n";
 
 static const struct argp_option option_table[] = {
 	{ 0, 0, 0, 0, "What to do (else: prelink the FILEs):", 1 },
@@ -90,6 +116,10 @@ static const struct argp_option option_table[] = {
 	{ "one-file-system", 'l', 0, 0, "Stay on one file system", 0 },
 	{ "dynamic-linker", OPT_DYNAMIC_LINKER, "LDSO", 0, "Assume this ld.so", 0 },
 	{ "ld-library-path", OPT_LD_LIBRARY_PATH, "PATH", 0, "Assume this LD_LIBRARY_PATH", 0 },
+
+	{ "help", '?', "all", OPTION_ARG_OPTIONAL, "What is typed most; =all: this list", -1 },
+	{ "usage", OPT_USAGE, 0, 0, "All options, in short", 0 },
+	{ "version", 'V', 0, 0, "The version", 0 },
 	{ 0, 0, 0, 0, 0, 0 },
 };
 
@@ -146,6 +176,10 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "--store is written, or goes with -y, -p, --status and --report");
 	if (o->mode == MODE_LEARN && o->all)
 		argp_error(state, "--learn takes what prelink-run has seen: no -a with it");
+	if (state->argc == 1) {
+		fputs(first_page, state->err_stream);
+		exit(argp_err_exit_status);
+	}
 	if (!o->all && !print && !o->file_count && o->mode != MODE_LEARN)
 		argp_error(state, "name a FILE, or give -a");
 	if (print && o->file_count)
@@ -165,6 +199,21 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "--freeze-search goes with --store");
 	if (o->quick && o->force)
 		argp_error(state, "-q believes what is done already, -f does not: one of them");
+}
+
+/* --help[=WHAT], --usage, --version: prints it and ends the process. */
+__attribute__((noreturn)) static void tell(int key, const char *what, struct argp_state *state)
+{
+	if (what && strcmp(what, "all") != 0)
+		argp_error(state, "--help=%s: there is --help and --help=all", what);
+	if (key == 'V')
+		puts(argp_program_version);
+	else if (key == '?' && !what)
+		fputs(first_page, stdout);
+	else
+		argp_state_help(state, stdout,
+				key == '?' ? ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK : ARGP_HELP_USAGE);
+	exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -248,6 +297,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case 'v': o->verbose++; break;
 	case OPT_JSON: o->json = true; break;
+	case '?':
+	case OPT_USAGE:
+	case 'V': tell(key, argument, state);
 	case ARGP_KEY_ARGS:
 		o->file = state->argv + state->next;
 		o->file_count = (size_t)(state->argc - state->next);
@@ -292,9 +344,9 @@ void options_parse(struct options *options, int argc, char **argv)
 	options->conf = "/etc/prelink.conf";
 	options->cache = DEFAULT_CACHE;
 	argp_err_exit_status = 2;
-	/* --help is to fit a screen: without the note that arguments are also those of the short options. */
+	/* --help=all is to fit a large screen: without the note that arguments are also those of the short options. */
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
-	argp_parse(&argp, argc, argv, 0, NULL, options);
+	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, options); /* it has a first page of its own */
 	if (options->random && !options->seed_given)
 		options->seed = find_seed();
 }

@@ -296,7 +296,9 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Keeps the system prelinked as /etc/default/prelink or /etc/sysconfig/prelink says.",
+		.doc = "Keeps the system prelinked as /etc/default/prelink or /etc/sysconfig/prelink says: each day "
+		       "without an option.\v"
+		       "Exit status: 0 done, 1 something was refused or failed, 2 usage error.",
 	};
 	struct maintain maintain = { .root = { .fd = -1, .lock = -1 },
 				     .state = { .directory = -1, .lock = -1 } };

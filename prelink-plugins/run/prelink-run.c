@@ -58,18 +58,18 @@ struct run {
 
 static const char usage[] =
 	"Usage: prelink-run [OPTION...] CMD [ARG...]\n"
-	"Start CMD fast: with plans that are made when it has run once, in the user's own store.\n"
+	"Start CMD fast: by plans that are made when it has run once, in one's own store.\n"
 	"\n"
 	"      --status       say how CMD's next start goes, and start nothing\n"
 	"      --forget       forget CMD's plans, and start nothing\n"
 	"      --print-env[=plain|shell|environment.d|systemd|docker]\n"
-	"                     print the variables that do the same, for other programs to set\n"
+	"                     print the variables that do the same, for others to set\n"
 	"      --no-children  only CMD itself: its children start as ever\n"
 	"      --help         print this\n"
 	"      --version      print the version\n"
 	"\n"
-	"Called by another name, it starts the program of that name which follows it in PATH.\n"
-	"Exit status: CMD's; 126 where it cannot be run, 127 where it is not there, 2 usage error.\n";
+	"Called by another name, it starts the program of that name that follows in PATH.\n"
+	"Exit status: CMD's; 126 it cannot be run, 127 it is not there, 2 usage error.\n";
 
 static int fail(int status, const char *about, const char *what)
 {

@@ -13,7 +13,7 @@ ALWAYS = {"-?", "--help", "--usage", "-V", "--version"}
 
 def of_help(*command):
     """Options of --help: the first column of its lines."""
-    text = run([tool(command[0]), *command[1:], "--help"]).stdout
+    text = run([tool(command[0]), *command[1:], "--help=all" if command == ("prelink",) else "--help"]).stdout
     return {o for line in text.splitlines() if re.match(r" {2,6}-", line)
             for o in OPTION.findall(re.match(r"(-\S+,? ?)+", line.strip())[0])}
 
@@ -48,7 +48,7 @@ def of_zsh(text):
         line = re.sub(r"'\([^)]*\)", "'", line)
         match = re.search(r"\{(-[^}]*)\}", line) or re.search(r"'\*?(--[\w-]+)", line)
         if match:
-            found |= {o.strip("+=").replace("\\", "") for o in match.group(1).split(",")}
+            found |= {re.sub(r"\+$|=-?$|\\", "", o) for o in match.group(1).split(",")}
     return found
 
 

@@ -5,18 +5,27 @@ import os
 import re
 
 import graph
-from harness import expect, expect_equal, prelink, scratch, write
+from harness import BUILD, expect, expect_equal, notegen, prelink, run, scratch, write
+
+OTHERS = ["prelink-plugins/run/prelink-run", "ebuild-helpers/keep-fresh/prelink-maintain", "ebuild-helpers/add-plugin-note",
+          "ebuild-helpers/image/prelink-image"]
 
 root = graph.Root(scratch())
 lib = root.library("a")
 where = ["--root", root.path]
 
-text = prelink("--help").stdout
-lines = text.splitlines()
-expect(len(lines) <= 50, f"--help has {len(lines)} lines, a screen has 50")
-expect(max(map(len, lines)) <= 80, "--help has a line of more than 80 columns")
+first, text = prelink("--help").stdout, prelink("--help=all").stdout
+expect_equal(prelink(status=2).stderr, first, "what prelink alone prints")
+expect_equal(prelink("-?").stdout, first, "what -? prints")
+for page, most in ((first, 24), (text, 50), (notegen(status=2).stderr, 24), (notegen("--help").stdout, 24),
+                   *((run([BUILD + "/" + name, "--help"]).stdout, 24) for name in OTHERS)):
+    lines = page.splitlines()
+    expect(3 < len(lines) <= most, f"{len(lines)} lines instead of {most}: {page}")
+    expect(max(map(len, lines)) <= 80, f"a line of more than 80 columns: {page}")
+known = set(re.findall(r"(?<![\w-])--?[a-zA-Z?][\w-]*", text)) | {"-ua"}
+expect_equal(sorted(set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", first)) - known), [], "only on the first page")
 for status, word in ((0, "done"), (1, "something was refused or failed"), (2, "usage")):
-    expect(re.search(rf"{status} {word}", text), f"--help does not say what exit status {status} means")
+    expect(all(re.search(rf"{status} {word}", page) for page in (first, text)), f"--help does not say what exit status {status} means")
 expect(re.search(r"\d", prelink("-V").stdout), "-V prints no version")
 expect("--undo" in prelink("--usage").stdout, "--usage does not list --undo")
 
@@ -43,7 +52,7 @@ refused = [
     ["-r", "x", lib], ["-r", "-1", lib], ["-r", "0x1000", lib, lib], ["-o", "x", lib], ["-u", "-o", "x", lib, lib],
     ["-y", lib, lib], ["--md5", "--sha", lib], ["-aqf"], ["-a", "-j", "0"], ["-a", "-j", "x"],
     ["-a", "--layout-page-size=3000"], ["-a", "--layout-page-size=0"], ["-a", "--seed=x"],
-    ["-a", "--seed", "99999999999999999999999"], ["--no-such-option"], ["-Z"], ["-a", "--root"],
+    ["-a", "--seed", "99999999999999999999999"], ["--no-such-option"], ["-Z"], ["--help=some"], ["-a", "--root"],
     ["--bindings"], ["-a", "--bindings"], ["-u", "--bindings", lib],
     ["--advise"], ["--advise", "--status", lib], ["-u", "--advise", lib],
 ]
@@ -61,4 +70,5 @@ for arguments in (["-n", "/no/such/file"], ["-n", "/etc/prelink.conf"], ["-an", 
 write(root.path + "/etc/\x1b[31m", "x")
 done = prelink(*where, "-n", "/etc/\x1b[31m", status=1)
 expect("\x1b" not in done.stderr, "a control character of a path reaches the terminal")
-print(f"{len(accepted)} command lines accepted, {len(refused)} refused; --help has {len(lines)} lines")
+print(f"{len(accepted)} command lines accepted, {len(refused)} refused; --help has {len(first.splitlines())} "
+      f"lines, --help=all {len(text.splitlines())}")

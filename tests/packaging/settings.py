@@ -85,7 +85,7 @@ def check_files():
 
 def check_options():
     """What settings.c allows and what it does not are all that prelink has."""
-    text = prelink("--help").stdout
+    text = prelink("--help=all").stdout
     options = set(re.findall(r"(?<=--)[a-z0-9][a-z0-9-]+", text))
     allowed = set(re.findall(r'\{ "([a-z0-9-]+)", ', read(SOURCE + "/ebuild-helpers/keep-fresh/settings.c").decode()))
     expect_equal(sorted(options - allowed - REFUSED), [], "options of prelink that PRELINK_OPTS neither takes nor refuses")
