@@ -328,8 +328,7 @@ static int compare_programs(const void *a, const void *b)
 	return left->plan < right->plan ? -1 : left->plan > right->plan;
 }
 
-/* Puts the table of programs, and the header that names it. */
-static void finish(struct store *store)
+void store_finish(struct store *store)
 {
 	struct store_program *program = store->program.item;
 	struct plan_table frozen = put_records(store, &store->frozen, NULL, sizeof(struct store_frozen),
@@ -381,7 +380,6 @@ int store_compare(struct store *store, const struct root *root, const char *path
 {
 	int status = 0;
 
-	finish(store);
 	if (!is_there(store, root, path)) {
 		char *outside = root_outside(root, path);
 
@@ -397,7 +395,6 @@ int store_write(struct store *store, const struct root *root, const char *path)
 {
 	struct outfile out;
 
-	finish(store);
 	if (is_there(store, root, path))
 		return 0;
 	if (root_make_parents(root, path))

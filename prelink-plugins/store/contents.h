@@ -4,6 +4,7 @@
  *     struct store *store = store_new(program);           // of the machine that it is for
  *     for each program, in an order that depends on nothing but the files:
  *             store_add(store, plan), or store_add_none(store, identity) where it has no plan
+ *     store_finish(store);
  *     store_write(store, root, path);
  *     store_free(store);
  *
@@ -25,6 +26,9 @@ bool store_add(struct store *store, const struct plan *plan);
 
 /* Notes that the program IDENTITY has no plan, and that this is known. */
 void store_add_none(struct store *store, const struct identity *identity);
+
+/* Puts the table of programs, and the header that names it: nothing is added after that.  Before what follows. */
+void store_finish(struct store *store);
 
 /* Writes the store to PATH inside ROOT, unless the file there has these very bytes, and the run-time module
  * takes it.  0, or -1 after a message. */

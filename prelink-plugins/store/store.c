@@ -264,9 +264,9 @@ static void say_figures(const struct work *work)
 {
 	struct store_figures figures = store_figures(work->store);
 
-	printf("%zu programs in the store, %zu objects; %zu words shared, %zu of single programs; %llu bytes",
-	       figures.programs, figures.objects, figures.words, figures.overrides,
-	       (unsigned long long)figures.bytes);
+	printf("%zu programs %s the store, %zu objects; %zu words shared, %zu of single programs; %llu bytes",
+	       figures.programs, work->options->dry_run ? "would be in" : "in", figures.objects,
+	       figures.words, figures.overrides, (unsigned long long)figures.bytes);
 	if (work->taken)
 		printf("; %zu plans taken over", work->taken);
 	putchar('\n');
@@ -298,6 +298,7 @@ int store_programs(const struct root *root, struct object_table *table, const st
 	progress_end(&work.progress);
 	if (options->mode == MODE_LEARN)
 		add_hopeless(&work, table, like);
+	store_finish(work.store);
 	if (options->mode == MODE_VERIFY)
 		status = store_compare(work.store, root, path);
 	else if (!options->dry_run)

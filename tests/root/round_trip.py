@@ -11,7 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import scratch_root
-from harness import elf_files, expect, expect_equal, fail, lint, need, notegen
+from harness import elf_files, expect, expect_equal, fail, lint, need, notegen, prelink
 from tree import differences
 from tree import snapshot as snapshot_of
 from whole_root import LEFT_OUT, LOADER_SETS, add_notes, expect_no_temporaries, noted, prelink_all, root_of, undo_all
@@ -103,7 +103,8 @@ def check(root):
     lines = differences(prelinked, snapshot(root))
     expect(not lines, "prelinking again changed:\n" + "\n".join(lines))
 
-    undo_all(root)
+    foretold = prelink("--root", root, "-ua", "-n").stdout
+    expect_equal(foretold, "would have " + undo_all(root).stdout, "what -ua -n said would be done")
     expect_no_temporaries(root)
     lines = differences(with_notes, snapshot(root))
     expect(not lines, "undoing left:\n" + "\n".join(lines))

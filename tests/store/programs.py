@@ -21,7 +21,10 @@ root = whole_root.root_of(*(["xine", "python", "perl", "kate", "tools"] if LONG 
 whole_root.add_notes(root)
 
 before = tree.snapshot(root)
+foretold = prelink("--root", root, "--store=/var/lib/prelink/store", "-a", "-n").stdout
+expect(not tree.differences(before, tree.snapshot(root)), "prelink --store -n changed something")
 said = prelink("--root", root, "--store=/var/lib/prelink/store", "-a").stdout
+expect_equal(foretold, said.replace(" in the", " would be in the"), "what is written, and what -n foretold")
 store = root + "/var/lib/prelink/store"
 added = {"var/lib/prelink: is new", "var/lib/prelink/store: is new"}
 different = [line for line in tree.differences(before, tree.snapshot(root)) if line not in added]
