@@ -205,8 +205,16 @@ with Browser() as browser:
     spared = browser.script("return [...document.querySelectorAll('#programs > tr:not(.detail)')]"
                             ".map(r => r.children[4].textContent.replaceAll(',', ''))")
     expect_equal(spared, sorted(spared, key=lambda text: int(text or -1), reverse=True), "relocations spared, the most first")
-    browser.press(TAB, TAB, TAB, ENTER)
+    browser.script("if (pinned) pinned.row.click()")  # nothing is lit
+    browser.press(TAB, TAB, TAB)
+    expect(browser.script("return document.querySelectorAll('rect.start').length"), "the focus lights up no program")
+    browser.press(ENTER)
     expect_equal(browser.script("return document.activeElement.getAttribute('aria-expanded')"), "true", "opened by Enter")
+    FOCUS = "const e = document.activeElement, s = getComputedStyle(e); return [e.tagName, s.outlineStyle, s.outlineWidth]"
+    browser.script("document.getElementById('search').focus()")
+    for _ in range(16):  # states, columns of the first table, programs
+        browser.press(TAB)
+        expect_equal(browser.script(FOCUS), ["BUTTON", "solid", "2px"], "what has the focus, and how that is seen")
 
     # At each width nothing lies beyond the window's edge, and the map's words can be read.
     for width in (390, 768, 1280):
