@@ -27,7 +27,7 @@ const char *store_file_distrust(const struct stat *st)
 		return "others can write it";
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return "it is somebody else's";
-	if (st->st_size < (off_t)sizeof(struct store_header) || st->st_size > LIMIT_STORE)
+	if (st->st_size > LIMIT_STORE)
 		return "it is damaged";
 	return NULL;
 }
@@ -71,7 +71,7 @@ static bool read_header(struct store_file *store)
 	struct store_header *header = &store->header;
 	struct record_io io = io_of(store, false);
 
-	if (store->size < record_size(&io, RECORD_STORE))
+	if (store->size < sizeof(struct store_front))
 		return false;
 	record_next(&io, RECORD_STORE, header);
 	if (header->magic != STORE_MAGIC) {

@@ -20,7 +20,7 @@ struct store_file {
 /* The checksum of SIZE bytes of a store (store_format.h). */
 uint32_t store_file_crc(const unsigned char *bytes, uint64_t size);
 
-/* Why the run-time module would pass over a store whose status is ST, static; NULL if it takes it. */
+/* Why the run-time module would pass over a store whose status is ST, whatever is in it, static; NULL if it takes it. */
 const char *store_file_distrust(const struct stat *st);
 
 /* Reads the store at PATH inside ROOT.  The rules are the module's: a regular file of root's or of our own, which

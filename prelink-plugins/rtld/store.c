@@ -20,8 +20,25 @@ static bool is_trusted(int fd, const struct environment *environment, uint64_t *
 	return true;
 }
 
-/* The store at PATH, mapped; NULL where there is none that counts. */
-static const struct store_header *map_store(const char *path, const struct environment *environment)
+/* True if the store of SIZE bytes that the open file FD is may have a plan for the program whose dynamic section has
+ * DIGEST, or where what it knows of all others is of interest, too. */
+static bool is_worth_mapping(int fd, uint64_t size, const struct environment *environment, uint64_t digest)
+{
+	struct store_front front;
+	uint32_t at;
+
+	if (size > UINT32_MAX || kernel_read(fd, &front, sizeof front) != sizeof front ||
+	    front.header.magic != STORE_MAGIC || front.header.machine != MACHINE_EM ||
+	    front.header.elf_class != MACHINE_CLASS || front.header.size != size)
+		return false;
+	unsigned char bit = store_filter_bit(digest, &at);
+	return environment->learn || (front.filter[at] & bit);
+}
+
+/* The store at PATH, mapped; NULL where there is none that counts, or none that has a plan for the program whose dynamic
+ * section has DIGEST. */
+static const struct store_header *map_store(const char *path, const struct environment *environment,
+					    uint64_t digest)
 {
 	const struct store_header *store = NULL;
 	uint64_t size;
@@ -30,13 +47,9 @@ static const struct store_header *map_store(const char *path, const struct envir
 	if (fd < 0)
 		return NULL;
 	/* It may be as large as all that a program with little room needs. */
-	if (!kernel_limited(RLIMIT_AS) && is_trusted(fd, environment, &size) && size >= sizeof *store &&
-	    size <= UINT32_MAX) {
+	if (is_trusted(fd, environment, &size) && is_worth_mapping(fd, size, environment, digest) &&
+	    !kernel_limited(RLIMIT_AS))
 		store = kernel_mmap(size, PROT_READ, MAP_PRIVATE, fd);
-		if (store && (store->magic != STORE_MAGIC || store->machine != MACHINE_EM ||
-			      store->elf_class != MACHINE_CLASS || store->size != size))
-			store = NULL;
-	}
 	kernel_close(fd);
 	return store;
 }
@@ -140,10 +153,10 @@ const char *store_found(const struct environment *environment, const char *name)
 
 bool store_find(const struct environment *environment, const struct link_map *program)
 {
-	const struct store_header *store = map_store(environment->store ? environment->store : SYSTEM_STORE,
-						     environment);
-	const struct store_program *entry =
-		store ? find_program(store, program, identity_of_dynamic(program)) : NULL;
+	const char *path = environment->store ? environment->store : SYSTEM_STORE;
+	uint64_t digest = identity_of_dynamic(program);
+	const struct store_header *store = map_store(path, environment, digest);
+	const struct store_program *entry = store ? find_program(store, program, digest) : NULL;
 
 	if (entry && entry->plan)
 		plan_take(store, store->size, entry->plan);

@@ -10,10 +10,11 @@
 #include "environment.h"
 #include "planned.h"
 
-/* Takes the plan that the store has for the program whose map is PROGRAM: the store that the environment names,
- * else the system's.  Four system calls where there is one, and one where there is none.  What cannot be trusted
- * (not a regular file of root's or of this user's, or writable by others) counts as not there.  True where the store
- * knows the program, be it as one that can have no plan. */
+/* Takes the plan that the store has for the program whose map is PROGRAM: the store that the environment names, else the
+ * system's.  Six system calls where that has one; else four, and nothing of the store is mapped; one where there is no
+ * store.  What cannot be trusted (not a regular file of root's or of this user's, or writable by others) counts as not
+ * there.  True where the store knows the program, be it as one that can have no plan; what has none is only known while
+ * something is to be learnt. */
 bool store_find(const struct environment *environment, const struct link_map *program);
 
 /* The path at which the store says that the program whose plan was taken finds what it asks for by NAME, and where

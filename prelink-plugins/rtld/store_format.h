@@ -6,7 +6,7 @@
  * inode, time or path of the machine that it was made on: the same files give the same store, and it is valid
  * wherever these files are.
  *
- * Layout: the header, then tables, each 8-byte aligned, in any order.  Every reference is an offset in bytes
+ * Layout: the header and a filter, then tables, each 8-byte aligned, in any order.  Every reference is an offset in bytes
  * from the first byte of the store, or an index; so are those inside the plans (plan_format.h), which share
  * what is the same in several of them: identities, blocks of natural bindings, residual lists.  Words are in
  * the byte order and class of the machine it is for; one store is for one machine.
@@ -21,7 +21,7 @@
 
 #include "plan_format.h"
 
-#define STORE_MAGIC 0x33535450u /* "PTS3": changes with every change of layout */
+#define STORE_MAGIC 0x34535450u /* "PTS4": changes with every change of layout */
 
 struct store_header {
 	uint32_t magic;
@@ -35,6 +35,23 @@ struct store_header {
 			 digests of the plans */
 	uint32_t reserved;
 };
+
+/* How a store begins.  Most programs of a system have no plan in it: they read this, and map nothing. */
+#define STORE_FILTER_BYTES \
+	2048 /* a power of two: one of 16 programs without a plan is not told from 1,000 with one */
+struct store_front {
+	struct store_header header;
+	unsigned char filter[STORE_FILTER_BYTES]; /* the bit of each program that has a plan is set */
+};
+
+/* The bit of FILTER for the program whose dynamic section has DIGEST: in byte *AT, this one. */
+static inline unsigned char store_filter_bit(uint64_t digest, uint32_t *at)
+{
+	uint32_t bit = (uint32_t)(digest * 0x9e3779b97f4a7c15u >> 32) % (8 * STORE_FILTER_BYTES);
+
+	*at = bit / 8;
+	return (unsigned char)(1u << bit % 8);
+}
 
 /* A program whose search for libraries is frozen: it is answered with what was found when the store was made.  Paths are
  * those inside the tree that it was made of: here alone the store depends on more than what the files contain. */

@@ -328,6 +328,20 @@ static int compare_programs(const void *a, const void *b)
 	return left->plan < right->plan ? -1 : left->plan > right->plan;
 }
 
+/* Has those of the COUNT that are at PROGRAM, and have a plan, pass the filter. */
+static void put_filter(struct store *store, const struct store_program *program, size_t count)
+{
+	unsigned char *filter = store->bytes + offsetof(struct store_front, filter);
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t at;
+		unsigned char bit = store_filter_bit(program[i].dynamic, &at);
+
+		if (program[i].plan)
+			filter[at] |= bit;
+	}
+}
+
 void store_finish(struct store *store)
 {
 	struct store_program *program = store->program.item;
@@ -349,6 +363,7 @@ void store_finish(struct store *store)
 	io.at = at;
 	for (size_t i = 0; i < header.program.count; i++)
 		record_next(&io, RECORD_PROGRAM, &program[i]);
+	put_filter(store, program, header.program.count);
 	io = store_io(store, offsetof(struct store_header, crc));
 	elf_put32(&io.plan, io.at, store_file_crc(store->bytes, store->size));
 	store->figures.bytes = store->size;
@@ -427,7 +442,7 @@ struct store *store_new(const struct object *program)
 	store->form = (struct elf_image){ .is64 = program->is64, .big_endian = program->big_endian };
 	store->rela = program->arch->rela;
 	store->machine = program->arch->machine;
-	store_reserve(store, sizeof(struct store_header));
+	store_reserve(store, sizeof(struct store_front));
 	return store;
 }
 

@@ -56,7 +56,7 @@ def finding(lines, store):
     for line in lines:
         if f'"{store}"' in line and "openat(" in line:
             names, fd = ["openat"], line.rsplit(" = ", 1)[1].split()[0]
-        elif names and fd != "-1" and re.match(rf"(statx|close)\({fd}\b|mmap\(.*, {fd}, 0\)", line):
+        elif names and fd != "-1" and re.match(rf"(statx|read|close)\({fd}\b|mmap\(.*, {fd}, 0\)", line):
             names.append(line.split("(")[0])
             if line.startswith("close"):
                 return names
@@ -70,10 +70,12 @@ def mapped(pid, store):
     return int(found[1]) // 4 if found else None
 
 
-# Four system calls; one where there is no store.  The pages of a library are written after one call.
+# Five system calls; one where there is no store, and where the store has no plan for it a program maps nothing of it.  The
+# pages of a library are written after one call.
 done, lines = traced([program, libraries[-1]], env={**ENVIRONMENT, "PRELINK_RTLD": "verbose"})
 expect(f"{libraries[-1]}: full" in done.stderr, f"its library is not on the fast path: {done.stderr}")
-expect_equal(finding(lines, here + "/store"), ["openat", "statx", "mmap", "close"], "system calls that find the plan")
+expect_equal(finding(lines, here + "/store"), ["openat", "statx", "read", "mmap", "close"],
+             "system calls that find the plan")
 at = lines.index(next(line for line in lines if f'"{libraries[-1]}"' in line and "openat" in line))
 asked = [line for line in lines[at:] if line.startswith("madvise(")]
 expect_equal(len(asked), 1, f"calls for pages of one library: {asked}")
@@ -81,6 +83,9 @@ size = int(asked[0].split(", ")[1])
 expect(size in (4 * 4096, 5 * 4096), f"{WORDS} words lie on four or five pages: {asked[0]}")
 _, lines = traced([program], env={**ENVIRONMENT, "PRELINK_STORE": here + "/none"})
 expect_equal(finding(lines, here + "/none"), ["openat"], "system calls where there is no store")
+unplanned = compile_c("int main(void) { return 0; }", here + "/unplanned")
+_, lines = traced([unplanned], env=ENVIRONMENT)
+expect_equal(finding(lines, here + "/store"), ["openat", "statx", "read", "close"], "system calls of a program without a plan")
 done, lines = traced([program, *libraries], "-e", "inject=madvise:error=EINVAL", env={**ENVIRONMENT, "PRELINK_RTLD": "verbose"})
 expect_equal((done.stdout, done.stderr.count(": full")), ("done\n", LIBRARIES + 1), f"on an older kernel: {done.stderr}")
 expect_equal(len([line for line in lines if line.startswith("madvise(") and "INJECTED" in line]), 1, "how often that kernel is asked")
