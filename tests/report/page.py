@@ -106,6 +106,24 @@ def check_spared(root, lookups, pages):
     expect(pages * .5 <= fewer[1] <= pages + 4, f"the page says {pages} pages; pages of libraries that are dirty: {seen}")
 
 
+# Words of each kind, with their colour and that of what is behind them.
+COLOURS = """return ['#answer', '#summary', 'th button', 'td.path', '#states button', '#said', '#next code', 'button.open'].map(name => {
+    const element = document.querySelector(name), rgb = text => text.match(/[0-9.]+/g).map(Number);
+    let behind = element;
+    while (rgb(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
+    return [name, rgb(getComputedStyle(element).color).slice(0, 3), rgb(getComputedStyle(behind).backgroundColor).slice(0, 3)];
+})"""
+
+
+def contrast(*colours):
+    """The ratio of two colours, as WCAG counts it."""
+    def luminance(rgb):
+        parts = [c / 3294.6 if c <= 10.3 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    dark, light = sorted(map(luminance, colours))
+    return (light + 0.05) / (dark + 0.05)
+
+
 VISIBLE = "return [...document.querySelectorAll('#%s > tr:not(.detail)')].filter(r => !r.hidden)" \
           ".map(r => r.querySelector('td.path').textContent)"
 
@@ -221,10 +239,18 @@ with Browser() as browser:
         browser("/window/rect", {"width": width, "height": 900})
         browser("/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": {
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}})
-        browser.script("drawMaps()")  # as it does a moment after
+        browser.script("fit()")  # as it does a moment after
         beyond = browser.script("return [innerWidth, document.documentElement.scrollWidth, Math.min("
                                 "...[...document.querySelectorAll('svg text')].map(t => t.getBoundingClientRect().height))]")
         expect(beyond[0] == width and beyond[1] <= width and beyond[2] >= 8, f"at {width} pixels: {beyond}")
+        paths = browser.script("return [...document.querySelectorAll('td.path')].filter(t => t.textContent.startsWith('/'))"
+                               ".map(t => [t.clientWidth, t.textContent]).filter(row => row[0]).sort((a, b) => a[0] - b[0])[0]")
+        expect(paths[0] >= 95, f"at {width} pixels a path has only {paths}")
+        for scheme in ("light", "dark"):
+            browser("/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {
+                "features": [{"name": "prefers-color-scheme", "value": scheme}]}})
+            weak = [row for row in browser.script(COLOURS) if contrast(*row[1:]) < 4.5]  # WCAG 2.1, 1.4.3
+            expect(not weak, f"{scheme}: words that cannot be read: {weak}")
 
     log = browser("/se/log", {"type": "browser"})
     expect_equal(log, [], "what the browser complained of")

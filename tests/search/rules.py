@@ -183,6 +183,14 @@ def library_path():
     for value in ("/l:$ORIGIN/sub;/l2", ":/l//::relative:/l2:/none:/bin/sub"):
         t.check(expect=["/r/liba.so", "/l/libb.so", "/bin/sub/libc1.so", "/l2/libd.so", "/l2/libe.so"],
                 ours=["--ld-library-path", value], LD_LIBRARY_PATH=value)
+    # From the working directory, which is the tree's own here.
+    t = Tree()
+    t.program("liba.so", "libb.so")
+    t.library("/relative/liba.so")
+    t.library("/libb.so")
+    for value in "relative:", "./relative/:.", "bin/../relative::/none":
+        t.check(expect=["/relative/liba.so", "/libb.so"], ours=["--ld-library-path", value], LD_LIBRARY_PATH=value)
+    t.check(missing=["liba.so", "libb.so"], ours=["--ld-library-path", "none"], LD_LIBRARY_PATH="none")
 
 
 def nodeflib():

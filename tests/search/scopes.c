@@ -44,7 +44,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 'r': a->options.root = value; break;
-	case 'L': a->options.ld_library_path = value; break;
+	case 'L': a->options.ld_library_path = xstrdup(value); break;
 	case 'd': a->options.dynamic_linker = value; break;
 	case 'c': a->cpu = value; break;
 	case 'b':
@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	if (root_open_tree(&root, a.options.root))
 		return 1;
+	options_resolve(&a.options, &root);
 	object_table_init(&table);
 	gather_init(&gather, &table, &root, &a.conf, &a.options, NULL);
 	gather_all(&gather);
@@ -129,6 +130,7 @@ int main(int argc, char **argv)
 	gather_release(&gather);
 	object_table_release(&table);
 	root_release(&root);
+	options_release(&a.options);
 	free(a.conf.entry);
 	free(a.conf.blacklist);
 	return diag_failed() ? 1 : 0;
