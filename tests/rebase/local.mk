@@ -9,6 +9,7 @@ TESTS += \
 	tests/rebase/verify.py \
 	tests/rebase/originals.py \
 	tests/rebase/padded.py \
+	tests/rebase/packaged_debug.py \
 	tests/rebase/separate_debug.py
 
 # Rewrites single files, without a layout and in place of nothing.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Debugging information in a file of its own (a debug link, a build-id's place, and dwz's form of it) still names the static
-functions of a library that was prelinked since: gdb, addr2line, eu-addr2line and eu-stack do.  perf does so with the
+functions of a library that was prelinked since: gdb, eu-addr2line and eu-stack do, and addr2line, which gives no lines.  perf does so with the
 originals, as README tells to give it these, and prelink --status -v lists such libraries."""
 import json
 import os
