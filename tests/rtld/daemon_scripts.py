@@ -135,7 +135,7 @@ done | counted
 printf 'To: a@here\n\nword\n' | sendmail -i a@here; becomes word cat /var/mail/root; grep -c word /var/mail/root
 main=$(tr -d ' ' </var/spool/postfix/pid/master.pid); postfix stop 2>/dev/null; gone $main
 grep -cE 'fatal|signal|undefined symbol' /t/mail.log
-""", main_cf="compatibility_level = 3.6\nmaillog_file = /t/mail.log\nmaillog_file_prefixes = /t\nmyhostname = host.x\nmydestination = here\ninet_interfaces = loopback-only\n"
+""", main_cf="compatibility_level = 3.6\nmaillog_file = /t/mail.log\nmaillog_file_prefixes = /t\nmyhostname = host.x\nmydestination = here\nmyorigin = here\ninet_interfaces = loopback-only\n"
                  "inet_protocols = ipv4\nvirtual_alias_maps = pcre:/t/map.pcre, sqlite:/t/map.sqlite\nalias_maps =\n"),
     "dovecot": Daemon("dovecot-core dovecot-imapd dovecot-sqlite dovecot-sieve curl", r"""
 printf 'dovecot:x:103:103::/:/bin/false\ndovenull:x:104:104::/:/bin/false\n' >>/etc/passwd; printf 'dovecot:x:103:\ndovenull:x:104:\n' >>/etc/group
@@ -152,10 +152,11 @@ doveadm -c /t/dovecot.conf mailbox list -u u 2>&1; doveadm -c /t/dovecot.conf pw
 doveconf -c /t/dovecot.conf -n | wc -l
 kill $main; gone $main
 grep -cE 'killed with signal|Panic|undefined symbol' dovecot.log
-""", dovecot_conf="base_dir = /t/run\nlog_path = /t/dovecot.log\nprotocols = imap\nssl = no\ndisable_plaintext_auth = no\ndefault_login_user = dovenull\n"
-                      "default_internal_user = dovecot\nmail_location = maildir:~/m\nmail_plugins = quota acl zlib virtual fts mail_log notify\nfirst_valid_uid = 1\nservice anvil { chroot = }\n"
-                      "service imap-login { chroot =\n inet_listener imap { port = 1430 } }\npassdb { driver = passwd-file\n args = /t/users }\n"
-                      "userdb { driver = passwd-file\n args = /t/users }\nplugin { acl = vfile\n quota = maildir:User quota }\n"),
+""", dovecot_conf="base_dir = /t/run\nlog_path = /t/dovecot.log\nprotocols = imap\nlisten = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\ndefault_login_user = dovenull\n"
+                      "default_internal_user = dovecot\nmail_location = maildir:~/m\nmail_plugins = quota acl zlib virtual mail_log notify\nfirst_valid_uid = 1\n"
+                      "service imap-login {\n inet_listener imap {\n  port = 1430\n }\n}\npassdb {\n driver = passwd-file\n args = /t/users\n}\n"
+                      "userdb {\n driver = passwd-file\n args = /t/users\n}\nprotocol imap {\n mail_plugins = $mail_plugins imap_acl imap_quota imap_zlib\n}\n"
+                      "plugin {\n acl = vfile\n quota = maildir:User quota\n}\n"),
     "samba": Daemon("samba samba-vfs-modules smbclient", r"""
 mkdir -p /run/samba /var/log/samba /var/lib/samba/private /var/cache/samba share; chmod 777 share; echo contents >share/a
 ask() { smbclient -s /t/smb.conf -p 4455 -N //127.0.0.1/x -c "$1" 2>&1; }
