@@ -27,7 +27,7 @@ static ElfW(Addr) symbols_of(const struct link_map *map)
 {
 	const ElfW(Dyn) *symtab = ((const struct rtld_map *)map)->l_info[DT_SYMTAB];
 
-	return symtab ? as_in_file(map, symtab->d_un.d_ptr) : 0;
+	return symtab ? as_in_file(map, symtab) : 0;
 }
 
 bool residual_sound(const struct link_map *map, struct writable writable, const machine_reloc *reloc,

@@ -105,6 +105,27 @@ ElfW(Addr) ldso_address(const struct link_map *map, const void *table)
 	return (ElfW(Addr))table - added_when_read(map);
 }
 
+ElfW(Addr) ldso_moved(const struct link_map *map)
+{
+	return map->l_addr - added_when_read(map);
+}
+
+bool ldso_moves(int64_t tag)
+{
+	switch (tag) {
+	case DT_HASH:
+	case DT_PLTGOT:
+	case DT_STRTAB:
+	case DT_SYMTAB:
+	case MACHINE_DT_REL:
+	case DT_JMPREL:
+	case DT_RELR:
+	case DT_VERSYM:
+	case DT_GNU_HASH: return true;
+	}
+	return false;
+}
+
 struct r_scope_elem **ldso_scope(struct link_map *map)
 {
 	return *(struct r_scope_elem ***)((char *)map + ldso.scope);

@@ -91,6 +91,11 @@ const ElfW(Phdr) *ldso_phdr(const struct link_map *map, size_t *count);
 const void *ldso_pointer(const struct link_map *map, const ElfW(Dyn) *entry);
 ElfW(Addr) ldso_address(const struct link_map *map, const void *table);
 
+/* What ld.so has added to entries of MAP's dynamic section, and to those with which tags (elf/get-dynamic-info.h, ADJUST_DYN_INFO):
+ * no others.  An address tells nothing: where a 32-bit kernel loads programs at 0x400000, other values are larger. */
+ElfW(Addr) ldso_moved(const struct link_map *map);
+bool ldso_moves(int64_t tag);
+
 /* l_scope of MAP; only where ldso.scope is known. */
 struct r_scope_elem **ldso_scope(struct link_map *map);
 

@@ -6,17 +6,25 @@
 
 #include "ldso.h"
 
-uint64_t as_in_file(const struct link_map *map, ElfW(Xword) value)
+/* The value of ENTRY in the file, where ld.so has added MOVED to what it moves.  A 0 may be one that it left (DT_RELA beside
+ * DT_RELR), and is never an address that it moved. */
+static uint64_t unmoved(const ElfW(Dyn) *entry, ElfW(Addr) moved)
 {
-	return map->l_addr && value >= map->l_addr ? value - map->l_addr : value;
+	return entry->d_un.d_val && ldso_moves(entry->d_tag) ? entry->d_un.d_val - moved : entry->d_un.d_val;
+}
+
+uint64_t as_in_file(const struct link_map *map, const ElfW(Dyn) *entry)
+{
+	return unmoved(entry, ldso_moved(map));
 }
 
 uint64_t identity_of_dynamic(const struct link_map *map)
 {
+	ElfW(Addr) moved = ldso_moved(map);
 	uint64_t digest = IDENTITY_START;
 
 	for (const ElfW(Dyn) *dyn = map->l_ld; dyn->d_tag != DT_NULL; dyn++)
-		digest = identity_add_dynamic(digest, (uint64_t)dyn->d_tag, as_in_file(map, dyn->d_un.d_val));
+		digest = identity_add_dynamic(digest, (uint64_t)dyn->d_tag, unmoved(dyn, moved));
 	return digest;
 }
 

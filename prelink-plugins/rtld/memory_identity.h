@@ -9,9 +9,8 @@
 
 #include "identity.h"
 
-/* VALUE of an entry of MAP's dynamic section as it is in the file: ld.so has added the load bias to some of the addresses
- * (glibc, elf/get-dynamic-info.h; which ones depends on its release); no other value is as large. */
-uint64_t as_in_file(const struct link_map *map, ElfW(Xword) value);
+/* The value of ENTRY of MAP's dynamic section as it is in the file. */
+uint64_t as_in_file(const struct link_map *map, const ElfW(Dyn) *entry);
 
 /* The digest of MAP's dynamic section, as it is in the file. */
 uint64_t identity_of_dynamic(const struct link_map *map);

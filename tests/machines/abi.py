@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 
+from elf import to_bend
 from guest import MACHINES, STORE, Bare, build_module, sound
 from harness import compile_c, expect, expect_equal, need, prelink, run, scratch
 
-LIBRARIES_ONLY = ("-Wl,-z,rodynamic", "-nostartfiles")  # crti.o has no BTI marks
+LIBRARIES_ONLY, PROGRAMS_ONLY = ("-Wl,-z,rodynamic", "-nostartfiles"), ("-fPIE", "-pie")  # crti.o has no BTI marks
+DT_FLAGS_1, DF_1_UNUSED = 0x6ffffffb, 0x70000000
 LAZY, NOW = "-Wl,-z,lazy", "-Wl,-z,now"
 MAIN = "#include <stdio.h>\n#include <stdint.h>\n"
 # Bound by word with an addend, by function pointer, by copy, protected, undefined and weak, in static and in dynamic TLS.
@@ -51,6 +53,9 @@ FIXTURES["armhf"]["no Thumb"] = (CALLS, CALLER, ["one", "two"], "16 1 0\n", {"on
 for way in (LAZY, NOW):
     FIXTURES["ppc64el"]["local entry, " + way[-4:].strip(",")] = (
         (CALLS, CALLER, ["one", "two"], "16 1 0\n", {"one": ("-sW", r"<localentry>: 8\] +\d+ f$"), "two": ("-dW", "PPC64_OPT")}), [way])
+# A position-independent program with a dynamic entry whose value is no address, and larger than where 32-bit machines load it.
+for arch in ("armhf", "i386"):
+    FIXTURES[arch]["large flags"] = EVERYTHING, ["-fPIE", "-pie", NOW]
 for order in (["one", "two"], ["two", "one"]):
     FIXTURES["i386"]["unique with " + order[0] + " first"] = (
         ({"base": "int numbers[64];", "one": UNIQUE % 1 + WORDS.replace("words", "first") + "int *p1 = &u;",
@@ -76,13 +81,19 @@ def check(guest, name, libraries, program, order, wanted, pins, flags):
     flags, made = linker(flags), {}
     for library in sorted(libraries, key=lambda one: order.index(one), reverse=True):
         made[library] = compile_c(libraries[library], f"{guest.root}{directory}/lib{library}.so", "-shared", "-fPIC", "-O1",
-                                  f"-Wl,-soname,lib{library}.so", *flags, compiler=compiler)
+                                  f"-Wl,-soname,lib{library}.so",
+                                  *[flag for flag in flags if flag not in PROGRAMS_ONLY], compiler=compiler)
     for library, (option, pattern) in pins.items():
         said = run(["readelf", option, made[library]]).stdout
         expect(re.search(pattern, said, re.M), f"{guest.arch}, {name}: the fixture has no {pattern}:\n{said}")
     path = f"/usr/bin/{word}"
     compile_c(program, guest.root + path, "-O1", f"-Wl,-rpath,{directory}", "-Wl,--no-as-needed,--allow-shlib-undefined",
               *[flag for flag in flags if flag not in LIBRARIES_ONLY], "-x", "none", *(made[one] for one in order), compiler=compiler)
+    if name == "large flags":
+        bent = to_bend(guest.root + path)
+        at, tag, flags = next(entry for entry in bent.entries if entry[1] == DT_FLAGS_1)
+        bent.set("AA", at, tag, flags | DF_1_UNUSED)
+        bent.save()
     return path
 
 

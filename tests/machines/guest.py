@@ -25,6 +25,20 @@ MACHINES = {
 SETTINGS = {"LC_ALL": "C.UTF-8", "HOME": "/tmp", "TERM": "dumb", "PATH": "/usr/bin:/bin"}
 CONFIGURATION = "-l /usr/bin\n-l /usr/sbin\n-l /usr/lib\n-l /usr/libexec\n"
 STORE = "/var/lib/prelink/store"
+# What roots have, and what is run there; with LONG=1 more of both.
+LONG = bool(os.environ.get("LONG"))
+SETS = ["python3", "python3-lxml", "perl", "libxml-libxml-perl", "openssl"]
+PYTHON = "import lxml.etree, ssl, sqlite3, decimal, ctypes; print(lxml.etree.fromstring('<a/>').tag, decimal.Decimal(1) / 3)"
+PERL = "use XML::LibXML; use POSIX; print POSIX::floor(1.5), XML::LibXML->new ? 1 : 0, qq(\\n)"
+COMMANDS = [["/usr/bin/python3", "-c", PYTHON], ["/usr/bin/perl", "-e", PERL]]
+if LONG:
+    SETS += ["python3-numpy", "gawk", "sqlite3", "file", "xz-utils", "binutils", "openssl", "bc", "procps", "libxine2-bin", "libxine2-misc-plugins"]
+    COMMANDS[0][2] = PYTHON.replace("import ", "import numpy, ") + "; print(numpy.ones(3).sum())"
+    COMMANDS += [["/usr/bin/bash", "-c", "exit 7"], ["/usr/bin/true"], ["/usr/bin/false"]]
+    COMMANDS += [["/usr/bin/" + name, "--version"] for name in
+                 ("ls", "cp", "sort", "date", "sed", "grep", "tar", "gawk", "sqlite3", "file", "xz", "objdump", "ld.bfd", "as",
+                  "find", "diff", "bc", "ps", "gzip")]
+    COMMANDS += [["/usr/bin/openssl", "version"], ["/usr/bin/xine-list-1.2", "-p"]]
 # What python3 writes to the file that its first argument names: RELRO of each object, as ld.so left it.
 TAKE_RELRO = r"""
 import ctypes, sys

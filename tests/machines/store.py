@@ -15,29 +15,16 @@ import scratch_root
 import tree
 import whole_root
 from elf import Elf
-from guest import MACHINES, STORE, TAKE_RELRO, Guest, sound
+from guest import COMMANDS, LONG, MACHINES, PERL, PYTHON, SETS, STORE, TAKE_RELRO, Guest, sound
 from harness import compile_c, expect, expect_equal, need, prelink, run, skip
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
 need("chroot", "readelf")
 DT_PLTGOT = 3
-LONG = bool(os.environ.get("LONG"))
-SETS = ["python3", "python3-lxml", "perl", "libxml-libxml-perl", "openssl"]
-PYTHON = "import lxml.etree, ssl, sqlite3, decimal, ctypes; print(lxml.etree.fromstring('<a/>').tag, decimal.Decimal(1) / 3)"
-PERL = "use XML::LibXML; use POSIX; print POSIX::floor(1.5), XML::LibXML->new ? 1 : 0, qq(\\n)"
-COMMANDS = [["/usr/bin/python3", "-c", PYTHON], ["/usr/bin/perl", "-e", PERL]]
 WAITING = [["/usr/bin/python3", "-c", PYTHON.split("print")[0] + "import sys; print('ready', file=sys.stderr, flush=True); sys.stdin.read()"],
            ["/usr/bin/perl", "-e", PERL.split("print")[0] + "print STDERR 'ready'; <STDIN>"]]
 SLOTS = ["arm64", "i386"]  # whose libraries can be moved
-if LONG:
-    SETS += ["python3-numpy", "gawk", "sqlite3", "file", "xz-utils", "binutils", "openssl", "bc", "procps", "libxine2-bin", "libxine2-misc-plugins"]
-    COMMANDS[0][2] = PYTHON.replace("import ", "import numpy, ") + "; print(numpy.ones(3).sum())"
-    COMMANDS += [["/usr/bin/bash", "-c", "exit 7"], ["/usr/bin/true"], ["/usr/bin/false"]]
-    COMMANDS += [["/usr/bin/" + name, "--version"] for name in
-                 ("ls", "cp", "sort", "date", "sed", "grep", "tar", "gawk", "sqlite3", "file", "xz", "objdump", "ld.bfd", "as",
-                  "find", "diff", "bc", "ps", "gzip")]
-    COMMANDS += [["/usr/bin/openssl", "version"], ["/usr/bin/xine-list-1.2", "-p"]]
 
 
 def counts(done):
