@@ -330,7 +330,7 @@ static bool is_done_already(const struct run *run)
 {
 	const struct options *options = &run->options;
 
-	if (!is_quick(options) || (options->store && options->dry_run) ||
+	if (!is_quick(options) || (options->store && options->dry_run) || run->conf.outside ||
 	    !cache_is_current(&run->old, &run->root, options))
 		return false;
 	if (!options->store)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "diag.h"
@@ -33,18 +34,19 @@ struct reading {
 struct reader {
 	struct conf *conf;
 	const struct root *root;
-	const char *path; /* of the file, inside the root */
+	const struct root *home; /* where the file lies: in the root, or on the running system */
+	const char *path;        /* of the file, inside `home` */
 	unsigned line;
 	unsigned depth; /* of inclusion, from 1 */
 	struct reading *all;
 };
 
-static int read_file(const struct reader *from, const char *path);
+static int read_file(const struct reader *from, const struct root *home, const char *path);
 
 /* Says what is wrong with the present line. */
 static int line_error(const struct reader *r, const char *what, const char *word)
 {
-	char *outside = root_outside(r->root, r->path);
+	char *outside = root_outside(r->home, r->path);
 
 	if (++r->all->mistakes <= MISTAKES_MAX)
 		diag_error(outside, "line %u: %s%s%s", r->line, what, word ? " " : "", word ? word : "");
@@ -201,7 +203,7 @@ static int include(const struct reader *r, const char *word)
 	int status = expand(r, word, false, &match);
 
 	for (size_t i = 0; i < match.count && !r->all->ended; i++)
-		if (read_file(r, match.path[i]))
+		if (read_file(r, r->root, match.path[i]))
 			status = -1;
 	path_list_release(&match);
 	return status;
@@ -277,23 +279,23 @@ static int read_line(const struct reader *r, char *text)
 	return -1;
 }
 
-/* Reads the file PATH, which that of FROM includes. */
-static int read_file(const struct reader *from, const char *path)
+/* Reads the file PATH of HOME, which that of FROM includes. */
+static int read_file(const struct reader *from, const struct root *home, const char *path)
 {
-	struct reader r = { from->conf, from->root, path, 0, from->depth + 1, from->all };
-	const struct root *root = r.root;
-	char *outside = root_outside(root, path), *line = NULL;
+	struct reader r = { from->conf, from->root, home, path, 0, from->depth + 1, from->all };
+	char *outside = root_outside(home, path), *line = NULL;
 	size_t room = 0;
 	ssize_t length;
 	int status = 0;
-	FILE *file = root_open_text(root, path);
+	FILE *file = root_open_text(home, path);
 
 	if (!file) {
 		status = diag_errno(outside, "reading the configuration");
 		free(outside);
 		return status;
 	}
-	add_text(&r.conf->file, &r.conf->file_count, xstrdup(path));
+	if (home == r.root)
+		add_text(&r.conf->file, &r.conf->file_count, xstrdup(path));
 	while (errno = 0, !r.all->ended && (length = getline(&line, &room, file)) >= 0) {
 		r.line++;
 		if (memchr(line, '\0', (size_t)length)) {
@@ -312,13 +314,28 @@ static int read_file(const struct reader *from, const char *path)
 	return status;
 }
 
-/* The file PATH and what it includes: what their patterns cost together is bounded (pattern.h). */
-static int read_all(struct conf *conf, const struct root *root, const char *path)
+/* The file PATH of HOME and what it includes: what their patterns cost together is bounded (pattern.h). */
+static int read_all(struct conf *conf, const struct root *root, const struct root *home, const char *path)
 {
 	struct reading all = { .tree = pattern_tree_new(root) };
-	int status = read_file(&(struct reader){ .conf = conf, .root = root, .all = &all }, path);
+	int status = read_file(&(struct reader){ .conf = conf, .root = root, .all = &all }, home, path);
 
 	pattern_tree_free(all.tree);
+	return status;
+}
+
+/* The configuration that was named, and is not in the tree: a file of who prelinks it. */
+static int read_outside(struct conf *conf, const struct root *root, const char *name)
+{
+	struct root system;
+
+	if (root_open_tree(&system, NULL))
+		return -1;
+	char *path = root_inside(&system, name);
+	int status = read_all(conf, root, &system, path);
+
+	free(path);
+	root_release(&system);
 	return status;
 }
 
@@ -340,10 +357,14 @@ int conf_read(struct conf *conf, const struct root *root, const struct options *
 	if (conf->everywhere)
 		add_entry(conf, "/", options->one_file_system, false);
 	diag_lenient(conf->everywhere);
+	bool there = root_stat(root, path, &st) == 0, own = strcmp(path, standard) != 0;
+
+	conf->outside = !there && own && access(options->conf, F_OK) == 0;
 	/* Without -a only its -b lines matter, and a system without the file is in order. */
-	if ((options->all && !conf->everywhere) || strcmp(path, standard) != 0 ||
-	    root_stat(root, path, &st) == 0)
-		status = read_all(conf, root, path) ? -1 : status;
+	if (conf->outside)
+		status = read_outside(conf, root, options->conf) ? -1 : status;
+	else if ((options->all && !conf->everywhere) || own || there)
+		status = read_all(conf, root, root, path) ? -1 : status;
 	diag_lenient(false);
 	if (conf->everywhere)
 		status = 0;

@@ -10,7 +10,7 @@
  *     -c /etc/prelink.conf.d/?*.conf   read these files too
  *
  * Patterns are glob(7)'s; a word may be quoted as in the shell where its name holds spaces or `#`.
- * All paths are meant inside the root. */
+ * All paths are meant inside the root; the file that -c names may lie outside. */
 #ifndef CONF_H
 #define CONF_H
 
@@ -35,6 +35,7 @@ struct conf {
 	bool everywhere; /* -ua: the first entry is "/"; see gather.h */
 	char **file;     /* the files that were read, inside the root; owned */
 	size_t file_count;
+	bool outside; /* the first one is not inside the root, and not in `file` */
 };
 
 /* Reads the configuration file that OPTIONS names, and those that it includes, and adds the -b of the

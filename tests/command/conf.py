@@ -65,6 +65,7 @@ cases = [
     ("braces around a pattern", "/opt/{v*/lib,with\\ space}\n", [V1, V2, SPACE]),
     ("braces in braces", "/opt/{v{1,2}/lib,nothing}\n", [V1, V2]),
     ("a brace after a backslash", "/srv/\\{1,2\\}\n", [BRACES]),
+    ("-l with braces, as the classic's example has", "-l /opt/{v1,v2,v64}/lib\n", [V1, V2]),
     ("-b with braces", "/opt\n/srv\n-b /opt/v{1,2}\n-b /srv/*\\{*\n", [SPACE]),
     ("-b comes before what it is about", "-b *.py.so\n/usr/lib\n", [a, b]),
 ]
@@ -80,6 +81,19 @@ write(root.path + "/etc/prelink.conf.d/2.conf", f"{b}\n")
 expect_equal(found("-c /etc/prelink.conf.d/*.conf\n"), sorted([a, b]), "-c with a pattern")
 expect_equal(found("-c /etc/prelink.conf.d/1.conf\n"), [a], "-c with a file")
 expect_equal(found(f"-c /etc/none/*.conf\n{a}\n"), [a], "-c with a pattern that matches nothing")
+
+# One that is named and lies outside: it is about the tree all the same, and what it includes is in there.
+own = scratch() + "/own.conf"
+write(own, "-c /etc/prelink.conf.d/1.conf\n/opt/v1\n-b /usr/lib/none\n")
+expect_equal(found("", "-c", own), sorted([a, V1]), "-c with a file outside")
+for _ in range(2):  # the second finds all as it was left
+    prelink("--root", root.path, "-a", "-c", own)
+write(own, f"{b}\n")
+expect("prelinked 1, " in prelink("--root", root.path, "-aq", "-c", own).stdout, "-q, when it was changed")
+write(own, "nowhere\n")
+expect(f"{own}: line 1" in found("", "-c", own, status=1), "a mistake in a file outside")
+message = found("", "-c", own + ".none", status=1)
+expect(root.path + own + ".none" in message, f"a file that is nowhere: {message}")
 
 mistakes = [
     ("-x /usr/lib\n", "line 1"),
