@@ -12,6 +12,7 @@ TESTS += tests/rtld/matrix.py
 TESTS += tests/rtld/memory_tools.py
 TESTS += tests/rtld/namespaces.py
 TESTS += tests/rtld/secure.py
+TESTS += tests/rtld/services.py
 TESTS += tests/rtld/programs.py
 TESTS += tests/rtld/thread_variables.py
 TESTS += tests/rtld/shadowed.py
