@@ -256,6 +256,10 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	return object;
 }
 
+/* Bytes of files that are read rather than mapped: copying so much costs less than half a dozen faults, and than a mapping
+ * that is given back, which interrupts the other threads. */
+enum { COPY_MAX = 256 << 10 };
+
 /* A file that says that it is large, and has next to nothing on disk. */
 static bool is_mostly_holes(const struct stat *st)
 {
@@ -276,7 +280,8 @@ struct object *read_object(const struct file *file, const struct root *root, con
 		diag_error(shown, "it has a size of %lu MB, and nearly all of it is holes; left alone",
 			   (unsigned long)file->st.st_size >> 20);
 	else
-		status = elf_image_open(&image, file->fd, shown);
+		status = file->st.st_size <= COPY_MAX ? elf_image_read(&image, file->fd, shown) :
+							elf_image_open(&image, file->fd, shown);
 
 	if (status == ELF_IMAGE_OK) {
 		object = decode(conf, options, root, file, &image);
