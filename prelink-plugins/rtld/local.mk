@@ -4,12 +4,14 @@
 rtld_sources = \
 	prelink-plugins/rtld/prelink-rtld.c \
 	prelink-plugins/rtld/again.c \
+	prelink-plugins/rtld/apply.c \
 	prelink-plugins/rtld/bounds.c \
 	prelink-plugins/rtld/builtin.c \
 	prelink-plugins/rtld/environment.c \
 	prelink-plugins/rtld/filtered.c \
 	prelink-plugins/rtld/ldso.c \
 	prelink-plugins/rtld/learn.c \
+	prelink-plugins/rtld/loaded.c \
 	prelink-plugins/rtld/memory_identity.c \
 	prelink-plugins/rtld/planned.c \
 	prelink-plugins/rtld/populate.c \
@@ -18,6 +20,7 @@ rtld_sources = \
 	prelink-plugins/rtld/text.c
 rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/again.h \
+	prelink-plugins/rtld/apply.h \
 	prelink-plugins/rtld/bounds.h \
 	prelink-plugins/rtld/digest.h \
 	prelink-plugins/rtld/environment.h \
@@ -25,6 +28,7 @@ rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/identity.h \
 	prelink-plugins/rtld/ldso.h \
 	prelink-plugins/rtld/learn.h \
+	prelink-plugins/rtld/loaded.h \
 	prelink-plugins/rtld/memory_identity.h \
 	prelink-plugins/rtld/plan_format.h \
 	prelink-plugins/rtld/planned.h \
