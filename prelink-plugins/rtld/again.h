@@ -11,9 +11,10 @@
 #include <stddef.h>
 
 #include "environment.h"
+#include "text.h"
 
 /* Starts the program again, with NEED bytes of static block for what is loaded at start.  Returns where that cannot be, or
  * would change nothing: ld.so then says what the matter is. */
-void start_again(const struct environment *environment, size_t need);
+SELDOM void start_again(const struct environment *environment, size_t need);
 
 #endif

@@ -6,8 +6,9 @@
 #define RTLD_LEARN_H
 
 #include "environment.h"
+#include "text.h"
 
-void learn_program(const struct environment *environment);
-void learn_object(const struct environment *environment, const char *name);
+SELDOM void learn_program(const struct environment *environment);
+SELDOM void learn_object(const struct environment *environment, const char *name);
 
 #endif

@@ -121,7 +121,7 @@ static const char *unless_damaged(const char *why)
 }
 
 /* Verbose only. */
-static void batch_report(void)
+SELDOM static void batch_report(void)
 {
 	static const char level[][16] = { "none", "relative only", "full" };
 
@@ -138,7 +138,7 @@ static void batch_report(void)
 }
 
 /* Where somebody learns: what has come and is not in the plan. */
-static void learn_batch(void)
+SELDOM static void learn_batch(void)
 {
 	if (!started && !startup_full)
 		learn_program(&environment);

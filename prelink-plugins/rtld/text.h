@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Of functions that few processes ever call: small rather than quick, and away from the others. */
+#define SELDOM __attribute__((cold))
+
 bool equal(const char *a, const char *b);
 
 /* If TEXT starts with PREFIX, what follows it; else NULL. */
@@ -20,6 +23,6 @@ const char *last_component(const char *path);
 
 /* For PRELINK_RTLD=verbose: one line on standard error, in one write(2) unless a name is very long.  THIRD may be
  * NULL. */
-void say(const char *first, const char *second, const char *third);
+SELDOM void say(const char *first, const char *second, const char *third);
 
 #endif
