@@ -7,10 +7,13 @@
 #include "ldso.h"
 
 /* The value of ENTRY in the file, where ld.so has added MOVED to what it moves.  A 0 may be one that it left (DT_RELA beside
- * DT_RELR), and is never an address that it moved. */
+ * DT_RELR), and is never an address that it moved.  What it moves later, as it has its own, shows in its size: that is 64 bits wide. */
 static uint64_t unmoved(const ElfW(Dyn) *entry, ElfW(Addr) moved)
 {
-	return entry->d_un.d_val && ldso_moves(entry->d_tag) ? entry->d_un.d_val - moved : entry->d_un.d_val;
+	ElfW(Addr) value = entry->d_un.d_val;
+	bool late = entry->d_tag == MACHINE_DT_LATE && value >= moved;
+
+	return late || (value && ldso_moves(entry->d_tag)) ? value - moved : value;
 }
 
 uint64_t as_in_file(const struct link_map *map, const ElfW(Dyn) *entry)

@@ -32,6 +32,7 @@ enum {
 	MACHINE_TAGS_RSEQ = 38,    /* ... and any of those may have a block for rseq(2) */
 	MACHINE_TLS_BELOW = 0,     /* variant I: blocks lie above the thread pointer, behind two words */
 	MACHINE_TLS_TAKEN = 8,     /* bytes that TLS_TCB_SIZE takes: those */
+	MACHINE_DT_LATE = DT_NULL, /* no tag of its own gets it when an object is relocated */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
 	MACHINE_READ = 3,

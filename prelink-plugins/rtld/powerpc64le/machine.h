@@ -28,10 +28,12 @@ enum {
 	MACHINE_R_TPOFF = R_PPC64_TPREL64,      /* a thread variable's offset from its pointer */
 	MACHINE_R_JUMP_SLOT = R_PPC64_JMP_SLOT, /* a function that may be bound late */
 
-	MACHINE_TAGS_LAZY = 42,    /* DT_NUM + DT_THISPROCNUM, which is 4, from 2.36 on ... */
-	MACHINE_TAGS_RSEQ = 42,    /* ... and any of those may have a block for rseq(2) */
-	MACHINE_TLS_BELOW = 0,     /* variant I: blocks lie above the thread pointer minus 0x7000 */
-	MACHINE_TLS_TAKEN = 0,     /* bytes that TLS_TCB_SIZE takes: what ld.so has of its own lies below */
+	MACHINE_TAGS_LAZY = 42, /* DT_NUM + DT_THISPROCNUM, which is 4, from 2.36 on ... */
+	MACHINE_TAGS_RSEQ = 42, /* ... and any of those may have a block for rseq(2) */
+	MACHINE_TLS_BELOW = 0,  /* variant I: blocks lie above the thread pointer minus 0x7000 */
+	MACHINE_TLS_TAKEN = 0,  /* bytes that TLS_TCB_SIZE takes: what ld.so has of its own lies below */
+	MACHINE_DT_LATE =
+		DT_PPC64_GLINK, /* which gets it when an object is relocated (elf_machine_runtime_setup()) */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
 	MACHINE_READ = 3,

@@ -32,10 +32,11 @@ enum {
 	MACHINE_R_TPOFF = R_RISCV_TLS_TPREL64,   /* a thread variable's offset from its pointer */
 	MACHINE_R_JUMP_SLOT = R_RISCV_JUMP_SLOT, /* a function that may be bound late */
 
-	MACHINE_TAGS_LAZY = 38, /* DT_NUM from 2.36 on ... */
-	MACHINE_TAGS_RSEQ = 38, /* ... and any of those may have a block for rseq(2) */
-	MACHINE_TLS_BELOW = 0,  /* variant I: blocks lie above the thread pointer, from there on */
-	MACHINE_TLS_TAKEN = 0,  /* bytes that TLS_TCB_SIZE takes: what ld.so has of its own lies below */
+	MACHINE_TAGS_LAZY = 38,    /* DT_NUM from 2.36 on ... */
+	MACHINE_TAGS_RSEQ = 38,    /* ... and any of those may have a block for rseq(2) */
+	MACHINE_TLS_BELOW = 0,     /* variant I: blocks lie above the thread pointer, from there on */
+	MACHINE_TLS_TAKEN = 0,     /* bytes that TLS_TCB_SIZE takes: what ld.so has of its own lies below */
+	MACHINE_DT_LATE = DT_NULL, /* no tag of its own gets it when an object is relocated */
 	MACHINE_DYNAMIC_MOVED =
 		0, /* ld.so leaves dynamic sections as they are in the files (dl-relocate-ld.h) */
 

@@ -32,6 +32,7 @@ enum {
 	MACHINE_TAGS_RSEQ = 38,    /* ... and any of those may have a block for rseq(2) */
 	MACHINE_TLS_BELOW = 1,     /* variant II: blocks lie below the thread pointer */
 	MACHINE_TLS_TAKEN = 1920,  /* bytes that TLS_TCB_SIZE takes at most: struct pthread */
+	MACHINE_DT_LATE = DT_NULL, /* no tag of its own gets it when an object is relocated */
 	MACHINE_DYNAMIC_MOVED = 1, /* ld.so adds the load bias to addresses in dynamic sections */
 
 	MACHINE_READ = 3,
