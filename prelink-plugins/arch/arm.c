@@ -6,7 +6,10 @@
  * Thumb code is odd, and goes as it is into every word: nothing here looks at that bit.  Thread variables lie above the
  * thread pointer, behind two words.
  *
- * No slots: moving an object is not proven here.  A store serves it wherever it lies. */
+ * Slots: [0x41000000, 0x50000000) is the range of prelink(8).  A kernel for arm loads PIEs at 0x00400000 and up to 256 MB of
+ * randomisation above (ELF_ET_DYN_BASE), ET_EXEC at 0x00010000, the heap behind either; libraries go down from 0xb6f00000, or from
+ * 0x76f00000 where it leaves 2 GB to user space.  One for arm64 gives arm programs 4 GB, and PIEs two thirds of them.  AddressSanitizer's
+ * shadow ends at 0x40000000. */
 #include "arch/arch.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 and FLAG_ARM_LIBHF of glibc's sysdeps/generic/ldconfig.h. */
@@ -39,7 +42,9 @@ const struct arch arch_arm = {
 	.name = "arm",
 	.machine = EM_ARM,
 	.elf_class = ELFCLASS32,
-	.page_max = 65536,
+	.slot_first = 0x41000000,
+	.slot_end = 0x50000000,
+	.page_max = 4096, /* Linux for arm has no other, nor has one for arm64 that runs arm programs */
 	.rela = false,
 	.r_relative = R_ARM_RELATIVE,
 	.r_irelative = R_ARM_IRELATIVE,

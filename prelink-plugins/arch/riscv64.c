@@ -7,7 +7,9 @@
  * Thread variables lie above the thread pointer, right at it; a module's dynamic block is named by an address 0x800 behind
  * its start, which ld.so takes off in DTPREL, and which we leave to it.  Descriptors (TLSDESC) are known to glibc 2.43.
  *
- * No slots: moving an object is not proven here.  A store serves it wherever it lies. */
+ * Slots: where the processor has Sv39, the smallest, user space ends at 0x4000000000; libraries go down from there, up to 64 GB of
+ * randomisation deeper (ARCH_MMAP_RND_BITS_MAX), and PIEs are at two thirds, 0x2aaaaaa000, and up.  AddressSanitizer's
+ * shadow ends at 0x1555556000.  [0x2000000000, 0x2a00000000) is free in all; with Sv48 and Sv57 everything but ET_EXEC lies far above. */
 #include "arch/arch.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 and FLAG_RISCV_FLOAT_ABI_DOUBLE of glibc's sysdeps/generic/ldconfig.h. */
@@ -42,7 +44,10 @@ const struct arch arch_riscv64 = {
 	.name = "riscv64",
 	.machine = EM_RISCV,
 	.elf_class = ELFCLASS64,
+	.slot_first = 0x2000000000,
+	.slot_end = 0x2a00000000,
 	.page_max = 4096,
+	.huge_page = 0x200000,
 	.rela = true,
 	.r_relative = R_RISCV_RELATIVE,
 	.r_irelative = R_RISCV_IRELATIVE,

@@ -134,7 +134,21 @@ static bool symbol_moves(const struct elf_image *image, const GElf_Sym *symbol, 
 	       image->shdr[symbol->st_shndx].sh_flags & SHF_ALLOC;
 }
 
-static int move_symbols(struct walk *w, uint64_t offset, uint64_t count, bool loaded)
+/* True of the linker's names for two places of the object, of which STRINGS has the names.  On aarch64, arm and riscv64 GNU ld
+ * calls them absolute in .symtab: no loader looks there, but readers compare them with what lies there. */
+static bool is_own_place(const struct elf_image *image, const GElf_Shdr *strings, const GElf_Sym *symbol)
+{
+	char *name = symbol->st_shndx == SHN_ABS && strings->sh_type == SHT_STRTAB ?
+			     elf_image_string(image, strings->sh_offset, strings->sh_size, symbol->st_name) :
+			     NULL;
+	bool own = name && (strcmp(name, "_DYNAMIC") == 0 || strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0);
+
+	free(name);
+	return own;
+}
+
+/* STRINGS: where the names are, NULL for the dynamic symbol table. */
+static int move_symbols(struct walk *w, uint64_t offset, uint64_t count, const GElf_Shdr *strings)
 {
 	size_t step = elf_sym_size(w->image);
 
@@ -144,7 +158,8 @@ static int move_symbols(struct walk *w, uint64_t offset, uint64_t count, bool lo
 		GElf_Sym symbol;
 
 		elf_get_sym(w->image, offset + i * step, &symbol);
-		if (!symbol_moves(w->image, &symbol, loaded))
+		if (!symbol_moves(w->image, &symbol, !strings) &&
+		    !(strings && is_own_place(w->image, strings, &symbol)))
 			continue;
 		symbol.st_value += w->delta;
 		elf_put_sym(w->image, offset + i * step, &symbol);
@@ -165,16 +180,17 @@ static int move_symbol_tables(struct walk *w)
 		if (s->sh_type == SHT_DYNSYM && count && s->sh_offset == offset && s->sh_size / step > count)
 			count = s->sh_size / step;
 	}
-	if (move_symbols(w, offset, count, true))
+	if (move_symbols(w, offset, count, NULL))
 		return -1;
 	for (size_t i = 1; i < w->image->shnum; i++) {
 		const GElf_Shdr *s = &w->image->shdr[i];
 
 		if (s->sh_type != SHT_SYMTAB)
 			continue;
-		if (s->sh_entsize != step)
-			return refuse(w, SKIP_MALFORMED, "the symbol table has entries of an unknown size");
-		if (move_symbols(w, s->sh_offset, s->sh_size / step, false))
+		if (s->sh_entsize != step || s->sh_link >= w->image->shnum)
+			return refuse(w, SKIP_MALFORMED,
+				      "the symbol table has entries of an unknown size, or no names");
+		if (move_symbols(w, s->sh_offset, s->sh_size / step, &w->image->shdr[s->sh_link]))
 			return -1;
 	}
 	return 0;

@@ -55,9 +55,13 @@ rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,
 	-Wl,--hash-style=gnu
 EXTRA_DIST += $(rtld_files)
 
+# A module without the marks of a guarded control stack turns it off for its process, or is refused (glibc, sysdeps/aarch64/dl-gcs.c);
+# compilers that know it (gcc 15) mark it so.
+rtld_guarded_aarch64 = -mbranch-protection=standard
+
 # Of machine MACHINE with compiler and flags COMPILER: $(call rtld_link,MACHINE,COMPILER)
 rtld_link = $(2) -D_GNU_SOURCE -DSYSTEM_STORE='"$(localstatedir)/lib/prelink/store"' -I$(top_srcdir)/prelink-plugins/rtld \
-	-I$(top_srcdir)/prelink-plugins/rtld/$(1) $(WARN_CFLAGS) $(3) $(rtld_cflags) $(rtld_ldflags) -o $@ \
+	-I$(top_srcdir)/prelink-plugins/rtld/$(1) $(WARN_CFLAGS) $(3) $(rtld_cflags) $(rtld_guarded_$(1)) $(rtld_ldflags) -o $@ \
 	$(addprefix $(top_srcdir)/,$(rtld_sources)) -lgcc
 
 if RTLD
@@ -73,7 +77,7 @@ module_DATA += prelink-plugins/rtld/link/audit.specs prelink-plugins/rtld/link/t
 CLEANFILES += prelink-plugins/rtld/link/audit.specs prelink-plugins/rtld/link/tls-room.o
 room_hardened_x86_64 = -fcf-protection=full
 room_hardened_i386 = -fcf-protection=full
-room_hardened_aarch64 = -mbranch-protection=standard
+room_hardened_aarch64 = $(rtld_guarded_aarch64)
 prelink-plugins/rtld/link/tls-room.o: prelink-plugins/rtld/link/tls_room.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CC)$(CC) $(CFLAGS) $(RTLD_CFLAGS) -g0 -fno-lto -fno-sanitize=all -fPIC $(room_hardened_$(RTLD_MACHINE)) -c -o $@ $<

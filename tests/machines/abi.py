@@ -100,7 +100,10 @@ def check(guest, name, libraries, program, order, wanted, pins, flags):
 count = 0
 need("readelf", "chroot", "ld.lld")
 for arch, fixtures in FIXTURES.items():
-    build_module(arch)
+    module = build_module(arch)
+    if arch == "arm64":
+        said = run(["readelf", "-nW", module]).stdout
+        expect(re.search("AArch64 feature: BTI, PAC", said), f"the module has not the marks that its compiler gives:\n{said}")
     guest = Bare(arch)
     paths = {name: check(guest, name, *what, flags) for name, (what, flags) in fixtures.items()}
     prelink("--root", guest.root, f"--store={STORE}", *paths.values())

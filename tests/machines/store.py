@@ -24,7 +24,7 @@ need("chroot", "readelf")
 DT_PLTGOT = 3
 WAITING = [["/usr/bin/python3", "-c", PYTHON.split("print")[0] + "import sys; print('ready', file=sys.stderr, flush=True); sys.stdin.read()"],
            ["/usr/bin/perl", "-e", PERL.split("print")[0] + "print STDERR 'ready'; <STDIN>"]]
-SLOTS = ["arm64", "i386"]  # whose libraries can be moved
+SLOTS = ["arm64", "armhf", "i386", "riscv64"]  # whose libraries can be moved
 
 
 def counts(done):

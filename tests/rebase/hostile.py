@@ -94,7 +94,8 @@ def targets(data):
 seeds = []
 for number, (compiler, flags) in enumerate([
         ("gcc", ["-DIFUNC"]), ("gcc", ["-Wl,-z,pack-relative-relocs", "-Wl,-z,now"]), ("gcc", ["-fuse-ld=lld"]),
-        ("i686-linux-gnu-gcc", ["-DIFUNC"]), ("aarch64-linux-gnu-gcc", ["-Wl,--hash-style=sysv"])]):
+        ("i686-linux-gnu-gcc", ["-DIFUNC"]), ("aarch64-linux-gnu-gcc", ["-Wl,--hash-style=sysv"]),
+        ("arm-linux-gnueabihf-gcc", ["-DIFUNC"]), ("riscv64-linux-gnu-gcc", ["-Wl,-z,now"])]):
     if not shutil.which(compiler):
         print(f"{compiler} is not installed")
         continue

@@ -7,10 +7,12 @@ import re
 import shutil
 import subprocess
 
+from elf import Elf, to_bend
 from harness import compile_c, elf_files, expect, need, read, run, scratch, write
 from rewriting import LIBRARY, LOADER, Rewriter, SLOT, build_library, machine
 
 need("eu-elflint", "eu-readelf", "eu-addr2line", "readelf", "objdump", "gdb", "strip", "patchelf")
+PT_GNU_PROPERTY, FEATURES = 0x6474e553, b"\0\0\0\xc0\4\0\0\0"  # GNU_PROPERTY_AARCH64_FEATURE_1_AND, of four bytes
 directory = scratch()
 rewriter = Rewriter()
 
@@ -24,22 +26,23 @@ def complaints(command, path):
     return {re.sub(r"0x[0-9a-f]+|\[ *\d+\]|\d+", "N", line.replace(path, "")) for line in text.split("\n")}
 
 
-def instructions(path):
+def instructions(path, objdump):
     """The bytes and mnemonics of each section, without addresses."""
-    text = run(["objdump", "-d", "--show-raw-insn", path]).stdout
+    text = run([objdump, "-d", "--show-raw-insn", path]).stdout
     return re.findall(r"^ *[0-9a-f]+:\t([0-9a-f ]+)", text, re.M)
 
 
-def check_readers(source, moved):
-    for command in (["eu-elflint", "--gnu-ld"], ["readelf", "-aW"], ["eu-readelf", "-a"], ["objdump", "-x"]):
+def check_readers(source, moved, prefix=""):
+    """PREFIX: of the machine's own binutils."""
+    for command in (["eu-elflint", "--gnu-ld"], ["readelf", "-aW"], ["eu-readelf", "-a"], [prefix + "objdump", "-x"]):
         new = complaints(command, moved) - complaints(command, source)
         expect(not new, f"{command[0]} about {source} moved: {new}")
-    expect(instructions(source) == instructions(moved), f"{source}: objdump -d sees other code")
+    expect(instructions(source, prefix + "objdump") == instructions(moved, prefix + "objdump"), f"{source}: objdump -d sees other code")
     for option in ("--print-needed", "--print-soname", "--print-rpath"):
         expect(run(["patchelf", option, source]).stdout == run(["patchelf", option, moved]).stdout,
                f"{source}: patchelf {option}")
     stripped = moved + ".stripped"
-    run(["strip", "-o", stripped, moved])
+    run([prefix + "strip", "-o", stripped, moved])
     new = complaints(["eu-elflint", "--gnu-ld"], stripped) - complaints(["eu-elflint", "--gnu-ld"], source)
     expect(not {line for line in new if "prelink" not in line}, f"{source} moved and stripped: {new}")
     # The record went along, and says that the file is another one now.
@@ -74,6 +77,25 @@ def check_debuggers(target, compiler):
                             loader, path) for path in (source, moved)]
     expect(any("thrice (x=1)" in line and "source.c" in line for line in traces[0]), f"gdb: {traces[0]}")
     expect(traces[0] == traces[1], f"gdb in the original: {traces[0]}\nin the moved: {traces[1]}")
+
+
+def check_marks(compiler):
+    """What ld.so reads of BTI, PAC and GCS in an aarch64 object before it runs any of it: there, and as it was."""
+    def marks(path):
+        elf = Elf(path)
+        segment, section = elf.segment(PT_GNU_PROPERTY), next(one for one in elf.sections if one.name == ".note.gnu.property")
+        expect((segment.vaddr, segment.filesz) == (section.addr, section.size), f"{path}: the note's segment is {segment}")
+        return segment.vaddr, bytes(elf.data[elf.offset(segment.vaddr):][:segment.filesz])
+
+    path, moved = os.path.join(directory, "marked.so"), os.path.join(directory, "marked.moved")
+    build_library(path, "-mbranch-protection=standard", "-nostartfiles", compiler=compiler)
+    bent = to_bend(path)
+    at = bent.data.index(FEATURES + b"\3")
+    bent.data[at + len(FEATURES)] = 7  # GCS, which not every compiler knows
+    bent.save()
+    expect(rewriter.move(path, moved, SLOT["aarch64"]) == "ok", "move")
+    (was, note), (now, same) = marks(path), marks(moved)
+    expect(now == was + SLOT["aarch64"] and note == same and FEATURES + b"\7" in note, f"the note at {was:x}: {note}, at {now:x}: {same}")
 
 
 def debug_session(commands, name, *program):
@@ -138,9 +160,18 @@ for linker in ("bfd", "gold", "lld", "mold"):
     stripped = check_readers(path, moved)
     expect(run([loader, stripped]).stdout == "42 0\n", f"{linker}: moved and stripped, it does not work")
     checked += 1
-for target, compiler in (("x86-64", "gcc"), ("i386", "i686-linux-gnu-gcc"), ("aarch64", "aarch64-linux-gnu-gcc")):
+for target, prefix in {"x86-64": "", "i386": "i686-linux-gnu-", "aarch64": "aarch64-linux-gnu-", "arm": "arm-linux-gnueabihf-",
+                       "riscv64": "riscv64-linux-gnu-"}.items():
+    compiler = prefix + "gcc"
     if shutil.which(compiler):
+        if target == "aarch64":
+            check_marks(compiler)
         check_debuggers(target, compiler)
+        path, moved = os.path.join(directory, target + ".so"), os.path.join(directory, target + ".moved")
+        build_library(path, "-DIFUNC", compiler=compiler)
+        expect(rewriter.move(path, moved, SLOT[target]) == "ok", target)
+        check_readers(path, moved, prefix)
+        checked += 1
 for kind in ("-pie", "-no-pie"):
     for tags in (2, 40):
         check_program(kind, tags)

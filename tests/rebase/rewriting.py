@@ -8,7 +8,7 @@ from elf import Elf
 from harness import BUILD, compile_c, expect, fail, read
 
 REWRITER = os.path.join(BUILD, "tests/rebase/rewriter")
-SLOT = {"x86-64": 0x3000000000, "aarch64": 0x3000000000, "i386": 0x41000000}
+SLOT = {"x86-64": 0x3000000000, "aarch64": 0x3000000000, "i386": 0x41000000, "arm": 0x41000000, "riscv64": 0x2000000000}
 
 
 class Rewriter:
@@ -53,7 +53,7 @@ def machine(path):
     """The name of the ELF file's machine as arch/ has it, None for others."""
     with open(path, "rb") as file:
         ident = file.read(20)
-    return {(2, 62): "x86-64", (1, 3): "i386", (2, 183): "aarch64"}.get(
+    return {(2, 62): "x86-64", (1, 3): "i386", (2, 183): "aarch64", (1, 40): "arm", (2, 243): "riscv64"}.get(
         (ident[4], int.from_bytes(ident[18:20], "little")))
 
 
