@@ -47,6 +47,7 @@ struct run {
 	struct search search;
 	struct cache_inputs inputs;
 	struct store_file store; /* the system's, for who asks what it has */
+	struct learned learned;  /* what a user's own store is of, for who asks what that has */
 	struct added added;      /* what notegen did here, for who gives originals out */
 	struct rewriting rewriting;
 };
@@ -209,6 +210,20 @@ static void read_store(struct run *run)
 	free(path);
 }
 
+/* True if the store that is asked for is of what was seen, whatever manifests name. */
+static bool is_of_what_was_seen(struct run *run)
+{
+	run->learned.lock = -1;
+	if (run->options.mode != MODE_STATUS || !run->options.store_file)
+		return false;
+	char *path = store_path(run), *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	bool seen = learned_look(&run->learned, &run->root, directory);
+
+	free(directory);
+	free(path);
+	return seen;
+}
+
 /* --- the other modes --- */
 
 static void undo(struct run *run)
@@ -259,6 +274,7 @@ static void show_bindings(struct run *run)
 static int show_status(struct run *run)
 {
 	gather_all(&run->gather);
+	learned_apply(&run->learned, &run->table);
 	scope_all(&run->table, &run->search);
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
@@ -362,7 +378,7 @@ static int run_mode(struct run *run)
 	if (is_done_already(run))
 		return 0;
 	/* What prelink-run has seen needs no manifest. */
-	if (options->with_plugins && options->mode != MODE_LEARN)
+	if (!is_of_what_was_seen(run) && options->with_plugins && options->mode != MODE_LEARN)
 		installed_read(&run->installed, &run->root);
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options, &run->installed);
@@ -391,6 +407,7 @@ static int run_mode(struct run *run)
 	gather_release(&run->gather);
 	object_table_release(&run->table);
 	installed_release(&run->installed);
+	learned_release(&run->learned);
 	return result;
 }
 

@@ -28,11 +28,11 @@ static void foretell(struct placed *placed, const struct object *object)
 		placed->dynamic.checksum = 1; /* stands for that of bytes that nobody has */
 }
 
-static int read_placed(const struct root *root, struct object *object, bool foretold, struct placed *placed)
+static int read_placed(const struct placed_table *table, struct object *object, struct placed *placed)
 {
 	if (object->unreadable)
 		return -1;
-	int fd = root_open(root, object->path, O_RDONLY);
+	int fd = root_open(table->root, object->path, O_RDONLY);
 
 	if (fd < 0)
 		return diag_errno(object->shown, "reading it for a plan");
@@ -56,11 +56,11 @@ static int read_placed(const struct root *root, struct object *object, bool fore
 			    undo_present(&placed->image);
 
 	placed->stamped = placed->slot || moved_loader;
-	if (foretold && object->outcome == OUTCOME_PRELINKED)
+	if (table->foretold && object->outcome == OUTCOME_PRELINKED)
 		foretell(placed, object);
 	placed->stamp[0] = stamp.checksum;
 	placed->stamp[1] = stamp.time;
-	if (!placed->stamped)
+	if (!placed->stamped || table->identified)
 		placed->has_identity = identity_of_image(&placed->identity, &placed->image, &placed->dynamic);
 	return 0;
 }
@@ -73,7 +73,7 @@ struct placed *placed_open(struct placed_table *table, struct object *object)
 		struct placed *placed = xcalloc(1, sizeof *placed);
 		*place = placed;
 		table->opened++;
-		if (read_placed(table->root, object, table->foretold, placed)) {
+		if (read_placed(table, object, placed)) {
 			free(placed);
 			*place = &unusable;
 		}

@@ -22,7 +22,8 @@ struct placed {
 /* Files that have been looked at.  Set `root`, zero the rest. */
 struct placed_table {
 	const struct root *root;
-	bool foretold; /* nothing is written: what would have been counts as if it had, but for its bytes */
+	bool identified; /* also what is known by its stamp has its identity: a store's plans know it by that */
+	bool foretold;   /* nothing is written: what would have been counts as if it had, but for its bytes */
 	struct placed **placed; /* by object->index; NULL where not looked at */
 	size_t count;
 	size_t opened; /* how many of them have been looked at */

@@ -18,17 +18,17 @@
 static const char crowded[] = "lies where ld.so cannot map it beside the program's other libraries";
 static const char damaged[] = "its plan is damaged, or of another version: prelink it again, or reinstall it";
 
-/* True if PLACED is the file that object INDEX of the plan means; PLANNED is then what is said of it. */
+/* True if PLACED is the file that object INDEX of the plan means, as the run-time module sees it: what is known by its identity
+ * may have a slot, or none.  PLANNED is then what is said of it. */
 static bool is_planned(const struct stored *stored, const struct placed *placed, size_t index,
 		       struct planned *planned)
 {
 	*planned = stored_object(stored, index);
-	if (!placed || placed->slot != !(planned->flags & PLAN_UNPLACED) ||
-	    placed->dynamic.address != planned->dynamic || !stored_object_intact(stored, index))
+	if (!placed || placed->dynamic.address != planned->dynamic || !stored_object_intact(stored, index))
 		return false;
 	if (!planned->identity)
-		return placed->stamped && placed->stamp[0] == planned->stamp[0] &&
-		       placed->stamp[1] == planned->stamp[1];
+		return (placed->slot || (planned->flags & PLAN_UNPLACED)) && placed->stamped &&
+		       placed->stamp[0] == planned->stamp[0] && placed->stamp[1] == planned->stamp[1];
 	return stored_is(stored, planned, placed);
 }
 
@@ -363,9 +363,10 @@ struct program_status program_status(struct status_source *source, struct object
 void status_begin(struct status_source *source, struct gather *gather, const struct cache *cache,
 		  const struct store_file *store)
 {
-	*source = (struct status_source){
-		.placed = { .root = gather->root }, .gather = gather, .cache = cache, .store = store
-	};
+	*source = (struct status_source){ .placed = { .root = gather->root, .identified = true },
+					  .gather = gather,
+					  .cache = cache,
+					  .store = store };
 	source->seen = xcalloc(cache->object_count, sizeof *source->seen);
 }
 

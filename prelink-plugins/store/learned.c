@@ -141,6 +141,22 @@ int learned_read(struct learned *learned, const struct root *root, const char *d
 	return status;
 }
 
+bool learned_look(struct learned *learned, const struct root *root, const char *directory)
+{
+	char *path = xasprintf("%s/learned", directory);
+	struct stat st;
+	off_t size;
+
+	*learned = (struct learned){ .lock = -1 };
+	bool there = root_stat(root, path, &st) == 0 && read_file(learned, root, path, &size) == 0;
+	for (size_t i = 0; i < learned->count; i++) {
+		free(learned->program[i].library_path);
+		learned->program[i].library_path = NULL;
+	}
+	free(path);
+	return there;
+}
+
 static void release_program(struct learned_program *program)
 {
 	free(program->path);

@@ -28,6 +28,10 @@ struct learned {
  * is no longer there is left out.  0, or -1 after a message. */
 int learned_read(struct learned *learned, const struct root *root, const char *directory);
 
+/* Only looks at `learned` in DIRECTORY: what programs were seen to load, not how they were started.  False where nothing was
+ * learnt there. */
+bool learned_look(struct learned *learned, const struct root *root, const char *directory);
+
 /* Forgets the program that NAME, from the command line, names.  Says so where it was not known. */
 void learned_forget(struct learned *learned, const struct root *root, const char *name);
 

@@ -16,6 +16,7 @@ ELSEWHERE = {
     "./autogen.sh": "it was, or this would not be running", "./configure": "likewise", "make": "likewise, make distcheck",
     "ebuild-helpers/debian/build": "tests/packaging/debian.py, LONG=1", "apt-get": "likewise",
     "cp": "likewise", "dpkg-buildpackage": "likewise", "greet": "the example's program",
+    "/usr/libexec/prelink-plugins/prelink-maintain": "tests/packaging/walk.py, LONG=1",
     "prelink-run": "tests/store/prelink_run.py", "KEEP=1": "how to run tests", "LONG=1": "likewise",
     "tests/bench/prelink": "measures for minutes", "tests/bench/runtime": "likewise",
 }

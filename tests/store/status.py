@@ -185,6 +185,22 @@ for what, change in (("a library", lambda: build_library()),
     change()
     expect(not is_quick(), f"-q did not notice: {what}")
     expect(is_quick(), f"-q does it again after: {what}")
+
+# A user's own store is of what was seen, beside libraries at their slots, too (the libc is): what manifests name and nobody
+# loaded is no fault of it.
+OWN = ["--status", "--store=/own/store", root + "/usr/bin/own"]
+os.mkdir(root + "/own")
+compile_c("extern int (*all[])(void); int main(void) { return all[1](); }", root + "/usr/bin/own", "-x", "none",
+          root + "/usr/lib/libg.so", LIBRARY, "-Wl,-rpath,/usr/lib")
+for name in ("seen", "unseen"):
+    compile_c("extern int (*all[])(void); int plugin(void) { return all[2](); }", f"{root}/usr/lib/{name}.so", "-shared", "-fPIC")
+write(MANIFEST, "manifest: 1\napplication: own\nhosts:\n  - path: /usr/bin/own\nplugins:\n  - feature: f\n    path: /usr/lib/*seen.so\n")
+write(root + "/own/seen", "P /usr/bin/own\nO /usr/lib/seen.so\n")
+prelink("--root", root, "--learn", "/own")
+expect_equal(prelink("--root", root, *OWN).stdout,
+             "/usr/bin/own: fast (by the store): 4 libraries at start, 1 of 1 plugins\n", "a store of what was seen")
+compile_c("int plugin(void) { return 7; }", root + "/usr/lib/seen.so", "-shared", "-fPIC")
+expect("seen.so" in prelink("--root", root, *OWN, status=1).stdout, "a plugin that was seen is another one now")
 times = []
 for _ in range(3):
     began = time.monotonic()
