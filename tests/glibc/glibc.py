@@ -7,7 +7,8 @@ glibc's makefiles say what there is: which programs, of which modules, with whic
 glibc is built.  Each program also needs a library with so many relocations that its plan pays.  What does not build outside
 of glibc's own tree, or fails untouched, is counted.  DIFFERENT is what may differ, each with its reason.
 
-DIRECTORY... or DIRECTORY/TEST... on the command line: only these; LINKER=gold, lld, ...: linked by that.
+DIRECTORY... or DIRECTORY/TEST... on the command line: only these; LINKER=gold, lld, ...: linked by that; LINK=FLAGS: with these,
+-Wl,-z,now for one; SUITE=trixie, sid: the tests and the C library of another Debian.
 GLIBC=DIR keeps the source there, configured, for the next time; SHOW=N prints N reasons why tests were not built."""
 import os
 import re
@@ -29,7 +30,8 @@ if os.geteuid() != 0:
 need("gcc", "g++", "gawk", "bison", "dpkg-source", "chroot")
 DIRECTORIES = list(dict.fromkeys(word.split("/")[0] for word in sys.argv[1:])) or ["elf", "dlfcn", "nptl", "malloc", "debug"]
 ONLY = {word for word in sys.argv[1:] if "/" in word}
-LINKER = [f"-fuse-ld={name}" for name in os.environ.get("LINKER", "").split()]
+LINKER = [f"-fuse-ld={name}" for name in os.environ.get("LINKER", "").split()] + shlex.split(os.environ.get("LINK", ""))
+SUITE = os.environ.get("SUITE", "bookworm")
 HERE = "/opt/glibc"
 ROOM = "a dlopen that is to fail for want of static TLS does not: a program with a plan has more room there"
 DIFFERENT = {"elf/tst-tls-ie": ROOM, "elf/tst-tls-ie-dlmopen": ROOM}  # for a user: what could not be loaded can
@@ -223,11 +225,11 @@ def outcomes(root, trees, wanted):
 
 
 missing = {}  # error: names
-root = whole_root.root_of("small", "libstdc++6", "libc6-dev")
+root = whole_root.root_of("small", "libstdc++6", "libc6-dev", suite=SUITE)
 os.makedirs(root + HERE)
 compile_c("static int f(void) { return 1; } int (*table[40000])(void) = { [0 ... 39999] = f };", root + HERE + "/libheavy.so",
           "-shared", "-fPIC", "-Wl,-soname,libheavy.so")
-source, build = prepare("bookworm")
+source, build = prepare(SUITE)
 support, count = make_support(source, build)
 trees = {directory: Tree(source, build, directory) for directory in DIRECTORIES}
 built, tried = [], 0

@@ -38,10 +38,9 @@ def lines(command, path, addresses, environment=QUIET):
 
 
 def gdb_lines(path, addresses):
-    words = [word for address in addresses for word in ("-ex", f"info symbol {address:#x}", "-ex", f"info line *{address:#x}")]
-    said = run(["gdb", "-q", "-nx", "-batch", *words, path], env=QUIET).stdout
-    # gdb's own distance from a symbol's start is, where the symbol is in the other file, without the library's address.
-    return re.sub(r"0x[0-9a-f]+|( \+ \d+)? in section", "N", said).replace(path, "FILE")
+    """As gdb tells lines, which are of the debugging information: what it says of symbols depends on which it looks at first."""
+    said = run(["gdb", "-q", "-nx", "-batch", *(word for address in addresses for word in ("-ex", f"info line *{address:#x}")), path], env=QUIET).stdout
+    return "\n".join(re.findall(r'^Line \d+ of "[^"]*"|^No line', said, re.M))
 
 
 def different(before, after):

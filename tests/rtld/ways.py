@@ -70,13 +70,20 @@ def outcomes(environment):
     return seen
 
 
+def levels_of(start, environment):
+    """The run of a program that loads a plugin, started with START; {object: level}."""
+    said = rooted.start_alone(root, [*start, f"{HERE}/{programs[0]}", "load"], PRELINK_RTLD="verbose", **environment)
+    return said, {os.path.basename(path): level for path, level, _ in rooted.levels_of(said)}
+
+
 before, wrong = {}, []
 write(root + HERE + "/cases", "".join(" ".join(case) + "\n" for case in cases))
 for how, environment, _ in rooted.ways(root):
     if how != "untouched":
-        said = rooted.start_alone(root, [f"{HERE}/{programs[0]}", "load"], PRELINK_RTLD="verbose", **environment)
-        levels = {os.path.basename(path): level for path, level, _ in rooted.levels_of(said)}
+        said, levels = levels_of([], environment)
         expect(levels.get("libpays.so") == levels.get("plugin.so") == "full", f"{how}: not on the fast path: {said.stderr}")
+        said, levels = levels_of(["prlimit", "--as=8000000000"], environment)  # a store would count in it
+        expect(levels.get("libpays.so") == ("none" if how == "store" else "full"), f"{how}: with a limit of address space: {said.stderr}")
         environment = {**environment, "PRELINK_LEARN": "/tmp/seen"}
     seen = outcomes(environment)
     expect(set(cases) <= set(seen), f"{how}: not all were run: {set(cases) - set(seen)}")
