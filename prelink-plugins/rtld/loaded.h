@@ -30,8 +30,11 @@ struct room {
 	ElfW(Addr) chosen
 		[PLAN_RESOLVERS_MAX]; /* what the plan's resolvers chose in this process; set at start-up */
 };
+/* Hidden, as in planned.h. */
+#pragma GCC visibility push(hidden)
 extern struct room *room;
 extern struct object **loaded; /* of the room */
+#pragma GCC visibility pop
 
 /* Has the room there.  False where there is no memory for it: nothing can be done then. */
 bool loaded_have_room(void);
