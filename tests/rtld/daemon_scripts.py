@@ -35,7 +35,7 @@ class Daemon:
 DAEMONS = {
     "apache2": Daemon("apache2-bin libapache2-mod-perl2 libapache2-mod-php8.2 libaprutil1-dbd-sqlite3 curl", r"""
 mkdir -p www; echo '<?php echo "php ", 6 * 7, " ", count(get_loaded_extensions()) > 9;' >www/a.php; echo static >www/b.txt
-ask() { curl -s http://127.0.0.1:8080/$1; }
+ask() { curl -sS http://127.0.0.1:8080/$1 2>&1; }
 apache2 -f /t/apache.conf -k start
 becomes Generation:\ 0 ask status?auto
 main=$(cat apache.pid)

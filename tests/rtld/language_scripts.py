@@ -338,22 +338,36 @@ OCAMLRUNPARAM=v=0x1 ./native p1.cmxs 2>/dev/null
         "for p in p1 p2 p3; do ocamlopt -shared $p.ml -o $p.cmxs || exit; done; ocamlc -c host.ml && ocamlc -linkall unix.cma dynlink.cma host.cmo main.ml -o "
         "bytes && ocamlc -c p1.ml p2.ml"),
     "go": Language("golang-go " + COMPILER, "sh -c", r"""
-./main p1.so
-./main p1.so p2.so
-./main nothing.so
+./main one.so
+./main one.so two.so three.so four.so five.so
+./main five.so four.so three.so two.so one.so five.so
+./main one.so missing.so libc1.so
+./main two.so three.so two.so
+GOGC=1 ./main one.so four.so
+GOMAXPROCS=1 ./main five.so one.so
+GODEBUG=asyncpreemptoff=1 ./main one.so
 ./host /t/shared1.so
 ./host /t/shared1.so /t/shared2.so
 ./net
 ./cgo
-""", files={"main.go": 'package main\nimport ("fmt"; "os"; "plugin")\nfunc main() { for _, n := range os.Args[1:] { p, e := plugin.Open("/t/" + n); if e != nil { '
-            'fmt.Println("no such plugin"); os.Exit(4) }; f, _ := p.Lookup("Call"); fmt.Println(f.(func(int) int)(4)) } }\n',
-            "p1.go": 'package main\nimport "strings"\nfunc Call(x int) int { return len(strings.Repeat("a", x)) }\n',
-            "p2.go": 'package main\nfunc Call(x int) int { c := make(chan int); go func() { c <- 3 * x }(); return <-c }\n',
+""", files={"main.go": 'package main\nimport ("fmt"; "os"; "plugin")\nfunc main() { for i, name := range os.Args[1:] { p, err := plugin.Open(name); if err != nil { '
+            'fmt.Println(err); continue }; f, err := p.Lookup("Call"); if err != nil { fmt.Println(err); continue }; fmt.Println(f.(func(int) int)(i + 1)) } }\n',
+            "one.go": 'package main\nimport "sync"\nfunc Call(x int) int { var w sync.WaitGroup; var m sync.Mutex; n := 0; for i := 0; i < 50; i++ { w.Add(1); go func() { '
+            'defer w.Done(); m.Lock(); n += x; m.Unlock() }() }; w.Wait(); return n }\n',
+            "two.go": 'package main\nimport ("fmt"; "errors")\nvar table = map[string]int{"a": 1, "b": 2}\nfunc Call(x int) (n int) { defer func() { n = len(fmt.Sprint(recover())) + '
+            'table["b"] }(); panic(errors.New("on purpose")) }\n',
+            "three.go": 'package main\n// int twice(int x) { return 2 * x; }\nimport "C"\nfunc Call(x int) int { return int(C.twice(C.int(x))) }\n',
+            "four.go": 'package main\nimport ("encoding/json"; "strings"; "time"; "runtime")\ntype T struct { A []int; B string }\nfunc Call(x int) int { runtime.GC(); select { case '
+            '<-time.After(time.Millisecond): }; b, _ := json.Marshal(T{[]int{x}, strings.Repeat("a", 1000)}); return len(b) }\n',
+            "five.go": 'package main\nimport ("net"; "os/exec"; "io")\nfunc init() { started = 3 }\nvar started int\nfunc Call(x int) int { a, b := net.Pipe(); go func() { '
+            'a.Write([]byte("word")); a.Close() }(); s, _ := io.ReadAll(b); o, _ := exec.Command("echo", "of a child").Output(); return started + len(s) + len(o) }\n',
             "shared1.go": 'package main\nimport "C"\n//export call\nfunc call(x C.int) C.int { c := make(chan C.int); go func() { c <- 2 * x }(); return <-c }\nfunc main() {}\n',
             "net.go": 'package main\nimport ("fmt"; "net"; "os/user")\nfunc main() { a, _ := net.LookupHost("localhost"); u, _ := user.Lookup("root"); fmt.Println(len(a) >= 0, u.Uid) }\n',
             "cgo.go": 'package main\n// #include <stdlib.h>\nimport "C"\nimport "fmt"\nfunc main() { fmt.Println(C.abs(-3)); var p *int; defer func() { fmt.Println(recover()) }(); *p = 1 }\n'},
-        build="export HOME=/t GO111MODULE=off GOFLAGS=-p=2; " + CC + "go build -o main main.go && go build -buildmode=plugin p1.go && go build -buildmode=plugin p2.go && go build "
-        "-buildmode=c-shared -o shared1.so shared1.go && cp shared1.so shared2.so && go build net.go && go build cgo.go"),
+        # Without debugging information, which would keep them from a slot.
+        build="export HOME=/t GO111MODULE=off GOFLAGS=-p=2; " + CC + "for p in one two three four five; do go build -ldflags '-s -w' -buildmode=plugin $p.go || exit; done; "
+        "go build -ldflags '-s -w' -buildmode=c-shared -o shared1.so shared1.go && cp shared1.so shared2.so && go build net.go && go build cgo.go && "
+        "go build -ldflags '-s -w -extldflags \"-L/t -Wl,--no-as-needed -lheavy -Wl,-rpath,/t\"' main.go"),
     "rust": Language("rustc " + COMPILER, "sh -c", r"""
 ./host /t/libone.so
 ./host /t/libone.so /t/libtwo.so
