@@ -26,8 +26,11 @@ X86 = ["-cpu", "max", "-m", "2048"]
 VIRT = ["-M", "virt", "-m", "2048"]
 SYSTEMS = {
     "i386": System("i386", "bookworm", "linux-image-686-pae", "i386", "ttyS0", ["qemu-system-i386", *X86]),
+    "i386 on amd64": System("i386", "bookworm", "linux-image-amd64", "amd64", "ttyS0", ["qemu-system-x86_64", *X86]),
     "armhf": System("armhf", "bookworm", "linux-image-armmp", "armhf", "ttyAMA0",
                     ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15", "-m", "2048"]),
+    "armhf, LPAE": System("armhf", "bookworm", "linux-image-armmp-lpae", "armhf", "ttyAMA0",
+                          ["qemu-system-arm", *VIRT, "-cpu", "cortex-a15"]),
     "riscv64, Sv39": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "ttyS0", ["qemu-system-riscv64", *VIRT], "no4lvl"),
 }
 MODULES = ["drivers/virtio", "drivers/block/virtio_blk*", "fs/ext4", "fs/jbd2", "fs/mbcache*", "lib/crc*", "lib/libcrc32c*",
