@@ -26,7 +26,8 @@ install-data-local:
 uninstall-local:
 	! cmp -s $(srcdir)/ebuild-helpers/keep-fresh/prelink.conf '$(DESTDIR)$(sysconfdir)/prelink.conf' || \
 	rm -f '$(DESTDIR)$(sysconfdir)/prelink.conf'
-	rmdir '$(DESTDIR)$(localstatedir)/lib/prelink' 2>/dev/null || :
+	rm -f '$(DESTDIR)$(localstatedir)'/lib/prelink/locks/*
+	rmdir '$(DESTDIR)$(localstatedir)'/lib/prelink/locks '$(DESTDIR)$(localstatedir)/lib/prelink' 2>/dev/null || :
 
 keepfreshdir = $(pkgdatadir)/keep-fresh
 dist_keepfresh_DATA = \
