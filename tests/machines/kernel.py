@@ -31,6 +31,7 @@ SYSTEMS = {
                     ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15", "-m", "2048"]),
     "armhf, LPAE": System("armhf", "bookworm", "linux-image-armmp-lpae", "armhf", "ttyAMA0",
                           ["qemu-system-arm", *VIRT, "-cpu", "cortex-a15"]),
+    "riscv64": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "ttyS0", ["qemu-system-riscv64", *VIRT]),
     "riscv64, Sv39": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "ttyS0", ["qemu-system-riscv64", *VIRT], "no4lvl"),
 }
 MODULES = ["drivers/virtio", "drivers/block/virtio_blk*", "fs/ext4", "fs/jbd2", "fs/mbcache*", "lib/crc*", "lib/libcrc32c*",
