@@ -11,6 +11,7 @@ TESTS += \
 	tests/packaging/keep_fresh.py \
 	tests/packaging/manuals.py \
 	tests/packaging/packagers.py \
+	tests/packaging/plugins_kept.py \
 	tests/packaging/prefix.py \
 	tests/packaging/rpm.py \
 	tests/packaging/settings.py \
