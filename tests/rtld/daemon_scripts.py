@@ -89,9 +89,9 @@ sql "create function p() returns int language plperlu as 'use POSIX; return POSI
 sql "create function y() returns int language plpython3u as 'import json, decimal; return json.loads(\"43\")'"
 sql "create function t() returns int language pltcl as 'expr 6 * 7 + 2'"
 for i in $(seq $TIMES); do
-	echo "work_mem = $((1000 + i))kB" >db/postgresql.auto.conf
+	echo "work_mem = $((1024 + i))kB" >db/postgresql.auto.conf
 	kill -HUP $(head -1 db/postmaster.pid)
-	becomes $((1000 + i))kB sql "show work_mem" || break
+	becomes $((1024 + i))kB sql "show work_mem" || break
 	sql "select p(), y(), t(), encode(digest('a', 'sha256'), 'hex'), 'a=>1'::hstore -> 'a', similarity('abc', 'abd'), levenshtein('a', 'b')"
 done | counted
 sql "set jit = on; set jit_above_cost = 0; select sum(i * 2) from generate_series(1, 1000) i"
