@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The first process of a system that kernel.py boots, static, the only file of its kind in the initramfs: loads /modules, mounts
- * the disk, and there runs one after another the commands of the file /commands, of which each word ends with a 0 byte and each
- * command with one more.  Leaves for the Nth of them in /results: N.out, N.err, N.status as of waitpid(2), and N.maps, the
- * process's memory map when it ended.  Then it turns the machine off. */
+/* The first process of a system that kernel.py boots, static, the only file of its kind in the initramfs:
+ * loads /modules, mounts the disk, and there runs one after another the commands of the file /commands, of
+ * which each word ends with a 0 byte and each command with one more.  Leaves for the Nth of them in
+ * /results: N.out, N.err, N.status as of waitpid(2), and N.maps, the process's memory map when it ended.
+ * Then it turns the machine off. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

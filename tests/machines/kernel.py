@@ -31,6 +31,7 @@ SYSTEMS = {
                     ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15", "-m", "2048"]),
     "armhf, LPAE": System("armhf", "bookworm", "linux-image-armmp-lpae", "armhf", "ttyAMA0",
                           ["qemu-system-arm", *VIRT, "-cpu", "cortex-a15"]),
+    "arm64": System("arm64", "bookworm", "linux-image-arm64", "arm64", "ttyAMA0", ["qemu-system-aarch64", *VIRT, "-cpu", "max"]),
     "riscv64": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "ttyS0", ["qemu-system-riscv64", *VIRT]),
     "riscv64, Sv39": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "ttyS0", ["qemu-system-riscv64", *VIRT], "no4lvl"),
 }
