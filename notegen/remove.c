@@ -104,8 +104,8 @@ static bool is_ours(struct remove *remove, const char *path, const struct added_
 	return *change != NULL;
 }
 
-/* Takes back every change that is written down, and forgets what is no longer there: a file that an upgrade replaced
- * is no longer ours. */
+/* Takes back every change that is written down, and forgets what is no longer there: a file that an upgrade
+ * replaced is no longer ours. */
 static void remove_recorded(struct remove *remove)
 {
 	struct added *added = &remove->added;

@@ -52,8 +52,8 @@ struct run {
 	struct rewriting rewriting;
 };
 
-/* What was named and is left alone is an error, said with its reason; but not where -b asks for it, or where that was said
- * when it was read. */
+/* What was named and is left alone is an error, said with its reason; but not where -b asks for it, or where
+ * that was said when it was read. */
 static void refuse_named(const struct run *run)
 {
 	for (size_t i = 0; i < run->table.count; i++) {
@@ -88,7 +88,8 @@ static void prelink(struct run *run)
 {
 	const struct options *options = &run->options;
 
-	/* gather: every object that is named, each file read once; and those that an earlier run has placed. */
+	/* gather: every object that is named, each file read once; and those that an
+	 * earlier run has placed. */
 	gather_all(&run->gather);
 	cache_gather(&run->old, &run->gather, false);
 
@@ -100,7 +101,8 @@ static void prelink(struct run *run)
 	cache_inputs_collect(&run->inputs, &run->old, &run->gather);
 	cache_recall_refusals(&run->old, &run->table, options);
 
-	/* layout: a slot for every library and plugin, and a place for an ld.so that knows prelinking itself. */
+	/* layout: a slot for every library and plugin, and a place for an ld.so that
+	 * knows prelinking itself. */
 	layout(&run->table, &run->old, options);
 	loader_set_slots(&run->table);
 
@@ -125,7 +127,8 @@ static void prelink(struct run *run)
 
 /* --- prelink --store, --learn --- */
 
-/* The plans of all that is in the table, and nothing else, into the store at PATH.  0, or -1 after a message. */
+/* The plans of all that is in the table, and nothing else, into the store at PATH.
+ * 0, or -1 after a message. */
 static int write_store(struct run *run, const char *path)
 {
 	/* What each needs and may load; in ld.so's order. */

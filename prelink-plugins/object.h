@@ -27,8 +27,8 @@ enum object_kind {
 			   rewritten only for liblist.h */
 };
 
-/* Why an object is not rewritten; its text is object_skip_text().  The first reason found stands.  Found by gather,
- * in the file, but where another pass is named; and the cache recalls what an earlier run found. */
+/* Why an object is not rewritten; its text is object_skip_text().  The first reason found stands.  Found by
+ * gather, in the file, but where another pass is named; and the cache recalls what an earlier run found. */
 enum object_skip {
 	SKIP_NOT = 0,
 	SKIP_SETID,         /* set-user-id, set-group-id or file capabilities */
@@ -85,7 +85,8 @@ struct plugin_scope {
 					       table's (object_table_keep()) */
 };
 
-/* Under which path ld.so finds what a program's start-up scope asks for by NAME; all strings are the search's. */
+/* Under which path ld.so finds what a program's start-up scope asks for by NAME; all
+ * strings are the search's. */
 struct found {
 	const char *name, *path;
 	uint64_t size; /* bytes of that file */
@@ -176,7 +177,8 @@ struct object *object_table_find(struct object_table *table, dev_t dev, ino_t in
  * Whatever the order of the calls: `path` is the first of the real names, an object is listed if
  * one of its names is, and skipped if one of them is not to be replaced where it is. */
 struct object *object_table_add(struct object_table *table, struct object *object);
-/* OBJECT is not to be rewritten, because of SKIP (nothing happens where that is SKIP_NOT); the first reason stands. */
+/* OBJECT is not to be rewritten, because of SKIP (nothing happens where that is SKIP_NOT);
+ * the first reason stands. */
 void object_leave(struct object *object, enum object_skip skip);
 /* Makes PATH, real and inside ROOT, the path of OBJECT, which has none yet. */
 void object_set_path(struct object *object, const struct root *root, const char *path);
@@ -184,7 +186,8 @@ void object_set_path(struct object *object, const struct root *root, const char 
 void object_table_want(struct object_table *table);
 /* Sorts by path and numbers anew. */
 void object_table_sort(struct object_table *table);
-/* For qsort() of struct object *: by path.  Then the object at PATH of the COUNT that are SORTED so; NULL: there is none. */
+/* For qsort() of struct object *: by path.  Then the object at PATH of the COUNT that are SORTED
+ * so; NULL: there is none. */
 int object_compare_paths(const void *a, const void *b);
 struct object *object_find_path(struct object *const *sorted, size_t count, const char *path);
 /* Memory (of malloc) that several objects share: freed with the table. */
@@ -202,8 +205,8 @@ static inline bool object_is_program(const struct object *object)
 	return object->kind == OBJECT_EXEC || object->kind == OBJECT_PIE;
 }
 
-/* Where OBJECT, a program that is prelinked, finds the run-time module, inside the root; NULL where its machine has
- * none, or has one for stores only. */
+/* Where OBJECT, a program that is prelinked, finds the run-time module, inside the root; NULL where its
+ * machine has none, or has one for stores only. */
 static inline const char *object_module(const struct object *object)
 {
 	return object->arch && object->arch->plan_in_file ? object->arch->module[object->big_endian] : NULL;

@@ -44,7 +44,8 @@ enum {
 	OPT_USAGE,
 };
 
-/* What --help prints, and `prelink` alone: what people type, on a screen of 24 lines.  All options: the table below. */
+/* What --help prints, and `prelink` alone: what people type, on a screen of 24 lines.  All
+ * options: the table below. */
 static const char first_page[] =
 	"Usage: prelink [OPTION...] {-a | FILE...}\n"
 	"Give shared libraries and plugins address slots, and bind them ahead of time.\n"
@@ -344,15 +345,16 @@ void options_parse(struct options *options, int argc, char **argv)
 	options->conf = "/etc/prelink.conf";
 	options->cache = DEFAULT_CACHE;
 	argp_err_exit_status = 2;
-	/* --help=all is to fit a large screen: without the note that arguments are also those of the short options. */
+	/* --help=all is to fit a large screen: without the note that arguments are also
+	 * those of the short options. */
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, options); /* it has a first page of its own */
 	if (options->random && !options->seed_given)
 		options->seed = find_seed();
 }
 
-/* LIST with each relative element as the absolute path that it is now, or, of an element that is none of a system's
- * own working directory, inside the tree.  What a `$` begins is expanded later.  Allocated. */
+/* LIST with each relative element as the absolute path that it is now, or, of an element that is none of a
+ * system's own working directory, inside the tree.  What a `$` begins is expanded later.  Allocated. */
 static char *absolute_list(const char *list, const struct root *root)
 {
 	char *copy = xstrdup(list), *rest = copy, *element, *text = NULL;

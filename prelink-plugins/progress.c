@@ -55,8 +55,8 @@ static char *printable(const char *path)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* One line; of a path that does not fit, the end: its name tells more than its directory.  The cursor goes back to the
- * line's start, so that a message takes its place (diag.c clears what is left of it). */
+/* One line; of a path that does not fit, the end: its name tells more than its directory.  The cursor goes
+ * back to the line's start, so that a message takes its place (diag.c clears what is left of it). */
 static void draw(const struct progress *p, const char *path)
 {
 	static const char full[] = "####################";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* prelink-maintain: keeps a tree prelinked, or takes prelinking back; see prelink-maintain(8).  What cron, the
- * systemd timer and the package managers' hooks run.
+/* prelink-maintain: keeps a tree prelinked, or takes prelinking back; see prelink-maintain(8).  What cron,
+ * the systemd timer and the package managers' hooks run.
  *
  * The tree may be one that somebody else made (--root): its configuration is read, not run (settings.h), its
  * files are opened inside it (root.h), and the programs that are run are this system's. */
@@ -92,7 +92,8 @@ static bool wanted(const struct maintain *maintain)
 	return files_wanted(maintain) || store_wanted(maintain);
 }
 
-/* Runs prelink on the tree with the COUNT words at WORD, and with the configured options if it is to lay out. */
+/* Runs prelink on the tree with the COUNT words at WORD, and with the configured
+ * options if it is to lay out. */
 static int run_prelink(const struct maintain *maintain, const char *const *word, size_t count, bool lays_out)
 {
 	const struct settings *settings = &maintain->settings;
@@ -264,7 +265,8 @@ static bool idle(const struct maintain *maintain)
 		return true;
 	if (maintain->mode != MODE_IF_PENDING)
 		return false;
-	/* A system that has not had its first layout gets it in the night, not in the middle of an upgrade. */
+	/* A system that has not had its first layout gets it in the night, not in
+	 * the middle of an upgrade. */
 	return !state_has(&maintain->state, "pending") ||
 	       (wanted(maintain) && !laid_out(maintain) && !state_has(&maintain->state, "store"));
 }

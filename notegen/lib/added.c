@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What notegen changed on a system; see added.h.  In the file, each change is its bytes' digest before and after,
- * the note and the path, each with a NUL behind it. */
+/* What notegen changed on a system; see added.h.  In the file, each change is its bytes' digest before and
+ * after, the note and the path, each with a NUL behind it. */
 #include "added.h"
 
 #include <errno.h>

@@ -21,8 +21,8 @@
 
 #define ADDED_DIGEST 65 /* characters of a SHA-256 in hexadecimal, and the NUL */
 
-/* A change: a file PATH (inside the tree) with the bytes AFTER had BEFORE and the note NOTE (JSON; "": none) before
- * notegen's first change of it. */
+/* A change: a file PATH (inside the tree) with the bytes AFTER had BEFORE and the note NOTE (JSON; "": none)
+ * before notegen's first change of it. */
 struct added_change {
 	char *path, *note;
 	char before[ADDED_DIGEST], after[ADDED_DIGEST];
@@ -50,7 +50,8 @@ void added_change(struct added *added, const char *path, const char *before, con
 void added_forget(struct added *added, const char *path);
 /* True if any change of PATH (NULL: of any file) is known, whatever it is now. */
 bool added_has(const struct added *added, const char *path);
-/* How PATH (NULL: some file, which may have other names), with the bytes AFTER, came to be so; NULL if that is not known. */
+/* How PATH (NULL: some file, which may have other names), with the bytes AFTER, came to be so;
+ * NULL if that is not known. */
 const struct added_change *added_find(const struct added *added, const char *path, const char *after);
 
 /* Writes it; nothing where it is not kept, or has not changed.  0, or -1 after a message. */

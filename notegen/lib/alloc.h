@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Allocation that cannot fail: on exhaustion says so and exits with 1.  No file is being replaced at any point
- * where memory is taken, so dying here loses nothing but a temporary, which the next run removes. */
+/* Allocation that cannot fail: on exhaustion says so and exits with 1.  No file is being replaced at any
+ * point where memory is taken, so dying here loses nothing but a temporary, which the next run removes. */
 #ifndef ALLOC_H
 #define ALLOC_H
 

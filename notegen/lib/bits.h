@@ -9,7 +9,8 @@
 
 #include "alloc.h"
 
-/* Bytes that COUNT bits take.  (One more than needed where COUNT is a multiple of 8: undo records count so.) */
+/* Bytes that COUNT bits take.  (One more than needed where COUNT is a multiple of 8:
+ * undo records count so.) */
 static inline size_t bits_size(uint64_t count)
 {
 	return count / 8 + 1;

@@ -17,7 +17,8 @@ const char *diag_tool = "?";
 static atomic_bool failed;
 static _Thread_local bool is_lenient, is_silent; /* set by diag_lenient(), diag_silent() */
 
-/* The lines that were said, a tree of strings: nobody reads one twice.  Beyond SAID_MAX they are no longer kept. */
+/* The lines that were said, a tree of strings: nobody reads one twice.  Beyond SAID_MAX
+ * they are no longer kept. */
 enum { SAID_MAX = 1 << 14 };
 static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
 static void *said;

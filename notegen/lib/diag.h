@@ -35,7 +35,8 @@ void diag_warn(const char *path, const char *format, ...) __attribute__((format(
 /* From now on, in this thread, what is wrong is worth knowing only: it is about what nobody asked for. */
 void diag_lenient(bool lenient);
 
-/* From now on, in this thread, nothing is said, and nothing failed: it is about what somebody wants to be left alone. */
+/* From now on, in this thread, nothing is said, and nothing failed: it is about what somebody
+ * wants to be left alone. */
 void diag_silent(bool silent);
 
 /* Writes TEXT to OUT with control characters as \xNN: a path that cannot garble a terminal or a table. */

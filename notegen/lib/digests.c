@@ -60,7 +60,8 @@ static void add(struct digests *digests, const char *directory, const char *name
 	free(path);
 }
 
-/* Those in DIRECTORY that the lines of the file NAME there are for.  A file with many names would be read as often. */
+/* Those in DIRECTORY that the lines of the file NAME there are for.  A file with many names
+ * would be read as often. */
 static void add_listed(struct digests *digests, const char *directory, const char *name)
 {
 	char *path = xasprintf("%s/%s", directory, name), *line = NULL;

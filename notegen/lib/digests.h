@@ -5,8 +5,8 @@
  *     .NAME.hmac, NAME.hmac                    libgcrypt, GnuTLS, libkcapi, OpenSSL, as some distributions build them
  *     fipscheck/NAME.hmac, hmaccalc/NAME.hmac  beside NAME, or in a library directory for a program
  *
- * NAME may be that of a link to the file.  A .hmac may have lines `path = FILE`, of more files beside it, as GnuTLS
- * writes for the libraries that it calls.  Digests inside of files: elf_checks_itself().
+ * NAME may be that of a link to the file.  A .hmac may have lines `path = FILE`, of more files beside it, as
+ * GnuTLS writes for the libraries that it calls.  Digests inside of files: elf_checks_itself().
  *
  *     struct digests digests;
  *     digests_init(&digests, &root);

@@ -140,8 +140,8 @@ int elf_image_append(struct elf_image *image, const void *data, size_t size)
 	return 0;
 }
 
-/* Maps the file FD in MEMORY, of SIZE bytes of which FRONT come before, and brings it to the bytes of IMAGE, which
- * knows where it differs from the file. */
+/* Maps the file FD in MEMORY, of SIZE bytes of which FRONT come before, and brings it to the bytes of IMAGE,
+ * which knows where it differs from the file. */
 static int copy_dirty(struct elf_memory *memory, const struct elf_image *image, int fd, size_t front,
 		      size_t size)
 {

@@ -13,8 +13,8 @@
 /* Makes COPY the same bytes as IMAGE has now, with the same headers, and memory for FRONT bytes more before
  * them (a multiple of 4096) and ROOM after them, which its size does not count and which hold anything.  FD
  * is the file that IMAGE came from, or -1.  Where it is very large, pages that are the same in the file are
- * shared with it, and change with it: the copy takes memory only for what differs.  To be released by the same
- * thread.  0, or -1 after a message. */
+ * shared with it, and change with it: the copy takes memory only for what differs.  To be released by the
+ * same thread.  0, or -1 after a message. */
 int elf_image_clone(struct elf_image *copy, const struct elf_image *image, int fd, size_t front, size_t room);
 
 /* Puts FRONT zero bytes (a multiple of 4096) before IMAGE's contents, and makes room for TAIL more after

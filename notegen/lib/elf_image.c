@@ -277,8 +277,8 @@ static int check_sections(const struct elf_image *image)
 	return 0;
 }
 
-/* Copies the section names, which are asked for again and again: who can write to the file does not change what
- * was looked at. */
+/* Copies the section names, which are asked for again and again: who can write to the file does not
+ * change what was looked at. */
 static int read_names(struct elf_image *image, const GElf_Shdr *names)
 {
 	if (names->sh_size > LIMIT_NAMES)

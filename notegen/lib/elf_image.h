@@ -19,8 +19,8 @@
  * hostile until checked.
  *
  * A mapping shows what somebody writes to the file meanwhile.  So what was checked is not read again: it was
- * copied (the headers, section names), or it is checked each time that it is read.  Who makes another file of one has
- * a copy of all of it (elf_image_read()), or looks at what was written afterwards (replace_write()).
+ * copied (the headers, section names), or it is checked each time that it is read.  Who makes another file of
+ * one has a copy of all of it (elf_image_read()), or looks at what was written afterwards (replace_write()).
  *
  * Addresses are virtual addresses as in the file (before any load bias); offsets are file offsets in
  * bytes.  Follows the System V gABI, chapters 4 and 5. */
@@ -71,9 +71,9 @@ static inline bool elf_magic(const void *data)
  * afterwards.  On anything but ELF_IMAGE_OK the image holds nothing to release. */
 enum elf_image_status elf_image_open(struct elf_image *image, int fd, const char *path);
 
-/* The same, but a file that is not very large (SCRATCH_MAX) is read into memory, which the thread that opened it has to
- * release (scratch.h): for who makes another file of it, and goes through all of it more than once.  What somebody writes
- * to the file meanwhile does not show. */
+/* The same, but a file that is not very large (SCRATCH_MAX) is read into memory, which the thread that opened
+ * it has to release (scratch.h): for who makes another file of it, and goes through all of it more than once.
+ * What somebody writes to the file meanwhile does not show. */
 enum elf_image_status elf_image_read(struct elf_image *image, int fd, const char *path);
 
 /* The same as elf_image_open() for SIZE bytes at DATA, which the caller owns and keeps alive. */
@@ -99,8 +99,8 @@ bool elf_image_offset(const struct elf_image *image, GElf_Addr address, uint64_t
 /* The other way round, for SIZE bytes at file offset OFFSET. */
 bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t size, GElf_Addr *address);
 
-/* A copy, allocated, of the NUL-terminated string at INDEX in the string table of SIZE bytes at file offset TABLE;
- * NULL if it does not end inside the table, or has LIMIT_STRING bytes. */
+/* A copy, allocated, of the NUL-terminated string at INDEX in the string table of SIZE bytes at file offset
+ * TABLE; NULL if it does not end inside the table, or has LIMIT_STRING bytes. */
 char *elf_image_string(const struct elf_image *image, uint64_t table, uint64_t size, uint64_t index);
 
 /* Name of section INDEX; "" where it has none or the name table is unusable.  Never NULL. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The memory that a file's bytes are in, and which of them may differ from the file's.
  *
- * It is a private mapping of the file, which costs memory only for the pages that are changed, or memory of its
- * own, which is cheaper where many are.  elf_memory_touch() notes what may differ, so that copying an image,
- * keeping what was changed in it and putting that back (elf_copy.h) cost what was changed. */
+ * It is a private mapping of the file, which costs memory only for the pages that are changed, or memory of
+ * its own, which is cheaper where many are.  elf_memory_touch() notes what may differ, so that copying an
+ * image, keeping what was changed in it and putting that back (elf_copy.h) cost what was changed. */
 #ifndef ELF_MEMORY_H
 #define ELF_MEMORY_H
 
@@ -27,8 +27,8 @@ struct elf_memory {
 				 where borrowed.  NULL: not known, all may */
 };
 
-/* Gives MEMORY a mapping of SIZE bytes, of which nothing is kept for the next file; PATH is for messages.  0, or
- * -1 after one. */
+/* Gives MEMORY a mapping of SIZE bytes, of which nothing is kept for the next file; PATH is for
+ * messages.  0, or -1 after one. */
 int elf_memory_map(struct elf_memory *memory, size_t size, const char *path);
 
 /* The same, but at most SCRATCH_MAX bytes come from scratch.h: to be given back by the same thread. */

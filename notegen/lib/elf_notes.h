@@ -39,7 +39,8 @@ bool elf_notes_next(struct elf_notes *notes, struct elf_note *note);
 /* True if NOTE has that TYPE of OWNER's. */
 bool elf_note_is(const struct elf_note *note, const char *owner, uint32_t type);
 
-/* The build-id in IMAGE's note segments, and where in the file it is; NULL where there is none, or an empty one. */
+/* The build-id in IMAGE's note segments, and where in the file it is; NULL where there
+ * is none, or an empty one. */
 const unsigned char *elf_notes_build_id(const struct elf_image *image, uint64_t *offset, uint64_t *size);
 
 /* VALUE, padded as names and descriptors are. */

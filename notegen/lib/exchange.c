@@ -156,8 +156,9 @@ static int swap_by_hand(struct exchange *x, struct place *place)
 	return -1;
 }
 
-/* True if NOW, which came out at PLACE, is the copy that overlayfs makes of a file of a lower layer when one of its
- * names is changed: where that had hard links, each name then has a copy of its own, with a new number. */
+/* True if NOW, which came out at PLACE, is the copy that overlayfs makes of a file of a lower layer
+ * when one of its names is changed: where that had hard links, each name then has a copy of its
+ * own, with a new number. */
 static bool is_copied_up(struct exchange *x, const struct place *place, const struct stat *now)
 {
 	const struct stat *old = &x->out->old;
@@ -221,8 +222,8 @@ static int check_old(const struct exchange *x)
 
 /* --- and back --- */
 
-/* Somebody took the name away.  What came out goes with it, unless the new file was given another name instead: then
- * that is what the file that came out should have. */
+/* Somebody took the name away.  What came out goes with it, unless the new file was given another name
+ * instead: then that is what the file that came out should have. */
 static int taken_away(const struct exchange *x, const struct stat *held)
 {
 	struct stat new, old, now;
@@ -242,8 +243,8 @@ static int taken_away(const struct exchange *x, const struct stat *held)
 	return 0;
 }
 
-/* Puts back what came out at PLACE.  If something else than what we put there comes out in exchange, it is newer,
- * and goes back in turn. */
+/* Puts back what came out at PLACE.  If something else than what we put there comes out in exchange, it is
+ * newer, and goes back in turn. */
 static int put_back(struct exchange *x, struct place *place)
 {
 	struct stat last = x->new, held, now;
@@ -335,7 +336,8 @@ static int give_back(struct exchange *x)
 	return -1;
 }
 
-/* True if all places in the directory of PLACE name the file that PLACE does, which is in ST, and not the new one. */
+/* True if all places in the directory of PLACE name the file that PLACE does, which is in
+ * ST, and not the new one. */
 static bool is_alone(const struct exchange *x, const struct place *place, struct stat *st)
 {
 	struct stat directory, other;
@@ -350,7 +352,8 @@ static bool is_alone(const struct exchange *x, const struct place *place, struct
 	return true;
 }
 
-/* Gives NAME, beside PLACE, what PLACE names, the file THERE, for the new one.  False where that is not to be. */
+/* Gives NAME, beside PLACE, what PLACE names, the file THERE, for the new one.  False
+ * where that is not to be. */
 static bool correct(const struct exchange *x, const struct place *place, const struct stat *there,
 		    const char *name)
 {
@@ -368,8 +371,8 @@ static bool correct(const struct exchange *x, const struct place *place, const s
 	return done;
 }
 
-/* The new file, which was taken back, may have been given a name in the instant it was there: that is to name what its
- * place does, as it would have a moment later.  What is not found beside is said. */
+/* The new file, which was taken back, may have been given a name in the instant it was there: that is to name
+ * what its place does, as it would have a moment later.  What is not found beside is said. */
 static void correct_names(const struct exchange *x)
 {
 	struct stat now, there;

@@ -32,8 +32,8 @@ enum unmatched { UNMATCHED_SILENT, UNMATCHED_WARNING, UNMATCHED_ERROR };
 int hosts_find(const struct root *root, const struct manifest *manifest, enum unmatched unmatched,
 	       struct host_table *table);
 
-/* Expands MANIFEST's plugin patterns, in what TABLE knows of ROOT, to tell those without a match.  The number of
- * files matched, or -1 after a message. */
+/* Expands MANIFEST's plugin patterns, in what TABLE knows of ROOT, to tell those without a match.  The number
+ * of files matched, or -1 after a message. */
 int hosts_expand_plugins(const struct root *root, const struct manifest *manifest, enum unmatched unmatched,
 			 struct host_table *table);
 

@@ -28,16 +28,16 @@ struct manifest_list {
 	size_t count;
 };
 
-/* Reads the manifests in FILE, one or several YAML documents (at most MANIFEST_DOCUMENTS_MAX), and adds them to
- * LIST: all or none.  FILE is a path inside ROOT, or, where that is NULL, outside of any tree.  0, or -1 after
- * a message with file, line and column. */
+/* Reads the manifests in FILE, one or several YAML documents (at most MANIFEST_DOCUMENTS_MAX), and adds them
+ * to LIST: all or none.  FILE is a path inside ROOT, or, where that is NULL, outside of any tree.  0, or -1
+ * after a message with file, line and column. */
 int manifest_read(struct manifest_list *list, const struct root *root, const char *file);
 
 /* The same for LENGTH bytes at TEXT, which came from FILE. */
 int manifest_parse(struct manifest_list *list, const char *file, const char *text, size_t length);
 
-/* Reads every *.yaml file in DIRECTORY, inside ROOT as above, sorted by name.  All of them are tried.  0, or -1
- * after a message for each that cannot be read. */
+/* Reads every *.yaml file in DIRECTORY, inside ROOT as above, sorted by name.  All of them are tried.  0, or
+ * -1 after a message for each that cannot be read. */
 int manifest_read_directory(struct manifest_list *list, const struct root *root, const char *directory);
 
 void manifest_list_release(struct manifest_list *list);

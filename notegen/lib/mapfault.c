@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* SIGBUS becomes a message, and zeros; see mapfault.h.
  *
- * What the handler calls is async-signal-safe (signal-safety(7)), a mere system call (mmap(2)), or waits for a lock that
- * the thread cannot hold: the signal is raised by a load instruction of ours, or of a libc function that reads memory, in
- * the thread that reads.  The mapping is one that this thread uses, so nobody takes it away meanwhile.  /proc is not
- * asked: in a chroot it need not be there. */
+ * What the handler calls is async-signal-safe (signal-safety(7)), a mere system call (mmap(2)), or waits for
+ * a lock that the thread cannot hold: the signal is raised by a load instruction of ours, or of a libc
+ * function that reads memory, in the thread that reads.  The mapping is one that this thread uses, so nobody
+ * takes it away meanwhile.  /proc is not asked: in a chroot it need not be there. */
 #include "mapfault.h"
 
 #include <errno.h>
@@ -33,8 +33,8 @@ struct mapping {
 	char path[];
 };
 
-/* All that there are, a tree of tsearch(3), with its lock.  Nobody who holds it reads a file's bytes, so that the handler
- * can take it. */
+/* All that there are, a tree of tsearch(3), with its lock.  Nobody who holds it reads a file's bytes, so that
+ * the handler can take it. */
 static void *mappings;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint faults, held; /* in all; mappings that are zeros */

@@ -246,7 +246,8 @@ int plugin_list_from_json(struct plugin_list *list, const char *text, size_t len
 	return result;
 }
 
-/* Adds what the descriptor of NOTE says, a copy of it: it is gone through twice, and somebody may write to the file. */
+/* Adds what the descriptor of NOTE says, a copy of it: it is gone through twice, and
+ * somebody may write to the file. */
 static int read_descriptor(const struct elf_note *note, const char *file, const char *where,
 			   struct plugin_list *list)
 {

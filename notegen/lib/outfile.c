@@ -165,7 +165,8 @@ static int write_at(struct outfile *out, uint64_t offset, const void *data, size
 	return 0;
 }
 
-/* Bytes at DATA, of SIZE that go to file offset AT, up to the first page that is, or (ZERO) is not, all zeros. */
+/* Bytes at DATA, of SIZE that go to file offset AT, up to the first page that is, or
+ * (ZERO) is not, all zeros. */
 static size_t run_length(uint64_t at, const unsigned char *data, size_t size, bool zero)
 {
 	enum { PAGE = 4096 };

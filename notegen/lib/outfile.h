@@ -7,22 +7,22 @@
  *     if (outfile_write(&out, data, size) || outfile_commit(&out))
  *             ...                                     // the old file is still there, untouched
  *
- * commit gives the new file the old one's mode, owner, extended attributes (ACLs, capabilities and
- * SELinux labels are such) and times, fsyncs it and exchanges it with the old one; where the old file
- * had several hard links, every one of them is replaced, and the new names are hard links again; if
- * not all names of the file can be found, it is refused before anything is replaced.  What is replaced is what was
- * read, whatever others do to the file or its names meanwhile; exchange.h says how, and where the file
- * system cannot.  Then the directories are fsynced; an error of that is one of the commit's.  Every other
- * way out, outfile_abandon() or an error, removes the new file.  A reader, and a machine that
- * loses power, sees the old file or the new one, never less.
+ * commit gives the new file the old one's mode, owner, extended attributes (ACLs, capabilities and SELinux
+ * labels are such) and times, fsyncs it and exchanges it with the old one; where the old file had several
+ * hard links, every one of them is replaced, and the new names are hard links again; if not all names of the
+ * file can be found, it is refused before anything is replaced.  What is replaced is what was read, whatever
+ * others do to the file or its names meanwhile; exchange.h says how, and where the file system cannot.  Then
+ * the directories are fsynced; an error of that is one of the commit's.  Every other way out,
+ * outfile_abandon() or an error, removes the new file.  A reader, and a machine that loses power, sees the
+ * old file or the new one, never less.
  *
- * A file that replaces none in particular (the cache, a report, what -o names) is a new one, with its owner and mode;
- * it is renamed over what has the name.
+ * A file that replaces none in particular (the cache, a report, what -o names) is a new one, with its owner
+ * and mode; it is renamed over what has the name.
  *
  * The new file has no name until it is whole and safe on disk (O_TMPFILE), then for an instant that of a
- * temporary, see temporary.h; where the file system cannot do that, it is called so from the
- * start.  What killed runs left in a directory is swept before anything is written there.  Where nothing could
- * be replaced or deleted again, in an immutable or append-only directory (chattr(1)), nothing is begun.
+ * temporary, see temporary.h; where the file system cannot do that, it is called so from the start.  What
+ * killed runs left in a directory is swept before anything is written there.  Where nothing could be replaced
+ * or deleted again, in an immutable or append-only directory (chattr(1)), nothing is begun.
  *
  * Who replaces many files gathers some dozens of them, each written in full, and ends them with one
  * outfile_commit_all(): the disk works on all of them at once, and the journal and each directory are
@@ -52,7 +52,8 @@ struct outfile {
 			     can, and say so */
 	bool committed;  /* the name is the new file's */
 
-	/* To be set before commit, where nothing is replaced: whose permission bits and times the file gets. */
+	/* To be set before commit, where nothing is replaced: whose permission bits
+	 * and times the file gets. */
 	const struct stat *like;
 };
 
@@ -62,8 +63,8 @@ struct outfile {
  * the umask; fchmod(out->fd), or set out->like, where that is not right.  0, or -1 after a message. */
 int outfile_begin(struct outfile *out, const struct root *root, const char *path, const struct stat *old);
 
-/* Appends SIZE bytes.  Where the file that is replaced has holes, pages of zeros become such.  0, or -1 after a
- * message. */
+/* Appends SIZE bytes.  Where the file that is replaced has holes, pages of zeros become such.
+ * 0, or -1 after a message. */
 int outfile_write(struct outfile *out, const void *data, size_t size);
 
 /* Appends the first SIZE bytes of the file FROM, which stand at the same offsets here: nothing may have

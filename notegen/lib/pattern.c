@@ -232,8 +232,8 @@ bool pattern_match(const char *pattern, const char *path)
 
 /* --- the tree ---
  *
- * Directories are read once, whatever the number of patterns that go through them, and remembered with their names
- * sorted; from an entry that is a directory one gets to what is in it without looking for it. */
+ * Directories are read once, whatever the number of patterns that go through them, and remembered with their
+ * names sorted; from an entry that is a directory one gets to what is in it without looking for it. */
 
 /* Opening a directory counts as much as so many names. */
 enum { WORK_DIRECTORY = 20 };
@@ -498,8 +498,8 @@ static void go_deeper(struct expansion *e, const struct listing *listing, size_t
 	}
 }
 
-/* Adds what the components of the pattern from PART on match below DIRECTORY ("" for the root), which is HERE if it
- * was read. */
+/* Adds what the components of the pattern from PART on match below DIRECTORY ("" for the root), which
+ * is HERE if it was read. */
 static void expand(struct expansion *e, const char *directory, struct listing *here, size_t part)
 {
 	const struct components *p = e->pattern;

@@ -19,8 +19,8 @@
 /* NULL if PATTERN is well-formed, else what is wrong with it ("is not absolute", ...). */
 const char *pattern_check(const char *pattern);
 
-/* Adds to LIST what the braces of PATTERN make of it: patterns without any, in order; itself, where it has none.  NULL,
- * or what is wrong.  It need not be absolute. */
+/* Adds to LIST what the braces of PATTERN make of it: patterns without any, in order; itself, where it has
+ * none.  NULL, or what is wrong.  It need not be absolute. */
 const char *pattern_alternatives(const char *pattern, struct path_list *list);
 
 /* True if the absolute PATH (of the same notation, inside the tree) matches PATTERN. */
@@ -31,7 +31,8 @@ bool pattern_match(const char *pattern, const char *path);
  * read); one that does not exist is no error. */
 int pattern_expand(const struct root *root, const char *pattern, struct path_list *list);
 
-/* The same for all patterns of notes, manifests or a configuration, of one tree, each of whose directories is read once:
+/* The same for all patterns of notes, manifests or a configuration, of one tree, each of
+ * whose directories is read once:
  *
  *     tree = pattern_tree_new(root);
  *     for each note:

@@ -44,7 +44,8 @@ static int open_in_root(const struct root *root, const char *path, int flags)
 
 /* --- regular files --- */
 
-/* PATH inside ROOT, or with NULL outside of any, where it is in the open DIRECTORY unless that is -1; whatever it is. */
+/* PATH inside ROOT, or with NULL outside of any, where it is in the open DIRECTORY unless
+ * that is -1; whatever it is. */
 static int open_any(const struct root *root, int directory, const char *path, int flags)
 {
 	if (root && !is_system(root))
@@ -135,9 +136,9 @@ FILE *root_open_text(const struct root *root, const char *path)
 
 #define LOCK_NAME "lock"
 
-/* Inside the tree: where the lock's own directory is made.  The first that there is: an image that has no /run is to
- * have none afterwards, and the times of its top directory are to stay what they were, since they tell whether
- * anything has changed there. */
+/* Inside the tree: where the lock's own directory is made.  The first that there is: an image that has no
+ * /run is to have none afterwards, and the times of its top directory are to stay what they were, since they
+ * tell whether anything has changed there. */
 static const struct lock_place {
 	const char *parent, *name;
 } lock_places[] = { { "/run", "prelink" }, { "/etc", "prelink.lock" } };
@@ -393,8 +394,8 @@ int root_lstat(const struct root *root, const char *path, struct stat *st)
 	return is_system(root) ? lstat(path, st) : stat_with(root, path, O_NOFOLLOW, st);
 }
 
-/* Opens the first LENGTH bytes of PATH, a directory, unless it is the one that NEAR has open.  0, or -1 with errno
- * set. */
+/* Opens the first LENGTH bytes of PATH, a directory, unless it is the one that NEAR has open.
+ * 0, or -1 with errno set. */
 static int go_near(const struct root *root, struct root_near *near, const char *path, size_t length)
 {
 	if (near->directory && strncmp(near->directory, path, length) == 0 && near->directory[length] == '\0')

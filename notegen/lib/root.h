@@ -26,16 +26,16 @@ struct root {
 int root_open_tree(struct root *root, const char *path);
 void root_release(struct root *root);
 
-/* Keeps a second writer out: locks (flock(2)) the file /run/prelink/lock of the tree (/etc/prelink.lock/lock where
- * it has no /run) until root_release() or the end of the process, however it ends.  The directory is made for it,
- * can be entered by its owner only, and goes with the lock: whoever could open the file could lock it.  0, also
- * where we have no right to make it: then the system's files are not ours, either, and two runs over what is ours
- * replace each file as safely as with any foreign writer.  -1 after a message, where somebody else holds it: nobody
- * waits. */
+/* Keeps a second writer out: locks (flock(2)) the file /run/prelink/lock of the tree (/etc/prelink.lock/lock
+ * where it has no /run) until root_release() or the end of the process, however it ends.  The directory is
+ * made for it, can be entered by its owner only, and goes with the lock: whoever could open the file could
+ * lock it.  0, also where we have no right to make it: then the system's files are not ours, either, and two
+ * runs over what is ours replace each file as safely as with any foreign writer.  -1 after a message, where
+ * somebody else holds it: nobody waits. */
 int root_lock(struct root *root);
 
-/* True if FD (O_PATH will do), a file or directory, is immutable or append-only (chattr(1)): in such a directory
- * nothing can be replaced or deleted. */
+/* True if FD (O_PATH will do), a file or directory, is immutable or append-only (chattr(1)): in such a
+ * directory nothing can be replaced or deleted. */
 bool root_is_fixed(int fd);
 
 /* True if what UID owns is not some stranger's: root's, our own, or that of who owns the tree. */
@@ -44,9 +44,9 @@ bool root_trusts(const struct root *root, uid_t uid);
 /* Opens PATH inside the tree, following symbolic links inside it.  Returns a descriptor, or -1 with
  * errno set and nothing printed.
  *
- * Nothing but regular files is ever opened, unless FLAGS ask for a directory: opening a device may act on it, and
- * one on a pipe may wait for ever.  Whatever is there is looked at first, with O_PATH, which opens nothing; what is
- * no regular file gives EISDIR, or EMEDIUMTYPE (diag_reason() has words for it). */
+ * Nothing but regular files is ever opened, unless FLAGS ask for a directory: opening a device may act on it,
+ * and one on a pipe may wait for ever.  Whatever is there is looked at first, with O_PATH, which opens
+ * nothing; what is no regular file gives EISDIR, or EMEDIUMTYPE (diag_reason() has words for it). */
 int root_open(const struct root *root, const char *path, int flags);
 
 /* The same with a PATH outside of any tree. */
@@ -55,11 +55,12 @@ int root_open_file(const char *path, int flags);
 /* The same with NAME, which is not followed, in the open DIRECTORY; to read it. */
 int root_open_in(int directory, const char *name);
 
-/* Opens the configuration file PATH, to read it by lines.  NULL with errno set: EOVERFLOW where it is beyond limit.h. */
+/* Opens the configuration file PATH, to read it by lines.  NULL with errno set: EOVERFLOW
+ * where it is beyond limit.h. */
 FILE *root_open_text(const struct root *root, const char *path);
 
-/* Makes the directories that PATH, a file's inside the tree, is to lie in, as far as they are not there (mode 0755
- * less the umask).  0, or -1 with errno set. */
+/* Makes the directories that PATH, a file's inside the tree, is to lie in, as far as they are not there (mode
+ * 0755 less the umask).  0, or -1 with errno set. */
 int root_make_parents(const struct root *root, const char *path);
 
 /* stat(2), following links inside the tree; lstat(2), not following the last one.  0, or -1 with
@@ -67,8 +68,8 @@ int root_make_parents(const struct root *root, const char *path);
 int root_stat(const struct root *root, const char *path, struct stat *st);
 int root_lstat(const struct root *root, const char *path, struct stat *st);
 
-/* The directory that root_stat_near() looked into last, kept open: of many paths in a row, those that lie beside each
- * other cost one system call each, not three.  Zeroed at first. */
+/* The directory that root_stat_near() looked into last, kept open: of many paths in a row, those that lie
+ * beside each other cost one system call each, not three.  Zeroed at first. */
 struct root_near {
 	char *directory; /* NULL: none */
 	int fd;          /* O_PATH */

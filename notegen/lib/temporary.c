@@ -109,7 +109,8 @@ char *temporary_link(int fd, int at, const char *from, int directory, const char
 	return NULL;
 }
 
-/* Renames TEMPORARY, the empty file ST, to the name that has its inode number; it is still locked and there. */
+/* Renames TEMPORARY, the empty file ST, to the name that has its inode number; it is
+ * still locked and there. */
 static char *number(int directory, char *temporary, const char *name, ino_t old, const struct stat *st)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
@@ -280,7 +281,8 @@ static bool settle_foreign(int directory, const char *name, ino_t new, const str
 
 void temporary_sweep(int directory, const char *name)
 {
-	/* Hard links have temporaries that are one file: two threads would each see it locked by the other. */
+	/* Hard links have temporaries that are one file: two threads would each see
+	 * it locked by the other. */
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct inodes inodes;
 	struct stat st;

@@ -7,8 +7,8 @@
  *
  * OLD and NEW are the inode numbers of the file that NAME names and of the one it is to name, 16 hexadecimal
  * digits each (OLD is 0 where it does not matter what NAME names; NEW is 0 for the instant before there is a
- * number), XXXXXX is drawn.  A name of this form alone is not enough to be deleted: what is under it has to be
- * one of these two files.  Whoever copies a temporary, or invents such a name, keeps his file.
+ * number), XXXXXX is drawn.  A name of this form alone is not enough to be deleted: what is under it has to
+ * be one of these two files.  Whoever copies a temporary, or invents such a name, keeps his file.
  *
  * The new file is locked (flock(2)) by its writer as long as that lives.  When nobody holds the lock, a
  * sweep ends what was begun, by the inodes alone:
@@ -35,8 +35,8 @@
  * and the name in *TEMPORARY (allocated), or -1 with errno set. */
 int temporary_create(int directory, const char *name, ino_t old, mode_t mode, char **temporary);
 
-/* Gives the open file FD one more name, a temporary's for NAME in DIRECTORY: allocated, or NULL with errno set.
- * NEW is the inode number that is to be in it.  Where /proc is not mounted, FD's own name, FROM in the
+/* Gives the open file FD one more name, a temporary's for NAME in DIRECTORY: allocated, or NULL with errno
+ * set.  NEW is the inode number that is to be in it.  Where /proc is not mounted, FD's own name, FROM in the
  * directory AT, is needed; else FROM may be NULL. */
 char *temporary_link(int fd, int at, const char *from, int directory, const char *name, ino_t old, ino_t new);
 
@@ -46,11 +46,12 @@ bool temporary_can_wait(void);
 /* Whether NAME (last component) has the form of a temporary's. */
 bool temporary_is(const char *name);
 
-/* A name in DIRECTORY of the file INODE of DEVICE: allocated, with what it is in ST; NULL where there is none.  BUT
- * is not taken; if that is NULL, neither is any temporary's name. */
+/* A name in DIRECTORY of the file INODE of DEVICE: allocated, with what it is in ST; NULL where there is
+ * none.  BUT is not taken; if that is NULL, neither is any temporary's name. */
 char *temporary_find(int directory, ino_t inode, dev_t device, const char *but, struct stat *st);
 
-/* Ends what a killed run left half done under the temporary NAME in DIRECTORY, see above, if its writer is gone. */
+/* Ends what a killed run left half done under the temporary NAME in DIRECTORY, see
+ * above, if its writer is gone. */
 void temporary_sweep(int directory, const char *name);
 
 /* The same for all of DIRECTORY, once while the process lives. */

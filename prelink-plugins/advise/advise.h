@@ -19,9 +19,9 @@
 #include "root.h"
 #include "search/libsearch.h"
 
-/* Looks at the listed objects of TABLE, whose scopes are known, and prints what OPTIONS asks for: of all of them, or
- * with -a and FILEs, of these.  1 where something is
- * wrong, or where a finding was asked for by name and there is one; else 0. */
+/* Looks at the listed objects of TABLE, whose scopes are known, and prints what OPTIONS asks for: of all of
+ * them, or with -a and FILEs, of these.  1 where something is wrong, or where a finding was asked for by name
+ * and there is one; else 0. */
 int advise(const struct root *root, struct object_table *table, struct search *search,
 	   const struct options *options);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Calls that no interposition reaches; see kinds.h.
  *
- * -Bsymbolic-functions and -fno-semantic-interposition leave no mark in a file but this: where a symbol of its own is
- * called, the code calls the address, and there is no relocation with the name.  So the code is looked at, of
- * libraries that define a function which a program interposes, and which never look it up. */
+ * -Bsymbolic-functions and -fno-semantic-interposition leave no mark in a file but this: where a symbol of
+ * its own is called, the code calls the address, and there is no relocation with the name.  So the code is
+ * looked at, of libraries that define a function which a program interposes, and which never look it up. */
 #include "alloc.h"
 #include "advise/kinds.h"
 

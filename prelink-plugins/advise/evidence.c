@@ -266,7 +266,8 @@ static int compare_incidents(const void *a, const void *b)
 	return (left->other_symbol > right->other_symbol) - (left->other_symbol < right->other_symbol);
 }
 
-/* Sorts, and makes one of those that are alike; returns how many are left.  Several processes: programs add up. */
+/* Sorts, and makes one of those that are alike; returns how many are left.  Several
+ * processes: programs add up. */
 static size_t unite(struct incident *incident, size_t count, bool several)
 {
 	size_t kept = 0;

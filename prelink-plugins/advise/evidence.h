@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What happens in the processes of a system, as far as findings are made of it.
  *
- * Each listed program is looked at as the planner does (plan/decide.h): its start, and every plugin that its notes
- * name.  Each listed library is looked at alone as well, as a process would have it in which nothing else is loaded
- * (its natural scope).
+ * Each listed program is looked at as the planner does (plan/decide.h): its start, and every plugin that its
+ * notes name.  Each listed library is looked at alone as well, as a process would have it in which nothing
+ * else is loaded (its natural scope).
  *
  *     evidence_init(&evidence, root, &table, &search);
  *     evidence_collect(&evidence, jobs);

@@ -22,7 +22,8 @@ static bool *find_needed(const struct evidence *evidence)
 	return needed;
 }
 
-/* Meant for others: not what a version that is not the default keeps for old programs, nor a version's own name. */
+/* Meant for others: not what a version that is not the default keeps for old programs,
+ * nor a version's own name. */
 static bool is_exported(const struct bind_object *by, uint32_t index, GElf_Sym *sym)
 {
 	const struct symbols *symbols = &by->symbols;

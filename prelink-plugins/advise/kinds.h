@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kinds of findings: each function looks at the evidence for those that are named with it, and adds them.  They
- * may be called in any order. */
+/* The kinds of findings: each function looks at the evidence for those that are named with it, and adds them.
+ * They may be called in any order. */
 #ifndef ADVISE_KINDS_H
 #define ADVISE_KINDS_H
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Lazy binding that costs more than it can spare; see kinds.h.
  *
- * Which functions a process will call is nobody's to know from files.  What is certain: with BIND_NOW each late
- * function is a lookup at start, at most; and where the words of .got.plt lie in pages that nothing else relocates,
- * lazy binding writes these pages at each start, which RELRO's would have spared. */
+ * Which functions a process will call is nobody's to know from files.  What is certain: with BIND_NOW each
+ * late function is a lookup at start, at most; and where the words of .got.plt lie in pages that nothing else
+ * relocates, lazy binding writes these pages at each start, which RELRO's would have spared. */
 #include "alloc.h"
 #include "advise/kinds.h"
 
 #include "plan/cost.h"
 #include "plan/pages.h"
 
-/* Touches the pages of the words of BY that are bound late, and of those that are relocated at once.  How many are bound
- * late. */
+/* Touches the pages of the words of BY that are bound late, and of those that are relocated at once.
+ * How many are bound late. */
 static size_t touch(const struct bind_object *by, struct pages *late, struct pages *others)
 {
 	struct relr relr = dynamic_relr(&by->dynamic, &by->image);

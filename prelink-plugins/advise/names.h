@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which symbol of an object an address lies in, by its symbol table, or where that was stripped off, the dynamic one.
+/* Which symbol of an object an address lies in, by its symbol table, or where that was
+ * stripped off, the dynamic one.
  *
  *     struct names names;
  *     names_load(&names, by);

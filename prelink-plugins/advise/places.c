@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* True if others can put something into the directory PATH (with or without a slash at its end), or make it.  A
- * directory above may be sticky: what is there stays whose it is. */
+/* True if others can put something into the directory PATH (with or without a slash at its end), or make it.
+ * A directory above may be sticky: what is there stays whose it is. */
 static bool others_can_write(const struct root *root, const char *path)
 {
 	char *copy = xstrdup(path);
@@ -30,7 +30,8 @@ static bool others_can_write(const struct root *root, const char *path)
 	return open;
 }
 
-/* True if PART of a search path, or a name with a slash, depends on the directory that a program is started in. */
+/* True if PART of a search path, or a name with a slash, depends on the directory that
+ * a program is started in. */
 static bool is_relative(const char *part)
 {
 	return *part != '/' && strncmp(part, "$ORIGIN", 7) != 0 && strncmp(part, "${ORIGIN}", 9) != 0;

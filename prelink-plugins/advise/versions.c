@@ -119,7 +119,8 @@ static size_t dotted(const char *text)
 	return dot ? length : 0;
 }
 
-/* SONAME without its version, allocated: libfoo.so of libfoo.so.1, and of libfoo-1.0.so.  NULL where it has none. */
+/* SONAME without its version, allocated: libfoo.so of libfoo.so.1, and of libfoo-1.0.so.
+ * NULL where it has none. */
 static char *stem(const char *soname)
 {
 	const char *so = soname ? strstr(soname, ".so") : NULL;

@@ -42,8 +42,8 @@ struct arch {
 	uint16_t machine;        /* e_machine */
 	unsigned char elf_class; /* ELFCLASS32 or ELFCLASS64 */
 
-	/* Slots: addresses are handed out in [slot_first, slot_end), multiples of page_max.  Both 0: there are none, and
-	 * only a store serves the machine. */
+	/* Slots: addresses are handed out in [slot_first, slot_end), multiples of page_max.  Both 0: there
+	 * are none, and only a store serves the machine. */
 	GElf_Addr slot_first, slot_end;
 	uint64_t page_max;  /* bytes; the largest page size the psABI allows for */
 	uint64_t huge_page; /* bytes; the unit to which Linux aligns large files (thp_get_unmapped_area):
@@ -61,27 +61,29 @@ struct arch {
 	const int64_t *address_tags, *value_tags;
 
 	GElf_Addr loader_slot; /* where an ld.so goes that knows DT_GNU_LIBLIST (liblist.h); 0: nowhere */
-	/* Where a function has more than one entry: bytes behind its address at which a JUMP_SLOT calls it, or -1 where
-	 * ld.so refuses to bind it.  OPTIONS is what the caller says by options_tag, 0 where it says nothing; REFERENCE
-	 * and DEFINITION are the symbols' st_other; OWN: both are of one object.  NULL where a function has one entry. */
+	/* Where a function has more than one entry: bytes behind its address at which a JUMP_SLOT calls it,
+	 * or -1 where ld.so refuses to bind it.  OPTIONS is what the caller says by options_tag, 0 where it
+	 * says nothing; REFERENCE and DEFINITION are the symbols' st_other; OWN: both are of one object.
+	 * NULL where a function has one entry. */
 	int (*call_entry)(uint64_t options, bool own, uint8_t reference, uint8_t definition);
 	int64_t options_tag;
 
-	/* Where the words of lazy JUMP_SLOTs have no content in the file: the tag by which the stubs are found, and the
-	 * address of the one for the word OFFSET bytes behind DT_PLTGOT.  Else 0 and NULL. */
+	/* Where the words of lazy JUMP_SLOTs have no content in the file: the tag by which the stubs are
+	 * found, and the address of the one for the word OFFSET bytes behind DT_PLTGOT.  Else 0 and NULL. */
 	int64_t stubs_tag;
 	GElf_Addr (*stub)(GElf_Addr stubs, uint64_t offset);
 
-	/* Instructions that call or jump to a place relative to themselves: one may begin every `code_step` bytes.  True if
-	 * CODE, which lies at ADDRESS, is one; TARGET is where it goes then.  NULL: nobody reads code of this machine. */
+	/* Instructions that call or jump to a place relative to themselves: one may begin every `code_step`
+	 * bytes.  True if CODE, which lies at ADDRESS, is one; TARGET is where it goes then.  NULL: nobody
+	 * reads code of this machine. */
 	unsigned code_step;
 	bool (*direct_call)(const unsigned char code[DIRECT_CALL_SIZE], GElf_Addr address, GElf_Addr *target);
 
 	uint8_t at_once; /* bits of st_other: a call of such a symbol is never bound late */
 	bool tls_below;  /* thread variables lie below the thread pointer (TLS variant II) */
 
-	/* Where programs find the run-time module, inside the root: of little-endian ones, of big-endian ones.
-	 * NULL where there is none. */
+	/* Where programs find the run-time module, inside the root: of little-endian ones, of big-endian
+	 * ones.  NULL where there is none. */
 	const char *module[2];
 	bool plan_in_file; /* a program's file may carry its plan; else only a store does */
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* arm: ELF for the Arm Architecture (AAELF32), EABI version 5, with hard floats.
  *
- * Relocations are REL, as on i386: the addend lies in the word, and is read from there but for GLOB_DAT and JUMP_SLOT.
- * The word of a lazy JUMP_SLOT holds the address of PLT[0] and gets the load bias added.  The value of a function in
- * Thumb code is odd, and goes as it is into every word: nothing here looks at that bit.  Thread variables lie above the
- * thread pointer, behind two words.
+ * Relocations are REL, as on i386: the addend lies in the word, and is read from there but for GLOB_DAT and
+ * JUMP_SLOT.  The word of a lazy JUMP_SLOT holds the address of PLT[0] and gets the load bias added.  The
+ * value of a function in Thumb code is odd, and goes as it is into every word: nothing here looks at that
+ * bit.  Thread variables lie above the thread pointer, behind two words.
  *
- * Slots: [0x41000000, 0x50000000) is the range of prelink(8).  A kernel for arm loads PIEs at 0x00400000 and up to 256 MB of
- * randomisation above (ELF_ET_DYN_BASE), ET_EXEC at 0x00010000, the heap behind either; libraries go down from 0xb6f00000, or from
- * 0x76f00000 where it leaves 2 GB to user space.  One for arm64 gives arm programs 4 GB, and PIEs two thirds of them.  AddressSanitizer's
- * shadow ends at 0x40000000. */
+ * Slots: [0x41000000, 0x50000000) is the range of prelink(8).  A kernel for arm loads PIEs at 0x00400000 and
+ * up to 256 MB of randomisation above (ELF_ET_DYN_BASE), ET_EXEC at 0x00010000, the heap behind either;
+ * libraries go down from 0xb6f00000, or from 0x76f00000 where it leaves 2 GB to user space.  One for arm64
+ * gives arm programs 4 GB, and PIEs two thirds of them.  AddressSanitizer's shadow ends at 0x40000000. */
 #include "arch/arch.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 and FLAG_ARM_LIBHF of glibc's sysdeps/generic/ldconfig.h. */

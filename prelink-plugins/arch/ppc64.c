@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ppc64: Power Architecture 64-Bit ELF V2 ABI Specification, version 1.5, and so little-endian.  The older ABI, with function
- * descriptors (ELFv1, big-endian), has relocations of the same numbers, and no run-time module.
+/* ppc64: Power Architecture 64-Bit ELF V2 ABI Specification, version 1.5, and so little-endian.
+ * The older ABI, with function descriptors (ELFv1, big-endian), has relocations of the same
+ * numbers, and no run-time module.
  *
- * Relocations are RELA.  A function may have two entries: the global one, st_value, finds the TOC pointer r2 by its own
- * address in r12; the local one, as far behind it as three bits of st_other say, takes r2 as it is.  ld.so has a JUMP_SLOT
- * call the local entry where the function is the object's own, unless that has several TOCs (DT_PPC64_OPT).  The bit
- * LOCALENTRY there says that calls do not keep r2: ld.so refuses to bind those to a function that needs it.
+ * Relocations are RELA.  A function may have two entries: the global one, st_value, finds the TOC pointer r2
+ * by its own address in r12; the local one, as far behind it as three bits of st_other say, takes r2 as it
+ * is.  ld.so has a JUMP_SLOT call the local entry where the function is the object's own, unless that has
+ * several TOCs (DT_PPC64_OPT).  The bit LOCALENTRY there says that calls do not keep r2: ld.so refuses to
+ * bind those to a function that needs it.
  *
- * The words of lazy JUMP_SLOTs lie in .plt, which has nothing in the file: ld.so fills in the addresses of the stubs in
- * .glink, four bytes each, behind 32 from what DT_PPC64_GLINK says on.  The first two words of .plt, where DT_PLTGOT
- * points, are ld.so's own.
+ * The words of lazy JUMP_SLOTs lie in .plt, which has nothing in the file: ld.so fills in the addresses of
+ * the stubs in .glink, four bytes each, behind 32 from what DT_PPC64_GLINK says on.  The first two words of
+ * .plt, where DT_PLTGOT points, are ld.so's own.
  *
- * Thread variables lie above what the thread pointer points at minus 0x7000; dynamic blocks are named by an address 0x8000
- * behind their start; with DT_PPC64_OPT's bit TLS, DTPMOD and DTPREL become an offset from the thread pointer where they
- * can.  All of that is left to ld.so.
+ * Thread variables lie above what the thread pointer points at minus 0x7000; dynamic blocks are named by an
+ * address 0x8000 behind their start; with DT_PPC64_OPT's bit TLS, DTPMOD and DTPREL become an offset from the
+ * thread pointer where they can.  All of that is left to ld.so.
  *
  * No slots: moving an object is not proven here.  A store serves it wherever it lies. */
 #include "arch/arch.h"

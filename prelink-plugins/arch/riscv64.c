@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* riscv64: RISC-V ELF psABI, version 1.0, LP64D: doubles in registers, as all distributions have it.
  *
- * Relocations are RELA.  There is no GLOB_DAT: the linker writes R_RISCV_64 in the GOT too.  The word of a lazy JUMP_SLOT
- * holds the address of PLT[0] and gets the load bias added.  RELATIVE may go to any address, aligned or not.
+ * Relocations are RELA.  There is no GLOB_DAT: the linker writes R_RISCV_64 in the GOT too.  The word
+ * of a lazy JUMP_SLOT holds the address of PLT[0] and gets the load bias added.  RELATIVE may go to
+ * any address, aligned or not.
  *
- * Thread variables lie above the thread pointer, right at it; a module's dynamic block is named by an address 0x800 behind
- * its start, which ld.so takes off in DTPREL, and which we leave to it.  Descriptors (TLSDESC) are known to glibc 2.43.
+ * Thread variables lie above the thread pointer, right at it; a module's dynamic block is named by an
+ * address 0x800 behind its start, which ld.so takes off in DTPREL, and which we leave to it.  Descriptors
+ * (TLSDESC) are known to glibc 2.43.
  *
- * Slots: where the processor has Sv39, the smallest, user space ends at 0x4000000000; libraries go down from there, up to 64 GB of
- * randomisation deeper (ARCH_MMAP_RND_BITS_MAX), and PIEs are at two thirds, 0x2aaaaaa000, and up.  AddressSanitizer's
- * shadow ends at 0x1555556000.  [0x2000000000, 0x2a00000000) is free in all; with Sv48 and Sv57 everything but ET_EXEC lies far above. */
+ * Slots: where the processor has Sv39, the smallest, user space ends at 0x4000000000; libraries go down from
+ * there, up to 64 GB of randomisation deeper (ARCH_MMAP_RND_BITS_MAX), and PIEs are at two thirds,
+ * 0x2aaaaaa000, and up.  AddressSanitizer's shadow ends at 0x1555556000.  [0x2000000000, 0x2a00000000) is
+ * free in all; with Sv48 and Sv57 everything but ET_EXEC lies far above. */
 #include "arch/arch.h"
 
 /* cache_flags: FLAG_ELF_LIBC6 and FLAG_RISCV_FLOAT_ABI_DOUBLE of glibc's sysdeps/generic/ldconfig.h. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* s390x: System V ABI, s390x Supplement, version 1.6.  Big-endian.
  *
- * Relocations are RELA; the word of a lazy JUMP_SLOT holds the address of its own PLT stub and gets the load bias added.
- * Thread variables lie below the thread pointer.  Words of DT_HASH have 64 bits (arch_hash_word()).
+ * Relocations are RELA; the word of a lazy JUMP_SLOT holds the address of its own PLT stub and
+ * gets the load bias added.  Thread variables lie below the thread pointer.  Words of DT_HASH have
+ * 64 bits (arch_hash_word()).
  *
  * No slots: moving an object is not proven here.  A store serves it wherever it lies. */
 #include "arch/arch.h"

@@ -47,8 +47,8 @@ struct asked_table {
 struct asked_table *asked_new(void);
 void asked_free(struct asked_table *table);
 
-/* The number of NAME, which has MOST bytes if no NUL ends it before, and VERSION (NULL for none), which stays where
- * it is; never 0.  Bytes of the name in LENGTH, if that is not NULL. */
+/* The number of NAME, which has MOST bytes if no NUL ends it before, and VERSION (NULL for none), which stays
+ * where it is; never 0.  Bytes of the name in LENGTH, if that is not NULL. */
 uint32_t asked_number(struct asked_table *table, const char *name, size_t most,
 		      const struct symbol_version *version, size_t *length);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the C library's IFUNC resolvers (memcpy, strlen ...) will choose on this machine.
  *
- * Nothing of any file is run: where the C library of the tree that is being prelinked is the very one that this
- * process runs on, what its resolvers choose is known already (own_libc.h).  The answers go into files as a
- * guess, which saves writing a page for nearly every object; the run-time module asks the resolvers again in
- * each process, and writes what they say where it is something else. */
+ * Nothing of any file is run: where the C library of the tree that is being prelinked is the very one that
+ * this process runs on, what its resolvers choose is known already (own_libc.h).  The answers go into files
+ * as a guess, which saves writing a page for nearly every object; the run-time module asks the resolvers
+ * again in each process, and writes what they say where it is something else. */
 #ifndef IFUNC_H
 #define IFUNC_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A symbol on its way through a scope, by ld.so's rules.
  *
- * They are those of glibc 2.36 and later.  Earlier ones differ in one point: the GOT entry of protected data that
- * the program has a COPY relocation for gets the copy's address (ELF_RTYPE_CLASS_EXTERN_PROTECTED_DATA).
+ * They are those of glibc 2.36 and later.  Earlier ones differ in one point: the GOT entry of protected data
+ * that the program has a COPY relocation for gets the copy's address (ELF_RTYPE_CLASS_EXTERN_PROTECTED_DATA).
  *
  * Follows glibc's elf/dl-lookup.c, dl-reloc.c (RESOLVE_MAP) and dl-object.c (l_scope). */
 #ifndef LOOKUP_H

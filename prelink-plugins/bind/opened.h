@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The objects whose symbols are looked at: each is opened once, its tables mapped and checked, and stays until the
- * end, but for files that somebody makes shorter: those cannot be opened from then on (mapfault.h).  And what is
- * known of all of them together: what they ask for, by number (asked.h), and who defines it (definers.h).
+/* The objects whose symbols are looked at: each is opened once, its tables mapped and checked, and stays
+ * until the end, but for files that somebody makes shorter: those cannot be opened from then on
+ * (mapfault.h).  And what is known of all of them together: what they ask for, by number (asked.h), and
+ * who defines it (definers.h).
  *
  * Any thread may call any of these at any time, but for opened_free() and opened_index(). */
 #ifndef OPENED_H
@@ -53,8 +54,8 @@ struct bind_object {
 	struct shadows shadows; /* shadowed.c's; freed with the object */
 };
 
-/* Read and changed under the lock but for what never changes while several threads look: root, asked, definers
- * and indexed. */
+/* Read and changed under the lock but for what never changes while several threads look: root,
+ * asked, definers and indexed. */
 struct opened {
 	const struct root *root;
 	pthread_mutex_t lock;

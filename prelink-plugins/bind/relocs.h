@@ -60,8 +60,8 @@ int bind_relocs(struct opened *opened, struct object *object, struct binding_lis
 
 void binding_list_release(struct binding_list *list);
 
-/* True while the lookups for BY, which started when symbols_steps was START, and the names that it asks for are within
- * what limit.h allows an object; else says so, once. */
+/* True while the lookups for BY, which started when symbols_steps was START, and the names that it asks for
+ * are within what limit.h allows an object; else says so, once. */
 bool bind_within_limits(struct bind_object *by, uint64_t start);
 
 /* Name and version that BINDING, of the object BY, asks for; VERSION becomes NULL where it asks for none. */

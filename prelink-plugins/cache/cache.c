@@ -115,7 +115,8 @@ static int read_up_to(struct cache *cache, int fd, size_t size)
 	return 0;
 }
 
-/* All of the regular file FD, if its header is a cache's of its size, or only that.  0, or -1 with errno set. */
+/* All of the regular file FD, if its header is a cache's of its size, or only that.
+ * 0, or -1 with errno set. */
 static int read_whole(struct cache *cache, int fd)
 {
 	struct cache_header h;

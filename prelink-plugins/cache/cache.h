@@ -3,9 +3,9 @@
  * keeps its slot and is not done again.
  *
  * A cache is a claim about files, never trusted for more than saving work: an entry counts only while its
- * file has the device, inode, size and times that were recorded, which lie beside it (seen.h): what is in it depends on
- * what was prelinked alone.  The file carries a version and a CRC-32;
- * one that is damaged, of another version or another byte order is reported and taken as empty.
+ * file has the device, inode, size and times that were recorded, which lie beside it (seen.h): what is in it
+ * depends on what was prelinked alone.  The file carries a version and a CRC-32; one that is damaged, of
+ * another version or another byte order is reported and taken as empty.
  *
  * In memory it is the file as it lies on disk: fixed records that refer to one another by index, a pool of
  * such indices and a pool of strings, every index checked once, when it is read.  The same form is made of
@@ -73,8 +73,8 @@ struct cache {
 	uint32_t options; /* cache_fingerprint() of the run that made it */
 	uint32_t crc;     /* of the file */
 
-	/* Of the objects as the run left them, then of the inputs; all 0 of what failed, or was not there.  Owned; NULL:
-	 * nothing is known of them. */
+	/* Of the objects as the run left them, then of the inputs; all 0 of what failed, or was not there.
+	 * Owned; NULL: nothing is known of them. */
 	struct cache_stamp *seen;
 };
 
@@ -83,23 +83,24 @@ static inline const char *cache_string(const struct cache *cache, uint32_t at)
 	return cache->strings + at;
 }
 
-/* Reads the cache file at PATH inside the root, and what is beside it.  One that is not there is empty; so is, after
- * a warning, one that is no good.  If it MUST be there both are errors.  0, or -1 after a message; CACHE can be used
- * either way. */
+/* Reads the cache file at PATH inside the root, and what is beside it.  One that is not there is empty; so
+ * is, after a warning, one that is no good.  If it MUST be there both are errors.  0, or -1 after a message;
+ * CACHE can be used either way. */
 int cache_read(struct cache *cache, const struct root *root, const char *path, bool must);
 
 /* The entry of PATH, NULL where there is none. */
 const struct cache_object *cache_find(const struct cache *cache, const char *path);
 
-/* The stamp of a file whose status is ST; and of PATH as it is now (NEAR: root_stat_near()), all 0 where it does not exist. */
+/* The stamp of a file whose status is ST; and of PATH as it is now (NEAR: root_stat_near()), all 0
+ * where it does not exist. */
 struct cache_stamp cache_stamp_of(const struct stat *st);
 struct cache_stamp cache_stamp_now(const struct root *root, struct root_near *near, const char *path);
 
 /* A number for the options that the result depends on besides files. */
 uint32_t cache_fingerprint(const struct options *options);
 
-/* Replaces the cache file at PATH, and what is beside it, if CACHE is one that cache_read() takes.  0, or -1 after a
- * message. */
+/* Replaces the cache file at PATH, and what is beside it, if CACHE is one that cache_read() takes.
+ * 0, or -1 after a message. */
 int cache_write(const struct cache *cache, const struct root *root, const char *path);
 
 /* Removes both, if they are there.  0, or -1 after a message. */

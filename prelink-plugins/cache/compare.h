@@ -14,10 +14,11 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 void cache_recall_refusals(const struct cache *cache, const struct object_table *table,
 			   const struct options *options);
 
-/* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and would be
- * given what it has: the same slot, the same scope, and so on for every object of its scope and of its
- * plugins' scopes; of programs, only where the run-time module in ROOT that their plans are for is still the same,
- * or still not there.  Programs get `no_plan` again.  Bind, plan and rewrite pass over these.  After layout. */
+/* Marks, as OUTCOME_UNCHANGED, each object of the table that is the file that the last run left, and
+ * would be given what it has: the same slot, the same scope, and so on for every object of its scope and
+ * of its plugins' scopes; of programs, only where the run-time module in ROOT that their plans are for
+ * is still the same, or still not there.  Programs get `no_plan` again.  Bind, plan and rewrite pass
+ * over these.  After layout. */
 void cache_mark_unchanged(const struct cache *cache, const struct object_table *table,
 			  const struct root *root, const struct options *options);
 

@@ -28,7 +28,8 @@ static size_t directory_length(const char *path)
 	return slash ? (size_t)(slash - path) : 0;
 }
 
-/* By the directory it lies in, then by name: each directory is opened once for all in it (root_stat_near()). */
+/* By the directory it lies in, then by name: each directory is opened once for all
+ * in it (root_stat_near()). */
 static int compare_in_directory(const void *a, const void *b)
 {
 	const char *one = *(char *const *)a, *other = *(char *const *)b;

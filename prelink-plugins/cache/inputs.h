@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Everything besides the objects that the result depends on, for -q: directories that were walked, that have
- * something in them which was found or may match a note or a manifest, manifests, and files that say where to look. */
+/* Everything besides the objects that the result depends on, for -q: directories that were walked,
+ * that have something in them which was found or may match a note or a manifest, manifests, and files
+ * that say where to look. */
 #ifndef CACHE_INPUTS_H
 #define CACHE_INPUTS_H
 
 #include "cache/cache.h"
 #include "gather/gather.h"
 
-/* Reads what CACHE knows and GATHER, which has sorted its table, was not told of, so that it keeps its place; LISTED: as if
- * it had been. */
+/* Reads what CACHE knows and GATHER, which has sorted its table, was not told of, so that it keeps its place;
+ * LISTED: as if it had been. */
 void cache_gather(const struct cache *cache, struct gather *gather, bool listed);
 
 /* What else a run read.  Stamped before anything is rewritten: a file that somebody adds meanwhile is not

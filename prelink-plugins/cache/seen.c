@@ -49,7 +49,8 @@ const struct cache_stamp *seen_input(const struct cache *cache, const struct cac
 	return cache->seen ? &cache->seen[cache->object_count + (size_t)(input - cache->input)] : NULL;
 }
 
-/* Reads the file FD into STAMP, COUNT of them.  NULL, or what is wrong with it; "" where it is of another cache. */
+/* Reads the file FD into STAMP, COUNT of them.  NULL, or what is wrong with it; "" where
+ * it is of another cache. */
 static const char *read_stamps(const struct cache *cache, int fd, struct cache_stamp *stamp, size_t count)
 {
 	size_t size = count * sizeof *stamp;

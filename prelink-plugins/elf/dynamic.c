@@ -295,8 +295,8 @@ static bool is_cleared(const struct elf_image *image, GElf_Addr address, uint64_
 	return false;
 }
 
-/* Entry INDEX as ld.so finds it, who stops at DT_NULL only, also where PT_DYNAMIC ends before one: then the next bytes
- * of memory are read, a GOT most often.  False where that is nothing that the file decides. */
+/* Entry INDEX as ld.so finds it, who stops at DT_NULL only, also where PT_DYNAMIC ends before one: then the
+ * next bytes of memory are read, a GOT most often.  False where that is nothing that the file decides. */
 static bool entry_in_memory(const struct dynamic *d, const struct elf_image *image, size_t index,
 			    GElf_Dyn *entry)
 {

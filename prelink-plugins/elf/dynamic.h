@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The dynamic section of an image, decoded once.
  *
- * Invariants after dynamic_init(): every table named here lies inside the file-backed part of one PT_LOAD segment,
- * has the class's entry size, and its file offset is known; a table that is absent has size 0; none has more
- * entries than limit.h says.  What the tables hold (indices, names, addresses) is hostile until checked.
- * Follows the gABI, chapter 5, and glibc's elf/get-dynamic-info.h. */
+ * Invariants after dynamic_init(): every table named here lies inside the file-backed part of one PT_LOAD
+ * segment, has the class's entry size, and its file offset is known; a table that is absent has size 0; none
+ * has more entries than limit.h says.  What the tables hold (indices, names, addresses) is hostile until
+ * checked.  Follows the gABI, chapter 5, and glibc's elf/get-dynamic-info.h. */
 #ifndef DYNAMIC_H
 #define DYNAMIC_H
 

@@ -41,8 +41,9 @@ static bool has_bytes(const struct elf_image *image, uint64_t offset, uint64_t s
 
 bool elf_checks_itself(const struct elf_image *image, const struct dynamic *dynamic)
 {
-	/* What a provider is loaded by, and the name (OpenSSL's OSSL_PROV_FIPS_PARAM_MODULE_MAC) by which one asks for
-	 * its digest: no other provider does.  Providers are plugins, without a name of their own. */
+	/* What a provider is loaded by, and the name (OpenSSL's OSSL_PROV_FIPS_PARAM_MODULE_MAC)
+	 * by which one asks for its digest: no other provider does.  Providers are plugins,
+	 * without a name of their own. */
 	static const char entry[] = "\0OSSL_provider_init", parameter[] = "\0module-mac";
 
 	if (elf_image_find_section(image, ".note.fdo.integrity"))

@@ -61,7 +61,8 @@ static struct trace find_trace(const struct elf_image *image, const struct dynam
 	return trace;
 }
 
-/* True if ENTRY names a plan, or MODULE beside it: one that names the module alone was built so (name_module.h). */
+/* True if ENTRY names a plan, or MODULE beside it: one that names the module alone was
+ * built so (name_module.h). */
 static bool is_ours(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
 		    const char *module, struct trace trace)
 {

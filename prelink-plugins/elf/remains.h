@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is left of prelinking in a file that has no undo record of ours: eu-strip(1) takes all sections that are not
- * allocated, and leaves the plan, DT_AUDIT, and a library where it was moved to; and what another prelink did, whose
- * record has the same headers (.gnu.prelink_undo), and nothing of what else has to be put back. */
+/* What is left of prelinking in a file that has no undo record of ours: eu-strip(1) takes all
+ * sections that are not allocated, and leaves the plan, DT_AUDIT, and a library where it was moved
+ * to; and what another prelink did, whose record has the same headers (.gnu.prelink_undo), and
+ * nothing of what else has to be put back. */
 #ifndef REMAINS_H
 #define REMAINS_H
 
@@ -19,11 +20,12 @@ enum remains {
 const char *remains_text(enum remains remains);
 const char *remains_cure(enum remains remains);
 
-/* What is left in IMAGE, which carries no record of ours.  MODULE is the path of its machine's run-time module; NULL
- * where there is none. */
+/* What is left in IMAGE, which carries no record of ours.  MODULE is the path of its machine's run-time
+ * module; NULL where there is none. */
 enum remains remains_find(const struct elf_image *image, const struct dynamic *dynamic, const char *module);
 
-/* True if ENTRY of IMAGE's dynamic section names MODULE, wherever that was installed when the file was made. */
+/* True if ENTRY of IMAGE's dynamic section names MODULE, wherever that was installed
+ * when the file was made. */
 bool names_module(const struct elf_image *image, const struct dynamic *dynamic, const GElf_Dyn *entry,
 		  const char *module);
 

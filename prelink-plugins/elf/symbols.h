@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The dynamic symbols of one object, made ready for lookups as ld.so does them.
  *
- * symbols_load() checks the hash, version and string tables once; after it every lookup ends, and reads inside the
- * file only, whatever the file holds, and whoever writes to it meanwhile.  The tables are read where they lie in
- * the image, in its own class and byte order: nothing is copied but the versions, which ld.so collects as well.
+ * symbols_load() checks the hash, version and string tables once; after it every lookup ends, and reads
+ * inside the file only, whatever the file holds, and whoever writes to it meanwhile.  The tables are
+ * read where they lie in the image, in its own class and byte order: nothing is copied but the versions,
+ * which ld.so collects as well.
  *
  * Follows glibc's elf/dl-setup_hash.c, dl-version.c and dl-lookup.c (check_match, and the part of
  * do_lookup_x that looks into one object). */
@@ -51,8 +52,8 @@ struct symbols {
 int symbols_load(struct symbols *symbols, const struct elf_image *image, const struct dynamic *dynamic);
 void symbols_release(struct symbols *symbols);
 
-/* Symbol INDEX; the first one, which is none, where there are not so many: who can write to the file changes the indices
- * in it at any time. */
+/* Symbol INDEX; the first one, which is none, where there are not so many: who can write to the file changes
+ * the indices in it at any time. */
 static inline void symbols_get(const struct symbols *symbols, uint32_t index, GElf_Sym *sym)
 {
 	uint64_t at = symbols->table + (index < symbols->count ? index : 0) * elf_sym_size(symbols->image);
@@ -74,8 +75,8 @@ static inline void symbols_get(const struct symbols *symbols, uint32_t index, GE
 	}
 }
 
-/* The string at INDEX of the string table; "" where that lies outside.  It ends before MOST bytes, unless somebody has
- * changed the file since, or it is longer than LIMIT_STRING. */
+/* The string at INDEX of the string table; "" where that lies outside.  It ends before MOST bytes, unless
+ * somebody has changed the file since, or it is longer than LIMIT_STRING. */
 static inline const char *symbols_string(const struct symbols *symbols, uint64_t index, size_t *most)
 {
 	uint64_t inside = index < symbols->strings_size ? index : symbols->strings_size - 1;

@@ -36,8 +36,8 @@ const char *undo_record_read(const struct elf_image *image, struct undo_record *
 	r->front = elf_get64(image, r->at + REC_FRONT);
 	r->words = elf_get64(image, r->at + REC_WORDS);
 	r->stream_size = elf_get64(image, r->at + REC_STREAM_SIZE);
-	/* Everything of the original lies before the record, and the headers are no more than e_phnum and e_shnum can count;
-	 * deflating gains at most a factor of 1032. */
+	/* Everything of the original lies before the record, and the headers are no more than e_phnum and
+	 * e_shnum can count; deflating gains at most a factor of 1032. */
 	if (!r->arch || r->original_size > r->at || r->front > r->at - r->original_size ||
 	    r->front % ELF_MEMORY_PAGE || r->words > r->original_size / elf_rela_size(image) ||
 	    r->headers_size > UNDO_HEADERS_MAX || !undo_stream_fits(r->stream_size, r->original_size) ||

@@ -71,15 +71,16 @@ struct undo_record {
 /* Bytes of .gnu.prelink_undo, at most: of as many headers as e_phnum and e_shnum, of 16 bits, can count. */
 enum { UNDO_HEADERS_MAX = 8 << 20 };
 
-/* True if a file of SIZE bytes may have a record of STREAM_SIZE bytes, inflated: one that is larger than the file is
- * not written, and not believed.  (A word of the original that is not the moved one's is patched, and few are.) */
+/* True if a file of SIZE bytes may have a record of STREAM_SIZE bytes, inflated: one that is larger
+ * than the file is not written, and not believed.  (A word of the original that is not the moved one's
+ * is patched, and few are.) */
 static inline bool undo_stream_fits(uint64_t stream_size, uint64_t size)
 {
 	return stream_size <= size + (64 << 10);
 }
 
-/* Finds both sections and decodes what needs no inflating.  Returns what is wrong (static), NULL where nothing
- * is. */
+/* Finds both sections and decodes what needs no inflating.  Returns what is wrong
+ * (static), NULL where nothing is. */
 const char *undo_record_read(const struct elf_image *image, struct undo_record *record);
 
 /* True if IMAGE carries our record. */

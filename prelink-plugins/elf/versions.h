@@ -7,8 +7,8 @@
  *
  * Who leaves the loop before its end calls versions_end().
  *
- * Ends early in a table that runs out of its segment, in a circle, or in one beyond limit.h.  Follows the gABI's
- * symbol versioning (LSB Core, chapter 10.7). */
+ * Ends early in a table that runs out of its segment, in a circle, or in one beyond limit.h.  Follows the
+ * gABI's symbol versioning (LSB Core, chapter 10.7). */
 #ifndef ELF_VERSIONS_H
 #define ELF_VERSIONS_H
 

@@ -153,8 +153,8 @@ static char *unescape(const char *word)
 	return text;
 }
 
-/* Adds to MATCH what WORD stands for in the tree: a pattern what is there of it, directories among it if ANY; any
- * other word itself, there or not. */
+/* Adds to MATCH what WORD stands for in the tree: a pattern what is there of it, directories among it if ANY;
+ * any other word itself, there or not. */
 static int expand(const struct reader *r, const char *word, bool any, struct path_list *match)
 {
 	struct path_list words = { 0 };

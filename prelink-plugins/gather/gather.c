@@ -198,7 +198,8 @@ static void push(struct walk *walk, char *path, const struct visit *from)
 	pthread_mutex_unlock(&walk->lock);
 }
 
-/* The next directory, once there is one, for a thread that has been READING one; NULL when the walk is over. */
+/* The next directory, once there is one, for a thread that has been READING one;
+ * NULL when the walk is over. */
 static struct visit *pop(struct walk *walk, bool reading)
 {
 	pthread_mutex_lock(&walk->lock);
@@ -239,7 +240,8 @@ struct open_directory {
 	bool fixed;
 };
 
-/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no error, unless we were at it. */
+/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no
+ * error, unless we were at it. */
 static void add_met(struct walk *walk, const struct file *file)
 {
 	bool everywhere = walk->gather->conf->everywhere;
@@ -308,8 +310,8 @@ static bool wants_original(const struct options *options)
 	return options->mode == MODE_VERIFY || options->undo_output;
 }
 
-/* Directories that are left alone with all below them; but something may have been prelinked there before they
- * were. */
+/* Directories that are left alone with all below them; but something may have been prelinked
+ * there before they were. */
 static bool is_passed_over(const struct conf *conf, const char *path)
 {
 	return !conf->everywhere && (strcmp(path, "/usr/lib/debug") == 0 || conf_blacklisted(conf, path));
@@ -384,8 +386,8 @@ static void read_entry(struct walk *walk, const struct visit *visit, const struc
 	free(path);
 }
 
-/* Where a directory was a moment ago: its owner took it away, or put something else there, or made it so deep that it has
- * no path any more. */
+/* Where a directory was a moment ago: its owner took it away, or put something else there, or made it so deep
+ * that it has no path any more. */
 static bool is_gone(int error)
 {
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;

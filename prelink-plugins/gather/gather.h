@@ -7,7 +7,8 @@
  * modules, core files, static programs, and separate debug files (named `*.debug`, or below
  * /usr/lib/debug).  The names of one inode make one object.
  *
- * With -ua the whole tree is walked as well (everywhere.h), and nothing is passed over that may have been prelinked.
+ * With -ua the whole tree is walked as well (everywhere.h), and nothing is passed over
+ * that may have been prelinked.
  *
  * In the directories that it walks, gather removes what a killed run left (temporary_sweep()), unless
  * this run is to write nothing.

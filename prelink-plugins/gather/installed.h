@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the manifests that are installed in the tree say of its objects, beside what notes in these say themselves.
+/* What the manifests that are installed in the tree say of its objects, beside what
+ * notes in these say themselves.
  *
- * A note is what who made a file ships in it; a manifest is there for a file that has none, or none that knows of
- * some plugin, and counts for whatever file a later version of the package puts in that place.  Manifests are data:
- * no program is run for one.
+ * A note is what who made a file ships in it; a manifest is there for a file that has none, or none that
+ * knows of some plugin, and counts for whatever file a later version of the package puts in that place.
+ * Manifests are data: no program is run for one.
  *
  *     struct installed installed = { 0 };
  *     installed_read(&installed, &root);
@@ -28,8 +29,8 @@ struct installed {
 	bool failed;             /* something there is that could not be read, and was told */
 };
 
-/* Reads the manifests in ROOT and finds their hosts.  What is wrong with one is told, and that file counts for
- * nothing. */
+/* Reads the manifests in ROOT and finds their hosts.  What is wrong with one is told, and that
+ * file counts for nothing. */
 void installed_read(struct installed *installed, const struct root *root);
 void installed_release(struct installed *installed);
 

@@ -127,9 +127,9 @@ static enum object_kind kind_of(const struct object *object, const struct dynami
 	return OBJECT_LIBRARY;
 }
 
-/* Why the extended attributes of FILE are against changing it.  A program that has rights of its own stays as it is,
- * asked for or not: ld.so loads no module of ours into it, so there is nothing to gain.  The kernel may refuse a file
- * that is not what its signature says. */
+/* Why the extended attributes of FILE are against changing it.  A program that has rights of its own stays as
+ * it is, asked for or not: ld.so loads no module of ours into it, so there is nothing to gain.  The kernel
+ * may refuse a file that is not what its signature says. */
 static enum object_skip skip_of_attributes(const struct file *file, bool rights, bool signed_files)
 {
 	char names[1024];
@@ -256,8 +256,8 @@ static struct object *decode(const struct conf *conf, const struct options *opti
 	return object;
 }
 
-/* Bytes of files that are read rather than mapped: copying so much costs less than half a dozen faults, and than a mapping
- * that is given back, which interrupts the other threads. */
+/* Bytes of files that are read rather than mapped: copying so much costs less than half a dozen faults, and
+ * than a mapping that is given back, which interrupts the other threads. */
 enum { COPY_MAX = 256 << 10 };
 
 /* A file that says that it is large, and has next to nothing on disk. */

@@ -76,8 +76,8 @@ uint64_t layout_room(const struct object *object)
 	/* For more than a page of alignment, ld.so takes that much more and gives it back later. */
 	if (align > PAGE_MIN)
 		size += size >= align ? align : 2 * align - size;
-	/* The kernel looks for a huge page's place, once it has rounded the size up to pages (mm/mmap.c, do_mmap();
-	 * mm/huge_memory.c, __thp_get_unmapped_area()). */
+	/* The kernel looks for a huge page's place, once it has rounded the size up to pages (mm/mmap.c,
+	 * do_mmap(); mm/huge_memory.c, __thp_get_unmapped_area()). */
 	return arch->huge_page && size >= arch->huge_page ? size + arch->huge_page : size;
 }
 

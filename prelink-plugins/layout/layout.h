@@ -29,8 +29,8 @@
  * OPTIONS->force forgets all earlier slots.  Never fails. */
 void layout(struct object_table *table, const struct cache *old, const struct options *options);
 
-/* Bytes that have to be free from its slot on when ld.so maps OBJECT, a library of a machine that has slots; behind what
- * it takes in the end others may be mapped later. */
+/* Bytes that have to be free from its slot on when ld.so maps OBJECT, a library of a machine that has slots;
+ * behind what it takes in the end others may be mapped later. */
 uint64_t layout_room(const struct object *object);
 
 /* For those who look at files and move none: the slots that prelinked libraries are at. */

@@ -19,8 +19,8 @@ struct meetings {
 	size_t count, words;
 };
 
-/* Fills in M from the scopes of the COUNT objects at MEMBER, which have the bits 0, 1 ...; BIT_OF says so by index
- * in the table. */
+/* Fills in M from the scopes of the COUNT objects at MEMBER, which have the bits 0, 1 ...; BIT_OF says
+ * so by index in the table. */
 void meetings_find(struct meetings *m, struct object *const *member, size_t count, const size_t *bit_of);
 bool meetings_has(const struct meetings *m, size_t bit, size_t who);
 void meetings_release(struct meetings *m);

@@ -29,11 +29,12 @@ void cost_add(struct plan *plan, const struct draft *draft, const struct decisio
 /* The same for what is paid once: the module, and the objects at start-up. */
 void cost_of_module(struct plan *plan);
 
-/* NULL where the program is better off with the plan and the module than without; else words for that, static. */
+/* NULL where the program is better off with the plan and the module than without; else
+ * words for that, static. */
 const char *plan_does_not_pay(const struct plan *plan);
 
-/* Nanoseconds that a start with OBJECTS libraries is spared, by the same model, less what the module takes: an estimate,
- * which may be below 0. */
+/* Nanoseconds that a start with OBJECTS libraries is spared, by the same model, less what the module takes:
+ * an estimate, which may be below 0. */
 int64_t cost_of_start(size_t relative, size_t lookups, size_t pages, size_t objects);
 
 #endif

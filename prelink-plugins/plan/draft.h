@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A plan in the making: what plan.c decides, cost.c counts, and encode.c brings into a file.  Theirs alone; see
- * plan.h. */
+/* A plan in the making: what plan.c decides, cost.c counts, and encode.c brings into a file.
+ * Theirs alone; see plan.h. */
 #ifndef DRAFT_H
 #define DRAFT_H
 
@@ -74,8 +74,8 @@ void plan_add_object(struct plan *plan, struct object *object);
 /* Harmless for NULL. */
 void plan_free(struct plan *plan);
 
-/* True if the load bias that WORD takes is only known in the process; else its value is an address, or a plain
- * number. */
+/* True if the load bias that WORD takes is only known in the process; else its value is an
+ * address, or a plain number. */
 static inline bool draft_is_fixup(const struct plan *plan, const struct planned_word *word)
 {
 	return word->base != NO_INDEX && !plan->draft[word->base].fixed;

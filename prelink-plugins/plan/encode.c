@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writing a plan; see encode.h.  The header, the objects, then each object's tables, and at last the names and
- * the resolvers. */
+/* Writing a plan; see encode.h.  The header, the objects, then each object's tables, and at last the
+ * names and the resolvers. */
 #include "plan/encode.h"
 
 #include <string.h>
@@ -78,7 +78,8 @@ static struct plan_table put_numbers(struct output *output, const struct records
 	return table;
 }
 
-/* The words of the draft that KIND is for: values, of nobody or of an object at a known address, and fixups. */
+/* The words of the draft that KIND is for: values, of nobody or of an object at a
+ * known address, and fixups. */
 static struct plan_table put_words(struct output *output, enum record_kind kind)
 {
 	const struct draft *draft = output->draft;

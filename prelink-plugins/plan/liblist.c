@@ -63,7 +63,8 @@ static void add_word(const struct maker *maker, GElf_Addr address, uint32_t type
 	}
 }
 
-/* The number that the SIZE bytes, up to 8, at ADDRESS of the file IMAGE are; zeros where it has none (.bss). */
+/* The number that the SIZE bytes, up to 8, at ADDRESS of the file IMAGE are; zeros
+ * where it has none (.bss). */
 static uint64_t bytes_in_file(const struct elf_image *image, GElf_Addr address, uint64_t size)
 {
 	uint64_t value = 0, offset;
@@ -430,7 +431,8 @@ bool liblist_in(const struct placed *placed)
 	return elf_image_find_section(&placed->image, LIBLIST_SECTION) != 0;
 }
 
-/* Finds section NAME of PLACED, if it has bytes that are whole records of SIZE: where in the file, and COUNT. */
+/* Finds section NAME of PLACED, if it has bytes that are whole records of SIZE: where
+ * in the file, and COUNT. */
 static bool find_section(const struct placed *placed, const char *name, size_t size, uint64_t *offset,
 			 size_t *count)
 {

@@ -227,15 +227,16 @@ static void add_ifunc(struct plan *plan, struct draft *draft, GElf_Addr address,
 		(struct planned_ifunc){ address, resolver, plt };
 }
 
-/* Whether a lazy call that is not bound may wait for ld.so to do that.  Not where dlopen may be told RTLD_NOW: then
- * nothing is set up that a stub could call. */
+/* Whether a lazy call that is not bound may wait for ld.so to do that.  Not where dlopen may be told
+ * RTLD_NOW: then nothing is set up that a stub could call. */
 static bool stays_at_stub(const struct plan *plan, const struct draft *draft, const struct decision *decision)
 {
 	return plan->anywhere && decision->kind == DECISION_LAZY &&
 	       (size_t)(draft - plan->draft) < plan->startup;
 }
 
-/* The address, as in the file, of the stub that the word at ADDRESS of a lazy call holds; false where there is none. */
+/* The address, as in the file, of the stub that the word at ADDRESS of a lazy call holds;
+ * false where there is none. */
 static bool find_stub(const struct draft *draft, GElf_Addr address, GElf_Addr *stub)
 {
 	const struct elf_image *image = &draft->placed->image;
@@ -297,9 +298,9 @@ static void add_resolver(struct plan *plan, struct draft *draft, GElf_Addr addre
 		add_own(&draft->residual, address, decision);
 }
 
-/* What ld.so goes through itself, in its own order, is not done twice.  Else lazy calls of start-up stay at their
- * stubs.  A plugin may be loaded with RTLD_NOW, and then ld.so sets up
- * nothing that a stub could call: all of its calls are bound, or all left to ld.so. */
+/* What ld.so goes through itself, in its own order, is not done twice.  Else lazy calls of start-up stay at
+ * their stubs.  A plugin may be loaded with RTLD_NOW, and then ld.so sets up nothing that a stub could call:
+ * all of its calls are bound, or all left to ld.so. */
 static enum decision_kind kind_now(const struct draft *draft, const struct decision *decision, bool startup)
 {
 	if (decision->plt && (draft->flags & PLAN_KEEP_PLT))
@@ -472,8 +473,9 @@ static void keep_each_name_once(struct records *records)
 	records->count = count;
 }
 
-/* Names by which an object of the plan is asked for, so that ld.so may take an unknown one of that name for it.  They
- * are what the files and the manifests say: under which names gather met an object plays no part. */
+/* Names by which an object of the plan is asked for, so that ld.so may take an unknown one of
+ * that name for it.  They are what the files and the manifests say: under which names gather met
+ * an object plays no part. */
 static void collect_names(struct plan *plan, const struct object *program)
 {
 	for (size_t i = 0; i < plan->count; i++) {
@@ -491,8 +493,8 @@ static void collect_names(struct plan *plan, const struct object *program)
 		keep_each_name_once(&plan->name);
 }
 
-/* Counts what the start-up libraries want of the static block.  An IFUNC resolver, a signal handler, malloc: any may
- * touch its thread variables at a time when ld.so must not allocate them; so all have to be there. */
+/* Counts what the start-up libraries want of the static block.  An IFUNC resolver, a signal handler, malloc:
+ * any may touch its thread variables at a time when ld.so must not allocate them; so all have to be there. */
 static void count_static_tls(struct plan *plan)
 {
 	for (size_t i = PLAN_FIRST_LIBRARY; i < plan->startup; i++) {

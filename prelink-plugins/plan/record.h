@@ -36,8 +36,8 @@ struct planned {
 	uint32_t guessed, certain, block, digest;
 };
 
-/* struct plan_value and struct plan_fixup: the word at `address` becomes `value` + the load bias of the object
- * `base`. */
+/* struct plan_value and struct plan_fixup: the word at `address` becomes `value` + the load
+ * bias of the object `base`. */
 struct planned_word {
 	GElf_Addr address;
 	uint64_t value;
@@ -70,8 +70,8 @@ struct record_io record_io(const struct elf_image *program, bool rela, void *dat
 /* Bytes of a record. */
 uint64_t record_size(const struct record_io *io, enum record_kind kind);
 
-/* Reads or writes one RECORD, of the type that its KIND says, and goes on to the next.  The caller has seen to
- * it that it lies inside the plan. */
+/* Reads or writes one RECORD, of the type that its KIND says, and goes on to the next.  The caller has seen
+ * to it that it lies inside the plan. */
 void record_next(struct record_io *io, enum record_kind kind, void *record);
 
 /* True if TABLE, of records of KIND, lies inside the plan. */

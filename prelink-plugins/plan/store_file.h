@@ -20,18 +20,20 @@ struct store_file {
 /* The checksum of SIZE bytes of a store (store_format.h). */
 uint32_t store_file_crc(const unsigned char *bytes, uint64_t size);
 
-/* Why the run-time module would pass over a store whose status is ST, whatever is in it, static; NULL if it takes it. */
+/* Why the run-time module would pass over a store whose status is ST, whatever is in it,
+ * static; NULL if it takes it. */
 const char *store_file_distrust(const struct stat *st);
 
-/* Reads the store at PATH inside ROOT.  The rules are the module's: a regular file of root's or of our own, which
- * nobody else can write.  One that is not there is empty; 0, or -1 after a message where it cannot be read. */
+/* Reads the store at PATH inside ROOT.  The rules are the module's: a regular file of root's or of
+ * our own, which nobody else can write.  One that is not there is empty; 0, or -1 after a message
+ * where it cannot be read. */
 int store_file_read(struct store_file *store, const struct root *root, const char *path);
 void store_file_release(struct store_file *store);
 
 enum store_answer { STORE_NO_WORD, STORE_NO_PLAN, STORE_PLAN };
 
-/* What STORE (or NULL) has for PROGRAM's file, of the machine ARCH (or NULL).  STORE_PLAN: STORED is set, and reads
- * from the store as long as that is there. */
+/* What STORE (or NULL) has for PROGRAM's file, of the machine ARCH (or NULL).  STORE_PLAN: STORED is set, and
+ * reads from the store as long as that is there. */
 enum store_answer store_file_find(const struct store_file *store, const struct placed *program,
 				  const struct arch *arch, struct stored *stored);
 

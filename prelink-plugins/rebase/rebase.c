@@ -134,8 +134,9 @@ static bool symbol_moves(const struct elf_image *image, const GElf_Sym *symbol, 
 	       image->shdr[symbol->st_shndx].sh_flags & SHF_ALLOC;
 }
 
-/* True of the linker's names for two places of the object, of which STRINGS has the names.  On aarch64, arm and riscv64 GNU ld
- * calls them absolute in .symtab: no loader looks there, but readers compare them with what lies there. */
+/* True of the linker's names for two places of the object, of which STRINGS has the names.  On aarch64,
+ * arm and riscv64 GNU ld calls them absolute in .symtab: no loader looks there, but readers compare
+ * them with what lies there. */
 static bool is_own_place(const struct elf_image *image, const GElf_Shdr *strings, const GElf_Sym *symbol)
 {
 	char *name = symbol->st_shndx == SHN_ABS && strings->sh_type == SHT_STRTAB ?

@@ -6,7 +6,8 @@
 #include "plan/liblist.h"
 #include "rewrite/exec_room.h"
 
-/* For sharing the room with a plan in IMAGE: sets GUEST and returns it; NULL where LIST is.  LIST outlives it. */
+/* For sharing the room with a plan in IMAGE: sets GUEST and returns it; NULL where
+ * LIST is.  LIST outlives it. */
 const struct exec_guest *attach_list_guest(struct exec_guest *guest, const struct liblist *list,
 					   const struct elf_image *image);
 

@@ -32,7 +32,8 @@ static int disarm(const struct rewriting *rewriting, const struct object *object
 	return result;
 }
 
-/* Says what is left in OBJECT's file, and what is done about it; what another prelink did, where that was named. */
+/* Says what is left in OBJECT's file, and what is done about it; what another prelink
+ * did, where that was named. */
 static void say_remains(const struct rewriting *rewriting, const struct object *object)
 {
 	const char *text = remains_text(object->remains), *cure = remains_cure(object->remains);
@@ -91,8 +92,8 @@ static int prepare(struct rewriting *rewriting, struct object *object, struct ou
 	return result;
 }
 
-/* What was disarmed is not its original: -1 where there is anything that is not, which was said.  Another prelink's
- * files are none of ours, but for those that were named; they are said once. */
+/* What was disarmed is not its original: -1 where there is anything that is not, which was said.  Another
+ * prelink's files are none of ours, but for those that were named; they are said once. */
 static int count_left(const struct object_list *list)
 {
 	const struct object *others = NULL;
@@ -116,8 +117,9 @@ static int count_left(const struct object_list *list)
 	return result;
 }
 
-/* Those of ALL that belong to strangers, who can put such a file anywhere that is theirs and keep it from being undone:
- * of them it is said what is left, but it is no error, and keeps nobody from removing the package. */
+/* Those of ALL that belong to strangers, who can put such a file anywhere that is theirs and keep
+ * it from being undone: of them it is said what is left, but it is no error, and keeps nobody
+ * from removing the package. */
 static struct object_list take_strangers(const struct root *root, struct object_list *all)
 {
 	struct object_list strangers = { 0 };

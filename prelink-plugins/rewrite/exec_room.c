@@ -98,8 +98,8 @@ static const char *tls_refusal(const struct elf_image *image, const struct arch 
 	return NULL;
 }
 
-/* Raises the alignment of PT_TLS to ALIGN.  Its template, and its sections, move into the room, to an address that
- * keeps each variable at its offset from the thread pointer. */
+/* Raises the alignment of PT_TLS to ALIGN.  Its template, and its sections, move into the room, to an address
+ * that keeps each variable at its offset from the thread pointer. */
 static void raise_tls(struct exec_room *room, uint64_t align)
 {
 	struct elf_image *image = room->image;
@@ -217,8 +217,8 @@ static uint64_t content_alignment(const struct elf_image *image)
 	return largest;
 }
 
-/* Settles the segments' alignments and gives what the front has to be a multiple of; 0, and why (static), where that
- * cannot be. */
+/* Settles the segments' alignments and gives what the front has to be a multiple of; 0, and why
+ * (static), where that cannot be. */
 static uint64_t settle_alignment(struct elf_image *image, uint64_t page, const char **why)
 {
 	uint64_t largest = page, content = image->ehdr.e_type == ET_DYN ? content_alignment(image) : 1;

@@ -71,15 +71,15 @@ struct exec_room {
 	size_t dynamic_room;     /* entries there is room for, the last DT_NULL included */
 };
 
-/* Makes room for WANT in IMAGE, which is a copy of an original executable of its own (elf_image_clone()),
- * and fills UNDO (whose arch is set).  Segments aligned to more than 64 KB are aligned to
- * what their sections need instead, rather than putting megabytes in front; where these need as much, there is no room.
+/* Makes room for WANT in IMAGE, which is a copy of an original executable of its own (elf_image_clone()), and
+ * fills UNDO (whose arch is set).  Segments aligned to more than 64 KB are aligned to what their sections
+ * need instead, rather than putting megabytes in front; where these need as much, there is no room.
  *
- * With want->tls_align: glibc rounds the block of static TLS up to the alignment of the executable's, and so leaves more
- * of it.  The executable's own thread
- * variables keep their offset from the thread pointer: PT_TLS goes to an address that is congruent to minus
- * that offset, its template (if any) is copied there.  Not possible where a relocation names the
- * template, or the machine's thread pointer lies below the variables; see tls_raised.
+ * With want->tls_align: glibc rounds the block of static TLS up to the alignment of the executable's, and so
+ * leaves more of it.  The executable's own thread variables keep their offset from the thread pointer:
+ * PT_TLS goes to an address that is congruent to minus that offset, its template (if any) is copied there.
+ * Not possible where a relocation names the template, or the machine's thread pointer lies below the
+ * variables; see tls_raised.
  *
  * SKIP_NOT, or why not: then IMAGE is spoilt, and WHY is set (static). */
 enum object_skip exec_room_make(struct exec_room *room, struct elf_image *image, struct undo *undo,

@@ -44,7 +44,8 @@ static int count_tls(const struct rewriting *rewriting, const struct object *lib
 	return 0;
 }
 
-/* The alignment that the thread variables of PROGRAM must have, in bytes; 0 where there is none that will do. */
+/* The alignment that the thread variables of PROGRAM must have, in bytes; 0 where
+ * there is none that will do. */
 static uint64_t tls_align(const struct rewriting *rewriting, const struct object *program,
 			  const struct elf_image *present)
 {

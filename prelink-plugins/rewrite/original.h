@@ -5,9 +5,9 @@
 
 #include "object.h"
 
-/* Opens the file of OBJECT in IMAGE, a copy of it where it is not very large (elf_image_read()), and gives the
- * descriptor, or -1 after a message.  A file that is not the one that was gathered is refused.  OBJECT outlives the
- * image. */
+/* Opens the file of OBJECT in IMAGE, a copy of it where it is not very large (elf_image_read()), and
+ * gives the descriptor, or -1 after a message.  A file that is not the one that was gathered is refused.
+ * OBJECT outlives the image. */
 int object_open(const struct root *root, const struct object *object, struct elf_image *image);
 void object_close(struct elf_image *image, int fd);
 

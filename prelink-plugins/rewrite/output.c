@@ -69,7 +69,8 @@ static void print_line(const unsigned char *digest, size_t size, const char *nam
 	putchar('\n');
 }
 
-/* Releases OUTPUT; a digest is printed with the NAME of the file, as it was given.  0, or -1 after a message. */
+/* Releases OUTPUT; a digest is printed with the NAME of the file, as it was given.
+ * 0, or -1 after a message. */
 static int output_end(struct output *output, const char *name)
 {
 	if (output->hash) {

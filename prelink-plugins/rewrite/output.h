@@ -10,8 +10,8 @@
 #include "options.h"
 #include "root.h"
 
-/* The file at PATH (inside the tree, with the status ST), whose ORIGINAL it is, as its package has it (packaged.h).  0, or
- * -1 after a message. */
+/* The file at PATH (inside the tree, with the status ST), whose ORIGINAL it is, as its package has it
+ * (packaged.h).  0, or -1 after a message. */
 int output_packaged(const struct added *added, const char *path, const struct stat *st,
 		    const struct elf_image *original, enum digest digest, const char *name);
 

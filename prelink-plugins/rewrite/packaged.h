@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A file as its package has it: an original, without the note that `notegen add` put there on this system (added.h).
+/* A file as its package has it: an original, without the note that `notegen add` put
+ * there on this system (added.h).
  *
  *     struct packaged packaged;
  *     if (packaged_init(&packaged, added, path, &st, &original) == 0) {
@@ -21,17 +22,18 @@ struct packaged {
 	bool changed; /* there is a note of ours to look through */
 };
 
-/* Makes PACKAGED what the file at PATH (inside the tree, and with the status ST) has as its ORIGINAL, whose bytes alone
- * are looked at, and which outlives it.  0, or -1 after a message. */
+/* Makes PACKAGED what the file at PATH (inside the tree, and with the status ST) has as its ORIGINAL, whose
+ * bytes alone are looked at, and which outlives it.  0, or -1 after a message. */
 int packaged_init(struct packaged *packaged, const struct added *added, const char *path,
 		  const struct stat *st, const struct elf_image *original);
 
-/* The same of the open file FD that is never prelinked, which messages call SHOWN.  1, 0 where it is as it was packaged
- * and there is nothing to release, or -1 after a message. */
+/* The same of the open file FD that is never prelinked, which messages call SHOWN.  1, 0 where it is as it
+ * was packaged and there is nothing to release, or -1 after a message. */
 int packaged_open(struct packaged *packaged, const struct added *added, const char *path,
 		  const struct stat *st, int fd, const char *shown);
 
-/* Calls `each` for the bytes, from begin to end; ends with the first result that is not 0, which is returned. */
+/* Calls `each` for the bytes, from begin to end; ends with the first result that is
+ * not 0, which is returned. */
 int packaged_each(const struct packaged *packaged, void *context,
 		  int (*each)(void *context, const unsigned char *data, size_t size));
 

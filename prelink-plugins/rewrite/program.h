@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program gets what its run time has to have: a plan for the run-time module, where it is better off with one,
- * and a list of its libraries, where its ld.so takes one. */
+/* A program gets what its run time has to have: a plan for the run-time module, where it is better off with
+ * one, and a list of its libraries, where its ld.so takes one. */
 #ifndef PROGRAM_H
 #define PROGRAM_H
 

@@ -76,8 +76,9 @@ int replace_write(const struct rewriting *rewriting, const struct object *object
 	return 0;
 }
 
-/* GLib takes what a module says of itself from giomodule.cache beside it only while the module was not changed after
- * that (ctime; gio/giomodule.c), and else loads them all at each start.  What MODULE says is what it said. */
+/* GLib takes what a module says of itself from giomodule.cache beside it only while the module was
+ * not changed after that (ctime; gio/giomodule.c), and else loads them all at each start.  What
+ * MODULE says is what it said. */
 static void keep_gio_cache(const struct root *root, const char *module)
 {
 	char *path = xasprintf("%.*s/giomodule.cache", (int)(strrchr(module, '/') - module), module);
@@ -108,8 +109,8 @@ static int commit(const struct root *root, struct group *group)
 	return result;
 }
 
-/* Times that one file is made, of a large one fewer: whoever makes files shorter and longer again, and their times what
- * they were, does that for ever. */
+/* Times that one file is made, of a large one fewer: whoever makes files shorter and longer again, and their
+ * times what they were, does that for ever. */
 enum { TRIES = 1000, TRIES_MIN = 3, TRIED_MAX = 1 << 30 /* bytes */ };
 
 static bool may_try(const struct object *object, uint64_t tries)
@@ -129,8 +130,8 @@ static void make_certain(struct object *object, const struct verdict *verdict)
 	}
 }
 
-/* Prepares OBJECT.  What was made of it while some file became zeros, in whatever thread, is thrown away, and made
- * again without that file: so each time one file more is left out. */
+/* Prepares OBJECT.  What was made of it while some file became zeros, in whatever thread, is thrown away, and
+ * made again without that file: so each time one file more is left out. */
 static int prepare_whole(struct work *work, struct object *object, struct outfile *out)
 {
 	for (unsigned i = 0; may_try(object, i); i++) {

@@ -440,8 +440,8 @@ static bool is_unchanged(const struct elf_image *image, const struct undo_record
 enum undone { UNDONE, UNDO_CHANGED, UNDO_BAD };
 
 /* Undoes IMAGE, which comes from a file (WRITTEN is NULL) or is to become one: the caller then compares the
- * result with the original, whose CRC would tell nothing more.  STRICT: not where it is not what was written.  *SIZE: of
- * the original; *WHY: what is UNDO_BAD. */
+ * result with the original, whose CRC would tell nothing more.  STRICT: not where it is not what was written.
+ * *SIZE: of the original; *WHY: what is UNDO_BAD. */
 static enum undone undo_bytes(struct elf_image *image, const struct written *written, bool strict,
 			      uint64_t *size, const char **why_bad)
 {
@@ -454,7 +454,8 @@ static enum undone undo_bytes(struct elf_image *image, const struct written *wri
 	struct checksum checksum = checksum_find(image, r.file.stamped_null);
 	bool legible = !why || r.file.headers_size; /* it is there, and of this version */
 
-	/* Whoever moves sections, as strip does, leaves the record, or half of it, where its own numbers do not fit. */
+	/* Whoever moves sections, as strip does, leaves the record, or half of it, where its
+	 * own numbers do not fit. */
 	bool changed = legible ? !is_unchanged(image, &r.file, checksum, written) : r.file.at == 0;
 
 	if (changed && (strict || why || elf_image_trailing(image)))

@@ -34,13 +34,14 @@ struct undo {
  * why not (after a message only where something failed). */
 enum object_skip undo_append(struct elf_image *moved, const struct elf_image *original, struct undo *undo);
 
-/* Makes IMAGE, which carries our record, the original again: its bytes, its size, its decoded headers.
- * Where it is not what was written, and not STRICT, what the record leads to is taken if it has the original's CRC and
- * nothing was appended: what was changed is then only what the record takes away or puts back, as a damaged plan is.
- * 0, or -1 after a message; IMAGE is spoilt then, and only good for elf_image_release(). */
+/* Makes IMAGE, which carries our record, the original again: its bytes, its size, its decoded headers.  Where
+ * it is not what was written, and not STRICT, what the record leads to is taken if it has the original's CRC
+ * and nothing was appended: what was changed is then only what the record takes away or puts back, as a
+ * damaged plan is. 0, or -1 after a message; IMAGE is spoilt then, and only good for elf_image_release(). */
 int undo_image(struct elf_image *image, bool strict);
 
-/* True if IMAGE is what was written, and its record leads back to the original.  Nothing is said; IMAGE is spoilt. */
+/* True if IMAGE is what was written, and its record leads back to the original.  Nothing
+ * is said; IMAGE is spoilt. */
 bool undo_leads_back(struct elf_image *image);
 
 /* CRC-32 of all of IMAGE. */

@@ -15,9 +15,9 @@
 #include "rewrite/rewriting.h"
 
 /* Undoes each named object's file in memory, rewrites the result in memory at the same address, and compares.
- * Prints the original, or as options->digest says its digest and path, as it was given, in the form of md5sum(1).
- * A file that is not prelinked is its own original, and so is what could never be: PLAIN (gather.h).  Nothing but a
- * message is printed of one that is not what it should be. */
+ * Prints the original, or as options->digest says its digest and path, as it was given, in the form of
+ * md5sum(1).  A file that is not prelinked is its own original, and so is what could never be: PLAIN
+ * (gather.h).  Nothing but a message is printed of one that is not what it should be. */
 void verify(struct rewriting *rewriting, const struct path_list *plain);
 
 #endif

@@ -94,9 +94,9 @@ static bool same_file(const char *a, const char *b)
 	       one.stx_dev_minor == other.stx_dev_minor;
 }
 
-/* Starts what runs here with ARGUMENTS and LIST: by its own name where that still leads to it, since the kernel calls the
- * process so; else, of a script's interpreter for one, by where it lies, and what has no place any more by what /proc
- * has of it. */
+/* Starts what runs here with ARGUMENTS and LIST: by its own name where that still leads to it, since the
+ * kernel calls the process so; else, of a script's interpreter for one, by where it lies, and what has no
+ * place any more by what /proc has of it. */
 static void start(const struct environment *environment, const char *const *arguments,
 		  const char *const *list)
 {

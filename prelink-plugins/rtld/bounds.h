@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a plan may have written in an object, by the module or by ld.so: words of its own writable segments. */
+/* What a plan may have written in an object, by the module or by ld.so: words of its
+ * own writable segments. */
 #ifndef RTLD_BOUNDS_H
 #define RTLD_BOUNDS_H
 
@@ -22,8 +23,8 @@ static inline bool may_write(struct writable writable, ElfW(Addr) address)
 	       writable.size - (address - writable.start) >= sizeof(ElfW(Addr));
 }
 
-/* True if ld.so can be left the COUNT records RELOC for MAP: each of a type that it knows, about a word that may be
- * written, and about a symbol that MAP has. */
+/* True if ld.so can be left the COUNT records RELOC for MAP: each of a type that it knows, about a word that
+ * may be written, and about a symbol that MAP has. */
 bool residual_sound(const struct link_map *map, struct writable writable, const machine_reloc *reloc,
 		    size_t count);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What compilers, and libgcc's divisions, call without being asked, on some machines.  The linker leaves out what nobody
- * calls. */
+/* What compilers, and libgcc's divisions, call without being asked, on some machines.  The linker
+ * leaves out what nobody calls. */
 #include <stddef.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))

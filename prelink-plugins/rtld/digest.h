@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The digests in a plan, by which damage is noticed: of words of the plan's class and byte order, as the module reads
- * them where they lie and prelink out of a file (plan/seal.c).  They are no protection from anybody who means it:
- * who can write a plan can write the program.
+/* The digests in a plan, by which damage is noticed: of words of the plan's class and byte order, as the
+ * module reads them where they lie and prelink out of a file (plan/seal.c).  They are no protection from
+ * anybody who means it: who can write a plan can write the program.
  *
- * Four lanes take a word each by turns, since a processor multiplies several numbers at once.  Each table starts with
- * the first lane, and counts with the zeros that pad it to a multiple of eight bytes. */
+ * Four lanes take a word each by turns, since a processor multiplies several numbers at once.  Each table
+ * starts with the first lane, and counts with the zeros that pad it to a multiple of eight bytes. */
 #ifndef DIGEST_H
 #define DIGEST_H
 

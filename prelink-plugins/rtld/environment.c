@@ -10,8 +10,9 @@
 
 #include "text.h"
 
-/* Variables of ld.so (ld.so(8), and _dl_process_envvars() of its releases) that change nothing of what is bound
- * to what, nor of who sees it.  The files that some of them choose are compared with the plan, as any are. */
+/* Variables of ld.so (ld.so(8), and _dl_process_envvars() of its releases) that change nothing of
+ * what is bound to what, nor of who sees it.  The files that some of them choose are compared
+ * with the plan, as any are. */
 static const char harmless[][24] = {
 	"LD_LIBRARY_PATH",   "LD_PRELOAD",       "LD_ORIGIN_PATH", "LD_DEBUG_OUTPUT", "LD_SHOW_AUXV",
 	"LD_PROFILE_OUTPUT", "LD_USE_LOAD_BIAS", "LD_HWCAP_MASK",  "LD_RUN_PATH", /* the linker's */
@@ -20,15 +21,16 @@ static const char harmless[][24] = {
 /* What LD_DEBUG may print without ld.so having to bind each symbol itself (for `unused', all at start). */
 static const char printed[][12] = { "libs", "files", "versions", "scopes", "statistics", "help" };
 
-/* Tunables of ld.so's.  Those of the processor change what resolvers choose, which are asked in each process. */
+/* Tunables of ld.so's.  Those of the processor change what resolvers choose, which
+ * are asked in each process. */
 static const char tunables[][32] = {
 	"glibc.rtld.nns",          "glibc.rtld.optional_static_tls",
 	"glibc.rtld.dynamic_sort", "glibc.rtld.execstack",
 	"glibc.cpu.hwcaps",        "glibc.cpu.hwcap_mask",
 };
 
-/* If TEXT starts with one of the words of LIST (COUNT words, of SIZE bytes each) and then one of ENDS or its end,
- * what follows the word; else NULL. */
+/* If TEXT starts with one of the words of LIST (COUNT words, of SIZE bytes each) and then one of ENDS or its
+ * end, what follows the word; else NULL. */
 static const char *after_word(const char *text, const char *list, size_t size, size_t count, const char *ends)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -97,9 +99,9 @@ static bool harmless_variable(const char *variable)
 	return AFTER_WORD(variable, harmless, "=");
 }
 
-/* Keeps the module from the program's children: in ENVIRON, the program's own, another variable takes the place of
- * LD_AUDIT, which ld.so has read.  None is taken out: behind the last one lies what the kernel tells, and some
- * programs look for it there. */
+/* Keeps the module from the program's children: in ENVIRON, the program's own, another variable takes the
+ * place of LD_AUDIT, which ld.so has read.  None is taken out: behind the last one lies what the kernel
+ * tells, and some programs look for it there. */
 static void hide_module(const char **environ, const char *instead)
 {
 	for (; *environ; environ++)
@@ -107,8 +109,9 @@ static void hide_module(const char **environ, const char *instead)
 			*environ = instead;
 }
 
-/* Behind AT_NULL is a word that nobody looks at, and that no child gets.  Where LD_AUDIT and the program's DT_AUDIT both
- * name the module, it is there twice: the first instance leaves word for the second, which stands aside. */
+/* Behind AT_NULL is a word that nobody looks at, and that no child gets.  Where LD_AUDIT and the
+ * program's DT_AUDIT both name the module, it is there twice: the first instance leaves word for the
+ * second, which stands aside. */
 enum { HERE = 0x4b4c5250 };
 
 void environment_read(struct environment *environment, const uintptr_t *stack_end, ElfW(Addr) loader)
@@ -146,7 +149,8 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 		environment->learn = NULL;
 	if (only)
 		hide_module(first, only);
-	/* At a set-id start ld.so takes variables out, and moves up those behind: more than one NULL is left. */
+	/* At a set-id start ld.so takes variables out, and moves up those behind:
+	 * more than one NULL is left. */
 	while (!*word)
 		word++;
 	for (; word[0] != AT_NULL; word += 2)
@@ -176,7 +180,8 @@ void environment_read(struct environment *environment, const uintptr_t *stack_en
 		environment->learn = NULL;
 	}
 	((uintptr_t *)(uintptr_t)word)[1] = HERE;
-	/* ld.so was run as a command, and its options say what a variable may: --audit another module, for one. */
+	/* ld.so was run as a command, and its options say what a variable may: --audit
+	 * another module, for one. */
 	if (base != loader)
 		environment->arguments = NULL;
 	if (base != loader && !environment->off)

@@ -28,8 +28,8 @@ struct environment {
 	uintptr_t hwcap[2];  /* AT_HWCAP and AT_HWCAP2: what the processor can do */
 };
 
-/* Reads what the kernel put behind the program's arguments, of which STACK_END, ld.so's __libc_stack_end, is the
- * count.  LOADER is ld.so's load bias. */
+/* Reads what the kernel put behind the program's arguments, of which STACK_END, ld.so's __libc_stack_end, is
+ * the count.  LOADER is ld.so's load bias. */
 void environment_read(struct environment *environment, const uintptr_t *stack_end, ElfW(Addr) loader);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which file an object in memory is: digests of what ld.so has mapped of it, the same whether they are
- * taken of the file (plan/identity.c) or of the process (the run-time module), of any class, in any byte order
- * and at any load bias.
+ * taken of the file (plan/identity.c) or of the process (the run-time module), of any class, in any byte
+ * order and at any load bias.
  *
  * They cover what the bindings of others rely on: the dynamic section (where every table is, and how large),
  * the program headers (what is mapped where), and the build-id, which changes with every byte that was

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The system calls that the run-time module makes, the same on every machine.  MACHINE/machine.h has their numbers, and
- * says how one is made.  Each returns a negative number where it fails. */
+/* The system calls that the run-time module makes, the same on every machine.  MACHINE/machine.h has their
+ * numbers, and says how one is made.  Each returns a negative number where it fails. */
 #ifndef RTLD_KERNEL_H
 #define RTLD_KERNEL_H
 

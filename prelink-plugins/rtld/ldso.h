@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the run-time module takes to be true of glibc's ld.so beyond its documented interface: all of it, here.
+/* What the run-time module takes to be true of glibc's ld.so beyond its documented
+ * interface: all of it, here.
  *
- * Each MACHINE/machine.h has a table of where things are there, which tests/rtld/ldso.py compares with the debug
- * information of Debian's releases.  What follows from them, in glibc's source:
+ * Each MACHINE/machine.h has a table of where things are there, which tests/rtld/ldso.py compares with the
+ * debug information of Debian's releases.  What follows from them, in glibc's source:
  *   - include/link.h: l_real, l_ns, l_libname and l_info come right behind the public part, and right behind l_info
  *     l_phdr, l_entry, l_phnum; further on `struct r_scope_elem *l_scope_mem[4]; size_t l_scope_max; struct
  *     r_scope_elem **l_scope', of which the last points at the first.
@@ -86,13 +87,14 @@ bool link_map_known(struct link_map *map, const struct tags *tags);
 /* The program headers of MAP, *COUNT of them; NULL where that is not known. */
 const ElfW(Phdr) *ldso_phdr(const struct link_map *map, size_t *count);
 
-/* Where what ENTRY of MAP's dynamic section names lies, and the other way round what an entry says for TABLE (glibc,
- * ldsodefs.h, D_PTR()). */
+/* Where what ENTRY of MAP's dynamic section names lies, and the other way round what an entry says for TABLE
+ * (glibc, ldsodefs.h, D_PTR()). */
 const void *ldso_pointer(const struct link_map *map, const ElfW(Dyn) *entry);
 ElfW(Addr) ldso_address(const struct link_map *map, const void *table);
 
-/* What ld.so has added to entries of MAP's dynamic section, and to those with which tags (elf/get-dynamic-info.h, ADJUST_DYN_INFO):
- * no others.  An address tells nothing: where a 32-bit kernel loads programs at 0x400000, other values are larger. */
+/* What ld.so has added to entries of MAP's dynamic section, and to those with which tags
+ * (elf/get-dynamic-info.h, ADJUST_DYN_INFO): no others.  An address tells nothing: where a 32-bit kernel
+ * loads programs at 0x400000, other values are larger. */
 ElfW(Addr) ldso_moved(const struct link_map *map);
 bool ldso_moves(int64_t tag);
 

@@ -10,8 +10,8 @@
 
 enum { PATH_ROOM = 4096 };
 
-/* The lines in the making: not on a stack, which may be a thread's small one.  ld.so's lock is held.  Mapped when it
- * is first needed. */
+/* The lines in the making: not on a stack, which may be a thread's small one.  ld.so's lock is held.  Mapped
+ * when it is first needed. */
 static char *lines;
 static size_t used;
 static bool whole; /* all of it had room, and nothing in it ends a line */

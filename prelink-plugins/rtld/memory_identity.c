@@ -6,8 +6,9 @@
 
 #include "ldso.h"
 
-/* The value of ENTRY in the file, where ld.so has added MOVED to what it moves.  A 0 may be one that it left (DT_RELA beside
- * DT_RELR), and is never an address that it moved.  What it moves later, as it has its own, shows in its size: that is 64 bits wide. */
+/* The value of ENTRY in the file, where ld.so has added MOVED to what it moves.  A 0 may be one that it left
+ * (DT_RELA beside DT_RELR), and is never an address that it moved.  What it moves later, as it has its own,
+ * shows in its size: that is 64 bits wide. */
 static uint64_t unmoved(const ElfW(Dyn) *entry, ElfW(Addr) moved)
 {
 	ElfW(Addr) value = entry->d_un.d_val;

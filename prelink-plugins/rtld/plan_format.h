@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan: what is left to do at run time for one program, as it lies in the program's file.
  *
- * It lies in a read-only PT_LOAD segment of the executable, in section `.prelink.plan`; a DT_PRELINK_PLAN entry
- * of the dynamic section holds its address.  The run-time module (prelink-rtld.c) reads it where it lies, and
- * the structs with ElfW() below are the module's alone: prelink writes and reads plans of other machines, too
- * (plan/record.h, which says the same in its way).
+ * It lies in a read-only PT_LOAD segment of the executable, in section `.prelink.plan`; a DT_PRELINK_PLAN
+ * entry of the dynamic section holds its address.  The run-time module (prelink-rtld.c) reads it where it
+ * lies, and the structs with ElfW() below are the module's alone: prelink writes and reads plans of other
+ * machines, too (plan/record.h, which says the same in its way).
  *
  * Layout: the header, then the tables, each 8-byte aligned, in any order.  Every reference is an
  * offset in bytes from the header's first byte, or an index into a table; there is no pointer, so
@@ -16,18 +16,19 @@
  *   [2, startup)      the other objects of the start-up scope, in the order in which ld.so maps them
  *   [startup, count)  everything that the program's plugins can bring in: first, by ascending `dynamic`,
  *                     what has a slot, then from `unplaced` on what has none
- * An object with a slot has an address of its dynamic section that no other object can have: this is how
- * the module knows it, and addresses in it are addresses in the process.  An object without one
- * (PLAN_UNPLACED) is known by its identity (identity.h), and what others need of it is said relative to its load
- * bias.  Addresses of such objects, and of the program, are as in the file.  ld.so relocates it, but where it is
+ * An object with a slot has an address of its dynamic section that no other object can have: this is how the
+ * module knows it, and addresses in it are addresses in the process.  An object without one (PLAN_UNPLACED)
+ * is known by its identity (identity.h), and what others need of it is said relative to its load bias.
+ * Addresses of such objects, and of the program, are as in the file.  ld.so relocates it, but where it is
  * PLAN_ANYWHERE: then the module does that as well, wherever it lies.
  *
- * A plan that was damaged is not used: the header and each object carry a digest of themselves and of all that
- * they name (digest.h).  The module looks at that of an object where it is about to use what is in it, so
- * nothing is read for it that would not be read anyhow.
+ * A plan that was damaged is not used: the header and each object carry a digest of themselves and of all
+ * that they name (digest.h).  The module looks at that of an object where it is about to use what is in it,
+ * so nothing is read for it that would not be read anyhow.
  *
- * A plan in a store (store_format.h) is the same, but for this: what its tables' offsets are counted from is the
- * first byte of the store; no object in it has a slot; and what is the same in several plans is there once. */
+ * A plan in a store (store_format.h) is the same, but for this: what its tables' offsets are
+ * counted from is the first byte of the store; no object in it has a slot; and what is the same in
+ * several plans is there once. */
 #ifndef PLAN_FORMAT_H
 #define PLAN_FORMAT_H
 
@@ -124,10 +125,10 @@ struct plan_fixup {
 	uint32_t plt;    /* as in struct plan_ifunc */
 };
 
-/* An IFUNC resolver of a start-up object, and what it was seen to choose; of an object without slot relative to
- * its load bias, and without a guess.  The module asks each
- * of them in each process, when the words of all start-up objects are written: they are those of the C
- * library, which look at what ld.so knows of the processor and at nothing else. */
+/* An IFUNC resolver of a start-up object, and what it was seen to choose; of an object without slot relative
+ * to its load bias, and without a guess.  The module asks each of them in each process, when the words of all
+ * start-up objects are written: they are those of the C library, which look at what ld.so knows of the
+ * processor and at nothing else. */
 struct plan_resolver {
 	ElfW(Addr) resolver;
 	ElfW(Addr) guess;

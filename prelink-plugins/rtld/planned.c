@@ -68,7 +68,8 @@ static bool add_block(struct plan_digest *digest, uint32_t offset)
 	return true;
 }
 
-/* True if the header, and the tables that are the whole plan's, lie in the plan and are as they were written. */
+/* True if the header, and the tables that are the whole plan's, lie in the plan and
+ * are as they were written. */
 static bool is_header_intact(void)
 {
 	struct plan_digest digest = DIGEST_START;
@@ -173,7 +174,8 @@ static uint64_t entry_of(const void *table, uint32_t index)
 	return ((const uint32_t *)table)[index];
 }
 
-/* True if MAP, whose dynamic section has the digest DYNAMIC, is the object that PLANNED names by its identity. */
+/* True if MAP, whose dynamic section has the digest DYNAMIC, is the object that
+ * PLANNED names by its identity. */
 static bool is_named(const struct link_map *map, const struct plan_object *planned, uint64_t dynamic)
 {
 	return table_fits((struct plan_table){ planned->identity, 1 }, sizeof(struct identity)) &&
@@ -181,8 +183,8 @@ static bool is_named(const struct link_map *map, const struct plan_object *plann
 	       is_identical(map, (const void *)(plan_base + planned->identity));
 }
 
-/* The digest of all that the plan has for an object comes last: libraries that a generator made may have dynamic sections
- * that are all the same, and the plan of each is not to be read for each of the others. */
+/* The digest of all that the plan has for an object comes last: libraries that a generator made may have
+ * dynamic sections that are all the same, and the plan of each is not to be read for each of the others. */
 bool is_planned(const struct link_map *map, const struct plan_object *planned, const struct tags *tags,
 		uint64_t dynamic)
 {
@@ -195,8 +197,8 @@ bool is_planned(const struct link_map *map, const struct plan_object *planned, c
 	       is_intact(planned);
 }
 
-/* What has a slot is known by it, what has none by its identity, and is in the order of that.  Of a group of which
- * only one is loaded at a time, several may share a slot. */
+/* What has a slot is known by it, what has none by its identity, and is in the order of that.  Of a group of
+ * which only one is loaded at a time, several may share a slot. */
 uint32_t find_planned(const struct link_map *map, const struct tags *tags, uint64_t dynamic)
 {
 	ElfW(Addr) address = (ElfW(Addr))map->l_ld;

@@ -8,7 +8,8 @@
 
 #define NO_INDEX UINT32_MAX
 
-/* Hidden: else some machines' compilers look for them through a GOT, whose entries ld.so would have to relocate. */
+/* Hidden: else some machines' compilers look for them through a GOT, whose entries ld.so
+ * would have to relocate. */
 #pragma GCC visibility push(hidden)
 extern const struct plan_header *plan; /* NULL: there is none, or it cannot be used */
 extern const struct plan_object *objects;
@@ -28,8 +29,8 @@ static inline const void *plan_at(struct plan_table table)
 	return plan_base + table.offset;
 }
 
-/* True if MAP, whose dynamic section has the digest DYNAMIC (identity.h), is where PLANNED says and the very file
- * that prelink saw. */
+/* True if MAP, whose dynamic section has the digest DYNAMIC (identity.h), is where PLANNED says and the
+ * very file that prelink saw. */
 bool is_planned(const struct link_map *map, const struct plan_object *planned, const struct tags *tags,
 		uint64_t dynamic);
 
@@ -41,7 +42,8 @@ uint32_t find_member(uint32_t number);
 
 /* The number by which a table is in order, of the record INDEX. */
 typedef uint64_t plan_key(const void *table, uint32_t index);
-/* The first record from LOW on of TABLE whose number is not below WANTED; HIGH where there is none before that. */
+/* The first record from LOW on of TABLE whose number is not below WANTED; HIGH where
+ * there is none before that. */
 uint32_t first_from(const void *table, uint32_t low, uint32_t high, plan_key *key, uint64_t wanted);
 
 /* True if the ascending numbers of TABLE have WANTED among them. */

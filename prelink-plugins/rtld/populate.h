@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pages that are about to be written, had from the kernel together: else each of them costs a fault of its own when it
- * is first written, which in a virtual machine can take twenty times as long as copying the page. */
+/* Pages that are about to be written, had from the kernel together: else each of them costs a
+ * fault of its own when it is first written, which in a virtual machine can take twenty times as
+ * long as copying the page. */
 #ifndef RTLD_POPULATE_H
 #define RTLD_POPULATE_H
 
@@ -30,8 +31,9 @@ static inline void pages_want(struct pages *pages, ElfW(Addr) address)
 /* What comes now is another start-up, or dlopen. */
 void pages_begin(void);
 
-/* Has the kernel provide them, in the object with load bias BIAS; not the first few since pages_begin(), for which it costs
- * as much to ask, and not where somebody may object to a call that ld.so does not make (filtered.h). */
+/* Has the kernel provide them, in the object with load bias BIAS; not the first few since
+ * pages_begin(), for which it costs as much to ask, and not where somebody may object to a call that
+ * ld.so does not make (filtered.h). */
 void pages_populate(const struct pages *pages, ElfW(Addr) bias);
 
 #endif

@@ -12,8 +12,8 @@
  *                  and RELR relocations, which are applied in the file, are taken away
  *   none           anything else; nothing at all is touched
  *
- * Whatever the level, and also where it stands aside: the thread variables of start-up objects are kept where they
- * would be without an audit module (static_tls.h).
+ * Whatever the level, and also where it stands aside: the thread variables of start-up objects are kept where
+ * they would be without an audit module (static_tls.h).
  *
  * What is taken away stays in the file: without this module, or where anything differs from the plan,
  * ld.so does it all.
@@ -27,8 +27,8 @@
  *     of which ld.so has relocated yet; the words that the plan names in their segments, still writable then.
  *   - Every l_info pointer is compared with what it must be before it is replaced.
  *   - No system call that ld.so does not make itself, for a sandbox may end the program for it; but write(2) of
- *     what PRELINK_RTLD=verbose asks for, statx(2) and prlimit(2) of a store, and, where filtered.h says that nobody minds, those of
- *     populate.c, and of learn.c where PRELINK_LEARN asks for them.
+ *     what PRELINK_RTLD=verbose asks for, statx(2) and prlimit(2) of a store, and, where filtered.h says that
+ *     nobody minds, those of populate.c, and of learn.c where PRELINK_LEARN asks for them.
  *   - Foreign code: _dl_get_tls_static_info() of ld.so, which reads two numbers; and the resolvers that the plan
  *     names, which are the C library's, and only once the words of all start-up objects are written; ld.so would
  *     call them a little later itself.
@@ -217,7 +217,8 @@ static void open_by_dlopen(struct object *object, const struct tags *tags, uint6
 {
 	uint32_t index = find_planned(object->map, tags, digest);
 
-	/* A second file with the bytes of one that is there is another object to ld.so, and stands for nothing. */
+	/* A second file with the bytes of one that is there is another object to ld.so,
+	 * and stands for nothing. */
 	if (index == NO_INDEX || loaded[index] || !is_ready(object, &objects[index])) {
 		open_unknown(object, tags);
 		return;
@@ -345,8 +346,8 @@ EXPORT unsigned int la_version(unsigned int version)
 	return version;
 }
 
-/* ld.so is about to look for NAME.  Where the program's search is frozen, and as long as all that came is as planned, it
- * is told where that was found; a path is no longer searched for, and has to be there. */
+/* ld.so is about to look for NAME.  Where the program's search is frozen, and as long as all that came is as
+ * planned, it is told where that was found; a path is no longer searched for, and has to be there. */
 EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag);
 EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
 {

@@ -95,8 +95,8 @@ static machine_reloc *new_records(size_t count)
 			   -1);
 }
 
-/* DT_RELA of MAP as ld.so is going to process it, *COUNT records, without those that are in its DT_JMPREL too, as
- * very old linkers count them: ld.so tells by the end of both (glibc, elf/dynamic-link.h). */
+/* DT_RELA of MAP as ld.so is going to process it, *COUNT records, without those that are in its DT_JMPREL
+ * too, as very old linkers count them: ld.so tells by the end of both (glibc, elf/dynamic-link.h). */
 static const machine_reloc *own_records(struct link_map *map, size_t *count)
 {
 	ElfW(Dyn) *rel = ldso_info(map)[MACHINE_DT_REL], *relsz = ldso_info(map)[MACHINE_DT_RELSZ];

@@ -20,8 +20,8 @@ static bool is_trusted(int fd, const struct environment *environment, uint64_t *
 	return true;
 }
 
-/* True if the store of SIZE bytes that the open file FD is may have a plan for the program whose dynamic section has
- * DIGEST, or where what it knows of all others is of interest, too. */
+/* True if the store of SIZE bytes that the open file FD is may have a plan for the program whose dynamic
+ * section has DIGEST, or where what it knows of all others is of interest, too. */
 static bool is_worth_mapping(int fd, uint64_t size, const struct environment *environment, uint64_t digest)
 {
 	struct store_front front;
@@ -35,8 +35,8 @@ static bool is_worth_mapping(int fd, uint64_t size, const struct environment *en
 	return environment->learn || (front.filter[at] & bit);
 }
 
-/* The store at PATH, mapped; NULL where there is none that counts, or none that has a plan for the program whose dynamic
- * section has DIGEST. */
+/* The store at PATH, mapped; NULL where there is none that counts, or none that has a plan for the program
+ * whose dynamic section has DIGEST. */
 static const struct store_header *map_store(const char *path, const struct environment *environment,
 					    uint64_t digest)
 {
@@ -164,7 +164,8 @@ bool store_find(const struct environment *environment, const struct link_map *pr
 		plan = NULL; /* it is another program's */
 	if (plan)
 		find_frozen(store, entry->plan);
-	/* It would count in what the process may have (RLIMIT_AS), and be held in memory with the rest (mlockall(2)). */
+	/* It would count in what the process may have (RLIMIT_AS), and be held in memory with
+	 * the rest (mlockall(2)). */
 	bool known = entry != NULL;
 	if (store && !plan && !environment->only_map)
 		kernel_munmap(store, store->size);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The store: the plans of many programs in one file beside the system, for objects that lie where ld.so and the
- * kernel happen to put them.
+/* The store: the plans of many programs in one file beside the system, for objects that lie where ld.so and
+ * the kernel happen to put them.
  *
- * prelink writes it (store/contents.c), the run-time module maps it read-only (rtld/store.c).  It names no address,
- * inode, time or path of the machine that it was made on: the same files give the same store, and it is valid
- * wherever these files are.
+ * prelink writes it (store/contents.c), the run-time module maps it read-only (rtld/store.c).  It names no
+ * address, inode, time or path of the machine that it was made on: the same files give the same store, and it
+ * is valid wherever these files are.
  *
- * Layout: the header and a filter, then tables, each 8-byte aligned, in any order.  Every reference is an offset in bytes
- * from the first byte of the store, or an index; so are those inside the plans (plan_format.h), which share
- * what is the same in several of them: identities, blocks of natural bindings, residual lists.  Words are in
- * the byte order and class of the machine it is for; one store is for one machine.
+ * Layout: the header and a filter, then tables, each 8-byte aligned, in any order.  Every reference
+ * is an offset in bytes from the first byte of the store, or an index; so are those inside the
+ * plans (plan_format.h), which share what is the same in several of them: identities, blocks of
+ * natural bindings, residual lists.  Words are in the byte order and class of the machine it is
+ * for; one store is for one machine.
  *
  * What a word becomes is always the load bias of some object + an offset.  The bindings of an object that are
  * the same in every program are a *block*, named by each plan that has the object; a plan has fixups for what
  * is otherwise there, written after the block.  A block names objects by number, the same in the whole store;
- * a plan says which of its objects has which number.  Of objects that are not in the plan the block's words are
- * passed over: the plan has a fixup or a residual record for each of those. */
+ * a plan says which of its objects has which number.  Of objects that are not in the plan the block's words
+ * are passed over: the plan has a fixup or a residual record for each of those. */
 #ifndef STORE_FORMAT_H
 #define STORE_FORMAT_H
 
@@ -53,8 +54,9 @@ static inline unsigned char store_filter_bit(uint64_t digest, uint32_t *at)
 	return (unsigned char)(1u << bit % 8);
 }
 
-/* A program whose search for libraries is frozen: it is answered with what was found when the store was made.  Paths are
- * those inside the tree that it was made of: here alone the store depends on more than what the files contain. */
+/* A program whose search for libraries is frozen: it is answered with what was found when the store was
+ * made.  Paths are those inside the tree that it was made of: here alone the store depends on more than
+ * what the files contain. */
 struct store_frozen {
 	uint32_t plan;           /* offset of its struct plan_header */
 	uint32_t library_path;   /* offset of the LD_LIBRARY_PATH for which this holds; 0: none */
@@ -96,7 +98,8 @@ struct store_group {
 #define STORE_PLT 0x80000000u
 #define STORE_NOBODY UINT32_MAX /* as a number: the words are no addresses, but what `offset` says */
 
-/* The word at ADDRESS becomes OFFSET, which is signed, + the load bias of the group's object.  Both are as in the files. */
+/* The word at ADDRESS becomes OFFSET, which is signed, + the load bias of the group's object.
+ * Both are as in the files. */
 struct store_word {
 	uint32_t address;
 	int32_t offset;

@@ -21,8 +21,8 @@ size_t length_of(const char *text);
 
 const char *last_component(const char *path);
 
-/* For PRELINK_RTLD=verbose: one line on standard error, in one write(2) unless a name is very long.  THIRD may be
- * NULL. */
+/* For PRELINK_RTLD=verbose: one line on standard error, in one write(2) unless a name is very
+ * long.  THIRD may be NULL. */
 SELDOM void say(const char *first, const char *second, const char *third);
 
 #endif

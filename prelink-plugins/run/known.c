@@ -18,8 +18,8 @@
 /* More program headers or dynamic entries than any program has: not looked at. */
 enum { PHDR_MAX = 64, DYNAMIC_MAX = 256 };
 
-/* The digest of the dynamic section of the program FD; false where it can have no plan, being none of this machine's,
- * or without an interpreter. */
+/* The digest of the dynamic section of the program FD; false where it can have no plan, being none of this
+ * machine's, or without an interpreter. */
 static bool digest_of(int fd, uint64_t *digest)
 {
 	static ElfW(Dyn) dynamic[DYNAMIC_MAX];

@@ -3,10 +3,10 @@
  *
  *     prelink-run CMD [ARG...]
  *
- * The program takes this process's place: its exit status, signals, streams and terminal are as if it had been
- * started directly.  Where its plans have still to be made, a process of its own is left behind, away from the
- * terminal, which waits for the program to end and then calls `prelink --learn`; where nothing has to be
- * learnt, nothing stays.
+ * The program takes this process's place: its exit status, signals, streams and terminal are as if it had
+ * been started directly.  Where its plans have still to be made, a process of its own is left behind, away
+ * from the terminal, which waits for the program to end and then calls `prelink --learn`; where nothing has
+ * to be learnt, nothing stays.
  *
  * It is static and small, as it is in front of every start: it reads the first bytes of the program and one
  * table of the store, and allocates nothing but strings. */
@@ -27,8 +27,8 @@
 
 #include "run/known.h"
 
-/* A way to write down what --print-env prints: for each variable BEFORE, NAME=VALUE, AFTER and a line's end, with a
- * character of ESCAPED in it behind ESCAPE. */
+/* A way to write down what --print-env prints: for each variable BEFORE, NAME=VALUE, AFTER and a line's end,
+ * with a character of ESCAPED in it behind ESCAPE. */
 struct form {
 	const char *name, *head, *before, *after, *escaped, *escape;
 	bool system; /* for whatever user: the system's store, and nothing is learnt */
@@ -156,7 +156,8 @@ static bool find_program(const char *name, char *program)
 	return false;
 }
 
-/* The words of the line by which the script PATH names its interpreter, at most ROOM; 0 where it is no script. */
+/* The words of the line by which the script PATH names its interpreter, at most ROOM;
+ * 0 where it is no script. */
 static size_t script_line(const char *path, char line[256], char *word[], size_t room)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -176,7 +177,8 @@ static size_t script_line(const char *path, char line[256], char *word[], size_t
 	return count;
 }
 
-/* Follows `program` to what the kernel maps for it in the end: a script to its interpreter, env(1) to what it starts. */
+/* Follows `program` to what the kernel maps for it in the end: a script to its interpreter,
+ * env(1) to what it starts. */
 static void find_binary(struct run *run)
 {
 	char line[256], *word[8];
@@ -195,8 +197,8 @@ static void find_binary(struct run *run)
 	}
 }
 
-/* True if nobody else can put links into DIRECTORY, or put something else in its place: root, called with the environment
- * of a user (sudo -E), writes nothing where that one may. */
+/* True if nobody else can put links into DIRECTORY, or put something else in its place: root, called with the
+ * environment of a user (sudo -E), writes nothing where that one may. */
 static bool is_own(const char *directory)
 {
 	struct stat st;
@@ -230,8 +232,8 @@ static bool find_directory(struct run *run)
 	return mkdir(run->directory, 0700) == 0 || (errno == EEXIST && is_own(run->directory));
 }
 
-/* GLIBC_TUNABLES with room in the static TLS block: beside an audit module, ld.so gives start-up libraries and
- * what is preloaded a surplus of some 1.9 KB only (glibc 2.33 and later know the variable). */
+/* GLIBC_TUNABLES with room in the static TLS block: beside an audit module, ld.so gives start-up libraries
+ * and what is preloaded a surplus of some 1.9 KB only (glibc 2.33 and later know the variable). */
 static void make_tls_room(void)
 {
 	static const char room[] = "glibc.rtld.optional_static_tls=8192";
@@ -246,8 +248,8 @@ static void make_tls_room(void)
 	}
 }
 
-/* The run-time module as LD_AUDIT names it: with $LIB, so that programs of the other class find their own, where what
- * is installed has that. */
+/* The run-time module as LD_AUDIT names it: with $LIB, so that programs of the other class find their own,
+ * where what is installed has that. */
 static const char *module_name(void)
 {
 	return access(MODULES "/" OWN_LIB "/prelink-rtld.so", R_OK) == 0 ? MODULES "/$LIB/prelink-rtld.so" :

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The lists of a cache, as JSON.
  *
- * Lists share members, strings and one another, so that a cache that is made for it could have any number of them to say
- * in a few bytes.  What is said of all of them together has a limit (LIMIT_SAID); what is beyond it is left out. */
+ * Lists share members, strings and one another, so that a cache that is made for it could have any
+ * number of them to say in a few bytes.  What is said of all of them together has a limit (LIMIT_SAID);
+ * what is beyond it is left out. */
 #ifndef MEMBERS_H
 #define MEMBERS_H
 

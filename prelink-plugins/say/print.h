@@ -26,8 +26,8 @@
  *                    "skipped": { reason: count ... } } }
  *
  * `scope` is the start-up scope in ld.so's order, `adds` what a plugin's scope has beyond it.  `seed` and
- * `summary` are there for a run (TABLE not NULL), not for -p; STORE may be NULL.  0, or -1 after a message if it could not be
- * written. */
+ * `summary` are there for a run (TABLE not NULL), not for -p; STORE may be NULL.  0, or -1 after a message if
+ * it could not be written. */
 int print_tables(const struct cache *cache, const struct object_table *table, const struct store_file *store,
 		 const struct options *options);
 
@@ -36,8 +36,8 @@ int print_tables(const struct cache *cache, const struct object_table *table, co
  * says it. */
 void print_summary(const struct object_table *table, const struct options *options);
 
-/* What -a walked: DIRECTORIES, sorted, by those that all others lie in, and how many programs and other objects of TABLE
- * were found there. */
+/* What -a walked: DIRECTORIES, sorted, by those that all others lie in, and how many programs and other
+ * objects of TABLE were found there. */
 void print_walk(const struct path_list *directories, const struct object_table *table);
 
 /* print_summary() of a run with -q that found nothing to do; and print_tables() where they were asked for. */

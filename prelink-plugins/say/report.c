@@ -105,8 +105,9 @@ static const char *made_at(char *text, size_t size)
 	return text;
 }
 
-/* TEXT, which is JSON, without a `<`, that is with each, which only strings have, as an escape: so no name in it begins a
- * comment or an element, or ends the one that it stands in.  Malloc'ed; NULL where there is no memory.  Frees TEXT. */
+/* TEXT, which is JSON, without a `<`, that is with each, which only strings have, as an escape: so no name
+ * in it begins a comment or an element, or ends the one that it stands in.  Malloc'ed; NULL where there is
+ * no memory.  Frees TEXT. */
 static char *without_tags(char *text)
 {
 	char *result = NULL;

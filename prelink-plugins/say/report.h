@@ -25,10 +25,10 @@
 #include "json.h"
 #include "say/status.h"
 
-/* Writes the page about CACHE, to the file at PATH, a path outside of any root, in place
- * of what is there.  ADVICE says of objects by path what --advise does (a reference that is given up).  GATHER has
- * the programs as they are now, scopes found (see status.h); STORE may have some of their plans.  0, or -1 after a
- * message. */
+/* Writes the page about CACHE, to the file at PATH, a path outside of any root, in place of what is
+ * there.  ADVICE says of objects by path what --advise does (a reference that is given up).  GATHER
+ * has the programs as they are now, scopes found (see status.h); STORE may have some of their plans.
+ * 0, or -1 after a message. */
 int report_write(const struct cache *cache, struct gather *gather, const struct store_file *store,
 		 json_t *advice, const char *path);
 

@@ -18,8 +18,8 @@
 static const char crowded[] = "lies where ld.so cannot map it beside the program's other libraries";
 static const char damaged[] = "its plan is damaged, or of another version: prelink it again, or reinstall it";
 
-/* True if PLACED is the file that object INDEX of the plan means, as the run-time module sees it: what is known by its identity
- * may have a slot, or none.  PLANNED is then what is said of it. */
+/* True if PLACED is the file that object INDEX of the plan means, as the run-time module sees it: what is
+ * known by its identity may have a slot, or none.  PLANNED is then what is said of it. */
 static bool is_planned(const struct stored *stored, const struct placed *placed, size_t index,
 		       struct planned *planned)
 {
@@ -32,7 +32,8 @@ static bool is_planned(const struct stored *stored, const struct placed *placed,
 	return stored_is(stored, planned, placed);
 }
 
-/* Notes in THERE, the objects of a process so far, that OBJECT comes; false if ld.so cannot map it at its slot. */
+/* Notes in THERE, the objects of a process so far, that OBJECT comes; false if ld.so
+ * cannot map it at its slot. */
 static bool gets_slot(struct object_list *there, struct object *object)
 {
 	bool free = true;
@@ -62,7 +63,8 @@ static void add_own(struct spared *spared, struct status_source *source, const s
 		spared_add(spared, stored, &planned, file, program->arch);
 }
 
-/* Start-up: the same files, in the same order, no more and no less, each at its slot.  THERE gets all of them. */
+/* Start-up: the same files, in the same order, no more and no less, each at its slot.
+ * THERE gets all of them. */
 static void check_startup(struct program_status *status, struct status_source *source,
 			  const struct stored *stored, const struct object *program,
 			  struct object_list *there)
@@ -169,8 +171,8 @@ static const char *why_slow(struct comparison *c, struct object *object, size_t 
 		       "was not there, or was another file, when the plan was made";
 }
 
-/* Why PLUGIN is not loaded as planned, with all that it brings: the run-time module wants the very files, no more and no
- * less.  CAUSE is set to the file that is to blame. */
+/* Why PLUGIN is not loaded as planned, with all that it brings: the run-time module wants the very files, no
+ * more and no less.  CAUSE is set to the file that is to blame. */
 static const char *check_plugin(struct comparison *c, const struct plugin_scope *plugin, const char **cause)
 {
 	size_t root = index_of(c, plugin->plugin), brought = 0, count = 0;
@@ -231,8 +233,8 @@ static void check_plugins(struct program_status *status, struct placed_table *pl
 	free(c.taken);
 }
 
-/* A plugin that was there when the last run made the plan of PROGRAM, and in whose place is something that cannot be
- * loaded; NULL where there is none. */
+/* A plugin that was there when the last run made the plan of PROGRAM, and in whose place is something that
+ * cannot be loaded; NULL where there is none. */
 static const char *find_broken(struct status_source *source, const struct object *program)
 {
 	enum { FINE = 1, BROKEN };
@@ -411,8 +413,8 @@ static void put_line(const struct object *program, const struct program_status *
 	putchar('\n');
 }
 
-/* Calls SEE for each library and plugin of PROGRAM that lies at its slot and whose static functions perf has no names for:
- * it finds them in a file that was not moved. */
+/* Calls SEE for each library and plugin of PROGRAM that lies at its slot and whose static functions perf has
+ * no names for: it finds them in a file that was not moved. */
 static void each_nameless(struct status_source *source, const struct object *program,
 			  void (*see)(const char *path, void *context), void *context)
 {

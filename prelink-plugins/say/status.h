@@ -45,12 +45,14 @@ void status_begin(struct status_source *source, struct gather *gather, const str
 		  const struct store_file *store);
 void status_end(struct status_source *source);
 
-/* The status of PROGRAM, whose scopes, plugins included, have been found, with the slots of all (layout_present()). */
+/* The status of PROGRAM, whose scopes, plugins included, have been found, with the slots of
+ * all (layout_present()). */
 struct program_status program_status(struct status_source *source, struct object *program);
 
-/* Prints a line for each program of GATHER's table that is listed, or with OPTIONS->json one array of objects; of all
- * programs, totals as well.  Scopes, plugins included, have been found.  0 where every one of the programs takes the
- * fast path with all its plugins, else 1; of all, those that were left without a plan do not count, unless all are. */
+/* Prints a line for each program of GATHER's table that is listed, or with OPTIONS->json one array of
+ * objects; of all programs, totals as well.  Scopes, plugins included, have been found.  0 where every one of
+ * the programs takes the fast path with all its plugins, else 1; of all, those that were left without a plan
+ * do not count, unless all are. */
 int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store,
 		 const struct options *options);
 

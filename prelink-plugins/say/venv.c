@@ -23,7 +23,8 @@ static char *environment_of(const struct root *root, const char *name)
 	return is ? xstrndup(name, (size_t)(before - name)) : NULL;
 }
 
-/* The pattern of all extension modules in ENVIRONMENT, none of whose letters means more than itself; malloc'ed. */
+/* The pattern of all extension modules in ENVIRONMENT, none of whose letters means more
+ * than itself; malloc'ed. */
 static char *modules_in(const char *environment)
 {
 	static const char rest[] = "/{lib,lib64}/python*/site-packages/**/*.so";

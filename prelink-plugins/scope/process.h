@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The model of what ld.so has loaded into one process: an array of places, and for each name and each object which
- * of them it is.  It is built and cleared again for every program, but its memory is reused, so that a step of
- * the walk costs a look into an array.
+/* The model of what ld.so has loaded into one process: an array of places, and for each name and each object
+ * which of them it is.  It is built and cleared again for every program, but its memory is reused, so that a
+ * step of the walk costs a look into an array.
  *
  *     process_begin(&process, ldso, program, interp);
  *     scope = process_walk(&process, 1, NULL, 0);
@@ -77,8 +77,9 @@ loaded_t process_load(struct process *p, const struct place *place);
 loaded_t process_find(struct process *p, loaded_t loader, const struct name *name);
 
 /* _dl_map_object_deps: the list of MAP, then the COUNT objects at PRELOAD, and what all of them need.
- * Allocated.  Where that is more than limit.h says, or holds an object that is `beyond`, the walk ends there: P is then
- * `beyond`, and the list is MAP alone.  So a circle of thousands is walked through once, not once for each of them. */
+ * Allocated.  Where that is more than limit.h says, or holds an object that is `beyond`, the walk ends
+ * there: P is then `beyond`, and the list is MAP alone.  So a circle of thousands is walked through once,
+ * not once for each of them. */
 struct object_list process_walk(struct process *p, loaded_t map, const loaded_t *preload, size_t count);
 
 /* From now on NAME means the loaded object MAP, unless it means one that came before. */

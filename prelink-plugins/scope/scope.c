@@ -48,7 +48,8 @@ struct scoping {
 
 /* --- start-up ------------------------------------------------------------------------------------- */
 
-/* Loads what ld.so.preload names into s->process; the objects go to MAP, which has room for all.  How many. */
+/* Loads what ld.so.preload names into s->process; the objects go to MAP, which has
+ * room for all.  How many. */
 static size_t add_preloaded(struct scoping *s, loaded_t *map)
 {
 	struct process *p = &s->process;
@@ -91,8 +92,9 @@ static void start_up(struct scoping *s, struct object *object)
 	}
 }
 
-/* The same; where OBJECT needs too much, next come the libraries that were seen, the last first.  Of many of which each
- * needs the next, all are known by this to need too much after a step or two, as a walk ends where that is known. */
+/* The same; where OBJECT needs too much, next come the libraries that were seen, the last first.  Of many
+ * of which each needs the next, all are known by this to need too much after a step or two, as a walk
+ * ends where that is known. */
 static void start_up_deep(struct scoping *s, struct object *object)
 {
 	struct object_list todo = { 0 };
@@ -136,8 +138,8 @@ static bool is_to_freeze(const struct scoping *s, const struct object *program)
 	return options->freeze_all;
 }
 
-/* Where PROGRAM, whose start-up is in s->process, found what it needs.  Names with a slash are not searched for; those
- * that ld.so expands mean something else in each object. */
+/* Where PROGRAM, whose start-up is in s->process, found what it needs.  Names with a slash are not searched
+ * for; those that ld.so expands mean something else in each object. */
 static void note_found(struct scoping *s, struct object *program)
 {
 	struct process *p = &s->process;

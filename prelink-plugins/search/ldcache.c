@@ -183,8 +183,8 @@ void ldcache_release(struct ldcache *cache)
 	*cache = (struct ldcache){ 0 };
 }
 
-/* The string INDEX counts to, NULL if that is outside of the file, or longer than any path: many could be one of
- * megabytes. */
+/* The string INDEX counts to, NULL if that is outside of the file, or longer than any path: many
+ * could be one of megabytes. */
 static const char *string_at(const struct ldcache *c, uint32_t index)
 {
 	const char *text = index < c->size - c->strings ? (const char *)c->data + c->strings + index : NULL;

@@ -44,7 +44,8 @@ static bool has_flags(const char *cpu, const char *flags)
 /* A system directory has a short name, and there are few; what is longer was made to look like one. */
 enum { NAME_MAX_BYTES = 256, SYSTEM_MAX = 16 };
 
-/* Whether the string at TEXT, which has to end before END, is a system directory; then it is copied to NAME. */
+/* Whether the string at TEXT, which has to end before END, is a system directory;
+ * then it is copied to NAME. */
 static bool directory_at(const char *text, const char *end, char name[NAME_MAX_BYTES])
 {
 	size_t most = (size_t)(end - text) < NAME_MAX_BYTES ? (size_t)(end - text) : NAME_MAX_BYTES;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Looking for libraries; see libsearch.h.
  *
- * Five trees remember what was done: names (strings), expansions (a list of directories, in which an object means
- * itself by $ORIGIN), directories (which of their subdirectories exist), contexts (a set of directories to search, in
- * order) and answers (context and name: the file). */
+ * Five trees remember what was done: names (strings), expansions (a list of directories, in which an object
+ * means itself by $ORIGIN), directories (which of their subdirectories exist), contexts (a set of directories
+ * to search, in order) and answers (context and name: the file). */
 #include "search/libsearch.h"
 
 #include <ctype.h>
@@ -189,7 +189,8 @@ static char *substitute(const struct ldso *ldso, const char *origin, const char 
 	return result;
 }
 
-/* The path of the file at PLACE as ld.so knows it: it is not made real, but for a program's, which the kernel gives. */
+/* The path of the file at PLACE as ld.so knows it: it is not made real, but for a program's,
+ * which the kernel gives. */
 static const char *path_of(const struct place *place)
 {
 	return place->path ? place->path->text : place->object->path;
@@ -216,8 +217,8 @@ const struct name *search_expand(struct search *search, const struct ldso *ldso,
 	return result;
 }
 
-/* Writes the directories of LIST, separated by any of SEPARATORS, to OUT: each with one slash at its end and a colon
- * behind it.  (fillin_rpath) */
+/* Writes the directories of LIST, separated by any of SEPARATORS, to OUT: each with one slash at its end and
+ * a colon behind it.  (fillin_rpath) */
 static void put_list(FILE *out, const struct ldso *ldso, const struct place *place, const char *list,
 		     const char *separators)
 {
@@ -237,8 +238,8 @@ static void put_list(FILE *out, const struct ldso *ldso, const struct place *pla
 	free(origin);
 }
 
-/* LIST as the object at PLACE means it, in the form of put_list(); NULL where none is left.  Done once: the libraries
- * of a process are looked for over and over, and a list may be long. */
+/* LIST as the object at PLACE means it, in the form of put_list(); NULL where none is left.  Done once: the
+ * libraries of a process are looked for over and over, and a list may be long. */
 static const struct name *expand_list(struct search *search, const struct ldso *ldso,
 				      const struct place *place, const char *list, const char *separators)
 {
@@ -519,8 +520,8 @@ const struct name *search_pattern(struct search *search, const char *pattern)
 /* --- beginning and end ---------------------------------------------------------------------------- */
 
 /* True if FILE, which the PT_INTERP of a program names, can be a dynamic linker for OBJECT.  The kernel
- * starts it at its entry point, with nobody to relocate it or to load what it needs.  No other library is like that, so that
- * no program keeps one from being prelinked by naming it. */
+ * starts it at its entry point, with nobody to relocate it or to load what it needs.  No other library is
+ * like that, so that no program keeps one from being prelinked by naming it. */
 static bool is_linker(const struct object *file, const struct object *object)
 {
 	return file->arch == object->arch && file->big_endian == object->big_endian && file->has_entry &&

@@ -51,7 +51,8 @@ static uint64_t block_size(const struct carry *carry, uint32_t at)
 	return size <= bytes->size - at ? size : 0;
 }
 
-/* The numbers of the objects of the plan STORED, by index in it; NULL where it does not name each of them once. */
+/* The numbers of the objects of the plan STORED, by index in it; NULL where it does not
+ * name each of them once. */
 static uint32_t *numbers_of(const struct carry *carry, const struct stored *stored)
 {
 	const struct plan_header *header = &stored->header;
@@ -229,8 +230,8 @@ static bool number_now(const struct moving *moving, uint32_t number, uint32_t *n
 	return member || number == STORE_NOBODY;
 }
 
-/* The words of the block at AT of the older store, numbered as they are now, by ascending address: COUNT of them, to be
- * freed.  NULL where that cannot be. */
+/* The words of the block at AT of the older store, numbered as they are now, by ascending address: COUNT of
+ * them, to be freed.  NULL where that cannot be. */
 static struct word *read_block(const struct moving *moving, uint32_t at, size_t *count)
 {
 	const struct elf_image *bytes = &moving->carry->io.plan;
@@ -280,8 +281,8 @@ static bool is_block(const struct moving *moving, struct block *block, uint32_t 
 	return same;
 }
 
-/* Finds the block of object INDEX in the new store, or the words of the one that has to be made.  False where the blocks that the
- * object has there are not those that it had when the plan was made. */
+/* Finds the block of object INDEX in the new store, or the words of the one that has to be made.  False where
+ * the blocks that the object has there are not those that it had when the plan was made. */
 static bool find_block(struct moving *moving, size_t index)
 {
 	const struct older_member *older = &moving->carry->member[moving->number[index]];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Making a store; see contents.h.
  *
- * The store grows in memory as bytes in their final form.  What several plans may share is put there once: it is
- * looked for by its bytes.  A block is looked for by what it would take to make do with one that is
- * there: few words that differ are the plan's own fixups; many make a block of their own. */
+ * The store grows in memory as bytes in their final form.  What several plans may share is put there once: it
+ * is looked for by its bytes.  A block is looked for by what it would take to make do with one that is there:
+ * few words that differ are the plan's own fixups; many make a block of their own. */
 #include "store/contents.h"
 
 #include <errno.h>
@@ -66,8 +66,8 @@ static const struct word *find_word(const struct block *block, uint32_t address)
 	return block ? bsearch(&key, block->word, block->count, sizeof key, word_compare) : NULL;
 }
 
-/* True if BLOCK has a word that ld.so is left RECORD for, which takes what is there for the addend: *FIXUP gives back what
- * the file has. */
+/* True if BLOCK has a word that ld.so is left RECORD for, which takes what is there for the addend: *FIXUP
+ * gives back what the file has. */
 static bool restored(const struct draft *draft, const struct block *block, const GElf_Rela *record,
 		     struct planned_word *fixup)
 {

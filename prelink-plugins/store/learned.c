@@ -180,8 +180,8 @@ void learned_forget(struct learned *learned, const struct root *root, const char
 	free(inside);
 }
 
-/* All that was put aside is in `learned`: it goes, unless a program that had it open has written to it since it was
- * read.  Then it is for the next who learns, who finds it under either name. */
+/* All that was put aside is in `learned`: it goes, unless a program that had it open has written to it since
+ * it was read.  Then it is for the next who learns, who finds it under either name. */
 static void give_back(const struct learned *learned)
 {
 	struct stat st;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a store was made of: a file beside it, PATH.made, by which the next one takes over the plans of programs of
- * which nothing has changed (carry.h).
+/* What a store was made of: a file beside it, PATH.made, by which the next one takes over the plans of
+ * programs of which nothing has changed (carry.h).
  *
- * It has a key for each program that was looked at: a digest of everything that its plan depends on, which are the
- * files of all objects that it may load (path, device, inode, size and times of each), the order in which they are
- * searched, what asks for them by which name, and this very build of prelink.  So it holds on one file system alone,
- * and is not left where SOURCE_DATE_EPOCH is set, as for who makes an image.  It belongs to one store, by that one's
- * checksum; one that is damaged, of another store, or that others can write counts for nothing.  Removing it costs time, no more. */
+ * It has a key for each program that was looked at: a digest of everything that its plan depends on, which
+ * are the files of all objects that it may load (path, device, inode, size and times of each), the order in
+ * which they are searched, what asks for them by which name, and this very build of prelink.  So it holds on
+ * one file system alone, and is not left where SOURCE_DATE_EPOCH is set, as for who makes an image.  It
+ * belongs to one store, by that one's checksum; one that is damaged, of another store, or that others can
+ * write counts for nothing.  Removing it costs time, no more. */
 #ifndef MADE_H
 #define MADE_H
 
@@ -48,10 +49,11 @@ void made_keys_release(struct made_keys *keys);
 void made_add_program(struct made *made, struct made_program program, const char *why);
 void made_add_object(struct made *made, const char *path, uint32_t number);
 
-/* The checksum of the program that this is, another build of which may make other plans; 0 where it cannot be read. */
+/* The checksum of the program that this is, another build of which may make other plans; 0
+ * where it cannot be read. */
 uint32_t made_tool(void);
-/* Reads what belongs to the store at PATH, whose checksum is CRC, and was written by TOOL; stays empty where there is no
- * such, or it does not count. */
+/* Reads what belongs to the store at PATH, whose checksum is CRC, and was written by TOOL; stays empty where
+ * there is no such, or it does not count. */
 void made_read(struct made *made, const struct root *root, const char *path, uint32_t crc, uint32_t tool);
 /* The program with that KEY, NULL where there is none. */
 const struct made_program *made_find(const struct made *made, uint64_t key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a store in the making (contents.h) consists of: bytes in their final form, of which those that several plans
- * may share are there once; and for each object its number, its identity and its blocks.  For contents.c and carry.c
- * alone. */
+/* What a store in the making (contents.h) consists of: bytes in their final form, of which those that several
+ * plans may share are there once; and for each object its number, its identity and its blocks.  For
+ * contents.c and carry.c alone. */
 #ifndef PIECES_H
 #define PIECES_H
 
@@ -52,7 +52,8 @@ struct store {
 
 /* SIZE zero bytes more, 8-byte aligned; where they are.  0 where there is no room. */
 uint32_t store_reserve(struct store *store, uint64_t size);
-/* Where the SIZE bytes at BYTES, in their final form, are in the store; they are put there if they are not. */
+/* Where the SIZE bytes at BYTES, in their final form, are in the store; they are put
+ * there if they are not. */
 uint32_t store_intern(struct store *store, const void *bytes, uint64_t size);
 /* For writing records at AT. */
 struct record_io store_io(const struct store *store, uint64_t at);
@@ -72,7 +73,8 @@ bool word_same(const struct word *a, const struct word *b);
 
 /* Adds a block of the COUNT words, ascending, which become its own, to MEMBER, which has room for one. */
 struct block *store_add_block(struct store *store, struct member *member, struct word *word, size_t count);
-/* The block of MEMBER that the COUNT words, ascending, which are freed, make do with; a new one where none fits. */
+/* The block of MEMBER that the COUNT words, ascending, which are freed, make do with; a
+ * new one where none fits. */
 const struct block *store_choose_block(struct store *store, struct member *member, struct word *word,
 				       size_t count);
 

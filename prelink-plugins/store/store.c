@@ -70,7 +70,8 @@ static struct plan *make_whole(struct planner *planner, struct object *program, 
 	}
 }
 
-/* Takes PROGRAM's plan over from the older store; false where that cannot be.  Under the lock, in its turn. */
+/* Takes PROGRAM's plan over from the older store; false where that cannot be.  Under
+ * the lock, in its turn. */
 static bool take_over(struct work *work, struct object *program)
 {
 	if (!carry_add(work->carry, work->store, program))
@@ -87,7 +88,8 @@ static void wait_for_turn(struct work *work, size_t mine)
 		pthread_cond_wait(&work->added, &work->lock);
 }
 
-/* Makes the plan of the program that has the turn MINE, and adds it then.  Under the lock, but for the making. */
+/* Makes the plan of the program that has the turn MINE, and adds it then.  Under the
+ * lock, but for the making. */
 static void make_and_add(struct work *work, struct object *program, size_t mine)
 {
 	struct plan_refusal refusal = { 0 };
@@ -138,8 +140,8 @@ static bool is_program(const struct object *object)
 	}
 }
 
-/* Programs that somebody started, and that can have no plan whatever is done: a user's store knows them, or they would be
- * learnt at each start. */
+/* Programs that somebody started, and that can have no plan whatever is done: a user's store knows them, or
+ * they would be learnt at each start. */
 static bool is_hopeless(const struct object *object)
 {
 	return object->listed && object->arch && object_is_program(object) && !is_program(object);
@@ -252,8 +254,8 @@ static void look(struct work *work)
 	free(changed.member);
 }
 
-/* True if this run may take plans over from the one before, and leaves what the next one needs for that: prelink-run's, and one
- * that is to be quick.  Others write the store and nothing else. */
+/* True if this run may take plans over from the one before, and leaves what the next one needs for that:
+ * prelink-run's, and one that is to be quick.  Others write the store and nothing else. */
 static bool carries(const struct options *options)
 {
 	return options->mode == MODE_LEARN ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plan FILE OFFSET SIZE: prints the nanoseconds that the run-time module takes to look whether what a start needs of
- * the plan, SIZE bytes at OFFSET of FILE, is as it was written: the least of many times, of memory that is there. */
+/* plan FILE OFFSET SIZE: prints the nanoseconds that the run-time module takes to look whether what a
+ * start needs of the plan, SIZE bytes at OFFSET of FILE, is as it was written: the least of many times,
+ * of memory that is there. */
 #define _GNU_SOURCE
 #include "planned.c"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* runtime RUNS REMOVE ROOTS ROOT... PROGRAM [ARGUMENT...]: runs PROGRAM in each of ROOTS roots by turns, RUNS times
- * each after one run each that does not count, and prints for each run: the number of the root, user and system time
- * in nanoseconds, page faults.  REMOVE (a path inside the root, or -) is removed before each run.  In a root with a
- * plus sign before it, RUNTIME_LD_AUDIT becomes LD_AUDIT of PROGRAM; RUNTIME_LD_DEBUG becomes LD_DEBUG in all. */
+/* runtime RUNS REMOVE ROOTS ROOT... PROGRAM [ARGUMENT...]: runs PROGRAM in each of ROOTS roots by turns, RUNS
+ * times each after one run each that does not count, and prints for each run: the number of the root, user
+ * and system time in nanoseconds, page faults.  REMOVE (a path inside the root, or -) is removed before each
+ * run.  In a root with a plus sign before it, RUNTIME_LD_AUDIT becomes LD_AUDIT of PROGRAM; RUNTIME_LD_DEBUG
+ * becomes LD_DEBUG in all. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Binds damaged objects in every way: damaged PROGRAM LIBRARY, names of damaged files on standard input.
  * Each is bound alone, as a dependency of PROGRAM, as its plugin, and as a program itself, next to LIBRARY,
- * with everything that prelink does with the results but writing files; and once more while somebody writes to it.  Prints how many were taken for
- * sound. */
+ * with everything that prelink does with the results but writing files; and once more while somebody writes
+ * to it.  Prints how many were taken for sound. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,8 +83,8 @@ static void fill(struct bind *bind, struct object *object)
 	free(copy);
 }
 
-/* What somebody does who writes to the file of OBJECT while it is open: every other word, but for the headers, is
- * another one. */
+/* What somebody does who writes to the file of OBJECT while it is open: every other word, but for the
+ * headers, is another one. */
 static void change(struct bind *bind, struct object *object)
 {
 	struct elf_image *image = &bind_open(bind, object)->image;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A cache that is written is one that can be read back: also of a table that has two files at one path, as it has when
- * somebody replaced a file while a run was on; and one that could not be is not written.  Argument: an empty
- * directory. */
+/* A cache that is written is one that can be read back: also of a table that has two files at one path, as
+ * it has when somebody replaced a file while a run was on; and one that could not be is not written.
+ * Argument: an empty directory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -31,8 +31,8 @@ static void find_symbols(const struct symbols *symbols)
 	}
 }
 
-/* The same once more while somebody writes to the file: after all was checked, its bytes are others.  They are put
- * back. */
+/* The same once more while somebody writes to the file: after all was checked, its bytes are
+ * others.  They are put back. */
 static void read_symbols(const struct elf_image *image, const struct dynamic *dynamic)
 {
 	struct symbols symbols;

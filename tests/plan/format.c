@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Encodes one draft, made here, for a class and a byte order, writes it to a file, and prints what is read back of it:
+/* Encodes one draft, made here, for a class and a byte order, writes it to a file, and
+ * prints what is read back of it:
  *     format CLASS(32|64) ORDER(l|b) RELA(0|1) FRONT FILE
- * Where that is the class and order of this program, every record is compared with the run-time module's own structs. */
+ * Where that is the class and order of this program, every record is compared with the
+ * run-time module's own structs. */
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>

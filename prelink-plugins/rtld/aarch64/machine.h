@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* aarch64 for the run-time module: the kernel's calling convention (syscall(2)), what glibc's ld.so has of its own
- * there (sysdeps/aarch64), and how it asks an IFUNC resolver (dl-irel.h, sys/ifunc.h; SYSVABI64, "GNU indirect
- * functions").
+/* aarch64 for the run-time module: the kernel's calling convention (syscall(2)), what glibc's ld.so has of
+ * its own there (sysdeps/aarch64), and how it asks an IFUNC resolver (dl-irel.h, sys/ifunc.h; SYSVABI64,
+ * "GNU indirect functions").
  *
  * Where things are in Debian's glibcs (bytes, or pointers where it says entries):
  *

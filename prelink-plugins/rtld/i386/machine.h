@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* i386 for the run-time module: the kernel's calling convention (syscall(2)), what glibc's ld.so has of its own
- * there (sysdeps/i386), and how it asks an IFUNC resolver.
+/* i386 for the run-time module: the kernel's calling convention (syscall(2)), what glibc's ld.so has of its
+ * own there (sysdeps/i386), and how it asks an IFUNC resolver.
  *
  * Where things are in Debian's glibcs (bytes, or pointers where it says entries):
  *

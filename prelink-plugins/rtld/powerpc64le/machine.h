@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* powerpc64le for the run-time module: the kernel's calling convention (Linux, Documentation/arch/powerpc/syscall64-abi.rst),
- * what glibc's ld.so has of its own there (sysdeps/powerpc/powerpc64), and how it asks an IFUNC resolver.
+/* powerpc64le for the run-time module: the kernel's calling convention (Linux,
+ * Documentation/arch/powerpc/syscall64-abi.rst), what glibc's ld.so has of its own there
+ * (sysdeps/powerpc/powerpc64), and how it asks an IFUNC resolver.
  *
  * Where things are in Debian's glibcs (bytes, or pointers where it says entries):
  *
@@ -53,8 +54,8 @@ enum {
 #define MACHINE_R_TYPE(info) ELF64_R_TYPE(info)
 #define MACHINE_R_SYM(info) ELF64_R_SYM(info)
 
-/* True of the relocation types that ld.so takes in data (glibc, sysdeps/powerpc/powerpc64/dl-machine.h; those of
- * instructions are not among them). */
+/* True of the relocation types that ld.so takes in data (glibc, sysdeps/powerpc/powerpc64/dl-machine.h; those
+ * of instructions are not among them). */
 static inline bool machine_ldso_takes(uint32_t type)
 {
 	const uint64_t taken = 1ull << R_PPC64_NONE | 1ull << R_PPC64_ADDR32 | 1ull << R_PPC64_COPY |

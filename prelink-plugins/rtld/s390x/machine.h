@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* s390x for the run-time module: the kernel's calling convention (syscall(2)), what glibc's ld.so has of its own
- * there (sysdeps/s390), and how it asks an IFUNC resolver.
+/* s390x for the run-time module: the kernel's calling convention (syscall(2)), what glibc's ld.so has of its
+ * own there (sysdeps/s390), and how it asks an IFUNC resolver.
  *
  * Where things are in Debian's glibcs (bytes, or pointers where it says entries):
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* x86-64 for the run-time module: the kernel's calling convention (x86-64 psABI, appendix A.2.1), what glibc's ld.so
- * has of its own there (sysdeps/x86_64), and how it asks an IFUNC resolver.
+/* x86-64 for the run-time module: the kernel's calling convention (x86-64 psABI, appendix A.2.1), what
+ * glibc's ld.so has of its own there (sysdeps/x86_64), and how it asks an IFUNC resolver.
  *
  * Where things are in Debian's glibcs (bytes, or pointers where it says entries):
  *
