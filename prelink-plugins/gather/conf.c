@@ -357,13 +357,15 @@ int conf_read(struct conf *conf, const struct root *root, const struct options *
 	if (conf->everywhere)
 		add_entry(conf, "/", options->one_file_system, false);
 	diag_lenient(conf->everywhere);
-	bool there = root_stat(root, path, &st) == 0, own = strcmp(path, standard) != 0;
+	/* Without -a only its -b lines matter, and a system without the file is in order: it is asked for then, and
+	 * where it may lie outside; else reading it says whether it is there. */
+	bool own = strcmp(path, standard) != 0, wanted = own || (options->all && !conf->everywhere);
+	bool there = (wanted && !own) || root_stat(root, path, &st) == 0;
 
 	conf->outside = !there && own && access(options->conf, F_OK) == 0;
-	/* Without -a only its -b lines matter, and a system without the file is in order. */
 	if (conf->outside)
 		status = read_outside(conf, root, options->conf) ? -1 : status;
-	else if ((options->all && !conf->everywhere) || own || there)
+	else if (wanted || there)
 		status = read_all(conf, root, root, path) ? -1 : status;
 	diag_lenient(false);
 	if (conf->everywhere)
