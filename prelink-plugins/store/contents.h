@@ -27,8 +27,8 @@ bool store_add(struct store *store, const struct plan *plan);
 /* Notes that the program IDENTITY has no plan, and that this is known. */
 void store_add_none(struct store *store, const struct identity *identity);
 
-/* Puts the table of programs, and the header that names it: nothing is added after
- * that.  Before what follows. */
+/* Puts the table of programs, and the header and the filter that are about it: nothing is added after that.
+ * Before what follows. */
 void store_finish(struct store *store);
 
 /* Writes the store to PATH inside ROOT, unless the file there has these very bytes, and the run-time module

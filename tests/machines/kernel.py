@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 
+import booted
 import scratch_root
 import whole_root
 from elf import Elf, NotElf
@@ -22,13 +23,13 @@ from guest import COMMANDS, LONG, MACHINES, SETS, STORE, Guest, sound
 from harness import SOURCE, compile_c, expect, expect_equal, need, prelink, run, scratch, skip, write
 
 System = collections.namedtuple("System", "arch suite kernel kernel_arch console qemu append", defaults=[""])
-X86 = ["-cpu", "max", "-m", "2048"]
-VIRT = ["-M", "virt", "-m", "2048"]
+X86 = ["-cpu", "max"]
+VIRT = ["-M", "virt"]
 SYSTEMS = {
-    "i386": System("i386", "bookworm", "linux-image-686-pae", "i386", "ttyS0", ["qemu-system-i386", *X86]),
-    "i386 on amd64": System("i386", "bookworm", "linux-image-amd64", "amd64", "ttyS0", ["qemu-system-x86_64", *X86]),
+    "i386": System("i386", "bookworm", "linux-image-686-pae", "i386", "ttyS0 no_timer_check", ["qemu-system-i386", *X86]),
+    "i386 on amd64": System("i386", "bookworm", "linux-image-amd64", "amd64", "ttyS0 no_timer_check", ["qemu-system-x86_64", *X86]),
     "armhf": System("armhf", "bookworm", "linux-image-armmp", "armhf", "ttyAMA0",
-                    ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15", "-m", "2048"]),
+                    ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15"]),
     "armhf, LPAE": System("armhf", "bookworm", "linux-image-armmp-lpae", "armhf", "ttyAMA0",
                           ["qemu-system-arm", *VIRT, "-cpu", "cortex-a15"]),
     "arm64": System("arm64", "bookworm", "linux-image-arm64", "arm64", "ttyAMA0", ["qemu-system-aarch64", *VIRT, "-cpu", "max"]),
@@ -66,16 +67,14 @@ def kernel_of(system):
 def boot(name, kernel, root, commands):
     """[(status, output, errors, map)] of COMMANDS, run by SYSTEMS[NAME] with KERNEL, from a disk with what is in ROOT."""
     system, work = SYSTEMS[name], scratch("disk-")
-    disk, results = work + "/disk", root + "/results"
+    results = root + "/results"
     shutil.rmtree(results, ignore_errors=True)
     os.mkdir(results)
     write(root + "/commands", "".join("".join(word + "\0" for word in command) + "\0" for command in commands))
-    run(["mke2fs", "-q", "-t", "ext4", "-d", root, disk, "3G"])
-    done = run(["timeout", LONGEST, *system.qemu, "-nographic", "-no-reboot", "-kernel", kernel[0], "-initrd", kernel[1],
-                "-append", f"console={system.console} panic=-1 {system.append}", "-drive", f"file={disk},format=raw,if=virtio"],
-               status=None, stdin=subprocess.DEVNULL)
-    expect("first: all done" in done.stdout, f"{name}: the system did not end as it should:\n{done.stdout[-1500:]}{done.stderr}")
-    print(f"{name}: {re.search('Linux version [^ ]+', done.stdout)[0]}, {len(commands)} programs were run", flush=True)
+    disk = booted.disk_of(root, work, 3072)
+    said = booted.boot(system.qemu, *kernel, disk, f"console={system.console} panic=-1 {system.append}", LONGEST, memory=2048)
+    expect("first: all done" in said, f"{name}: the system did not end as it should:\n{said[-1500:]}")
+    print(f"{name}: {re.search('Linux version [^ ]+', said)[0]}, {len(commands)} programs were run", flush=True)
     run(["debugfs", "-R", f"rdump /results {work}", disk])
     os.unlink(disk)
 
