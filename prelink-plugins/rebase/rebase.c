@@ -139,13 +139,19 @@ static bool symbol_moves(const struct elf_image *image, const GElf_Sym *symbol, 
  * them with what lies there. */
 static bool is_own_place(const struct elf_image *image, const GElf_Shdr *strings, const GElf_Sym *symbol)
 {
-	char *name = symbol->st_shndx == SHN_ABS && strings->sh_type == SHT_STRTAB ?
-			     elf_image_string(image, strings->sh_offset, strings->sh_size, symbol->st_name) :
-			     NULL;
-	bool own = name && (strcmp(name, "_DYNAMIC") == 0 || strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0);
+	static const char *const own[] = { "_DYNAMIC", "_GLOBAL_OFFSET_TABLE_" };
 
-	free(name);
-	return own;
+	if (symbol->st_shndx != SHN_ABS || strings->sh_type != SHT_STRTAB ||
+	    symbol->st_name >= strings->sh_size)
+		return false;
+	const unsigned char *name = image->data + strings->sh_offset + symbol->st_name;
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+		size_t size = strlen(own[i]) + 1;
+
+		if (size <= strings->sh_size - symbol->st_name && memcmp(name, own[i], size) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* STRINGS: where the names are, NULL for the dynamic symbol table. */
