@@ -213,8 +213,8 @@ static void read_store(struct run *run)
 	free(path);
 }
 
-/* True if the store that is asked for is of what was seen, whatever manifests name. */
-static bool is_of_what_was_seen(struct run *run)
+/* Reads what the store that is asked for was learnt from; false where it is one of all that manifests name. */
+static bool read_learned(struct run *run)
 {
 	run->learned.lock = -1;
 	if (run->options.mode != MODE_STATUS || !run->options.store_file)
@@ -381,7 +381,7 @@ static int run_mode(struct run *run)
 	if (is_done_already(run))
 		return 0;
 	/* What prelink-run has seen needs no manifest. */
-	if (!is_of_what_was_seen(run) && options->with_plugins && options->mode != MODE_LEARN)
+	if (!read_learned(run) && options->with_plugins && options->mode != MODE_LEARN)
 		installed_read(&run->installed, &run->root);
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options, &run->installed);

@@ -20,9 +20,10 @@ static bool is_trusted(int fd, const struct environment *environment, uint64_t *
 	return true;
 }
 
-/* True if the store of SIZE bytes that the open file FD is may have a plan for the program whose dynamic
- * section has DIGEST, or where what it knows of all others is of interest, too. */
-static bool is_worth_mapping(int fd, uint64_t size, const struct environment *environment, uint64_t digest)
+/* True if the store of SIZE bytes that the open file FD is may have a plan for PROGRAM, or where what it knows
+ * of all others is of interest, too.  Then *DIGEST is that of PROGRAM's dynamic section. */
+static bool is_worth_mapping(int fd, uint64_t size, const struct environment *environment,
+			     const struct link_map *program, uint64_t *digest)
 {
 	struct store_front front;
 	uint32_t at;
@@ -31,14 +32,15 @@ static bool is_worth_mapping(int fd, uint64_t size, const struct environment *en
 	    front.header.magic != STORE_MAGIC || front.header.machine != MACHINE_EM ||
 	    front.header.elf_class != MACHINE_CLASS || front.header.size != size)
 		return false;
-	unsigned char bit = store_filter_bit(digest, &at);
+	*digest = identity_of_dynamic(program);
+	unsigned char bit = store_filter_bit(*digest, &at);
 	return environment->learn || (front.filter[at] & bit);
 }
 
-/* The store at PATH, mapped; NULL where there is none that counts, or none that has a plan for the program
- * whose dynamic section has DIGEST. */
+/* The store at PATH, mapped; NULL where there is none that counts, or none that has a plan for PROGRAM, whose
+ * dynamic section has *DIGEST otherwise. */
 static const struct store_header *map_store(const char *path, const struct environment *environment,
-					    uint64_t digest)
+					    const struct link_map *program, uint64_t *digest)
 {
 	const struct store_header *store = NULL;
 	uint64_t size;
@@ -47,7 +49,7 @@ static const struct store_header *map_store(const char *path, const struct envir
 	if (fd < 0)
 		return NULL;
 	/* It may be as large as all that a program with little room needs. */
-	if (is_trusted(fd, environment, &size) && is_worth_mapping(fd, size, environment, digest) &&
+	if (is_trusted(fd, environment, &size) && is_worth_mapping(fd, size, environment, program, digest) &&
 	    !kernel_limited(RLIMIT_AS))
 		store = kernel_mmap(size, PROT_READ, MAP_PRIVATE, fd);
 	kernel_close(fd);
@@ -154,8 +156,8 @@ const char *store_found(const struct environment *environment, const char *name)
 bool store_find(const struct environment *environment, const struct link_map *program)
 {
 	const char *path = environment->store ? environment->store : SYSTEM_STORE;
-	uint64_t digest = identity_of_dynamic(program);
-	const struct store_header *store = map_store(path, environment, digest);
+	uint64_t digest;
+	const struct store_header *store = map_store(path, environment, program, &digest);
 	const struct store_program *entry = store ? find_program(store, program, digest) : NULL;
 
 	if (entry && entry->plan)
