@@ -22,19 +22,16 @@ from elf import Elf, NotElf
 from guest import COMMANDS, LONG, MACHINES, SETS, STORE, Guest, sound
 from harness import SOURCE, compile_c, expect, expect_equal, need, prelink, run, scratch, skip, write
 
-System = collections.namedtuple("System", "arch suite kernel kernel_arch console qemu append", defaults=[""])
-X86 = ["-cpu", "max"]
-VIRT = ["-M", "virt"]
+# Of what machine a root is, and of which release; what kernel it is booted with, of which machine; where (booted.SYSTEMS).
+System = collections.namedtuple("System", "arch suite kernel kernel_arch machine append", defaults=[""])
 SYSTEMS = {
-    "i386": System("i386", "bookworm", "linux-image-686-pae", "i386", "ttyS0 no_timer_check", ["qemu-system-i386", *X86]),
-    "i386 on amd64": System("i386", "bookworm", "linux-image-amd64", "amd64", "ttyS0 no_timer_check", ["qemu-system-x86_64", *X86]),
-    "armhf": System("armhf", "bookworm", "linux-image-armmp", "armhf", "ttyAMA0",
-                    ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15"]),
-    "armhf, LPAE": System("armhf", "bookworm", "linux-image-armmp-lpae", "armhf", "ttyAMA0",
-                          ["qemu-system-arm", *VIRT, "-cpu", "cortex-a15"]),
-    "arm64": System("arm64", "bookworm", "linux-image-arm64", "arm64", "ttyAMA0", ["qemu-system-aarch64", *VIRT, "-cpu", "max"]),
-    "riscv64": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "ttyS0", ["qemu-system-riscv64", *VIRT]),
-    "riscv64, Sv39": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "ttyS0", ["qemu-system-riscv64", *VIRT], "no4lvl"),
+    "i386": System("i386", "bookworm", "linux-image-686-pae", "i386", "i386"),
+    "i386 on amd64": System("i386", "bookworm", "linux-image-amd64", "amd64", "amd64"),
+    "armhf": System("armhf", "bookworm", "linux-image-armmp", "armhf", "armhf"),
+    "armhf, LPAE": System("armhf", "bookworm", "linux-image-armmp-lpae", "armhf", "armhf, LPAE"),
+    "arm64": System("arm64", "bookworm", "linux-image-arm64", "arm64", "arm64"),
+    "riscv64": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "riscv64"),
+    "riscv64, Sv39": System("riscv64", "trixie", "linux-image-riscv64", "riscv64", "riscv64", "no4lvl"),
 }
 MODULES = ["drivers/virtio", "drivers/block/virtio_blk*", "fs/ext4", "fs/jbd2", "fs/mbcache*", "lib/crc*", "lib/libcrc32c*",
            "crypto/crc32c*", "arch/*/crypto/crc32*"]
@@ -72,7 +69,7 @@ def boot(name, kernel, root, commands):
     os.mkdir(results)
     write(root + "/commands", "".join("".join(word + "\0" for word in command) + "\0" for command in commands))
     disk = booted.disk_of(root, work, 3072)
-    said = booted.boot(system.qemu, *kernel, disk, f"console={system.console} panic=-1 {system.append}", LONGEST, memory=2048)
+    said = booted.boot(system.machine, *kernel, disk, f"panic=-1 {system.append}", LONGEST, memory=2048)
     expect("first: all done" in said, f"{name}: the system did not end as it should:\n{said[-1500:]}")
     print(f"{name}: {re.search('Linux version [^ ]+', said)[0]}, {len(commands)} programs were run", flush=True)
     run(["debugfs", "-R", f"rdump /results {work}", disk])
@@ -147,6 +144,8 @@ if not LONG:
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
 names = sys.argv[1:] or list(SYSTEMS)
-need("cpio", "mke2fs", "debugfs", "dpkg-deb", *sorted({SYSTEMS[name].qemu[0] for name in names}))
+need("cpio", "mke2fs", "debugfs", "dpkg-deb")
+for name in names:
+    booted.need_system(SYSTEMS[name].machine)
 for name in names:
     check(name)
