@@ -169,6 +169,25 @@ def rpath_chains(root, programs, chain):
     Shape(needed=["libr0_0.so"]).program().write(root + LIB)
 
 
+def absolute_symbols(root, count, length):
+    """A .symtab of COUNT absolute symbols, which all have the same name of LENGTH bytes."""
+    shape = Shape()
+    names = f"sh[{shape.get('e_shstrndx')}]."
+    at = shape.get(names + "sh_offset")
+    text = shape.data[at:at + shape.get(names + "sh_size")] + b"a" * length + b"\0"
+    text += b"\0" * (-len(text) % 8)
+    shape.set(names + "sh_offset", len(shape.data))
+    shape.set(names + "sh_size", len(text))
+    name = text.index(b"aaaa")
+    shape.data += text
+    shape.data += b"\0" * (-len(shape.data) % 8)
+    for field, value in {"sh_type": 2, "sh_flags": 0, "sh_addr": 0, "sh_offset": len(shape.data), "sh_size": 24 * count,
+                         "sh_link": shape.get("e_shstrndx"), "sh_info": 1, "sh_addralign": 8, "sh_entsize": 24}.items():
+        shape.set("sh[1]." + field, value)
+    shape.data += struct.pack("<IBBHQQ", name, 0x10, 0, 0xfff1, 0, 0) * count
+    shape.write(root + LIB)
+
+
 def zeros(root, count):
     """COUNT entries of ld.so.cache that are one number, of megabytes of digits, as is the name of a dependency; all are equal."""
     Shape(needed=["1"]).program().write(root + LIB)
@@ -191,7 +210,7 @@ CASES = {
     "60,000 times the same megabyte of notes": (overlapping_notes, 60000),
     "libraries that programs call their ld.so": (own_linkers, 20), "300 dependencies behind 1,000 directories": (deep_directories, 300, 1000),
     "600 plugins of 500 libraries": (many_plugins, 600, 500), "8 chains of 700 DT_RPATHs": (rpath_chains, 8, 700),
-    "20 MB of zeros in ld.so.cache": (zeros, 5000),
+    "20 MB of zeros in ld.so.cache": (zeros, 5000), "3,000,000 absolute symbols with a name of 65,000 bytes": (absolute_symbols, 3000000, 65000),
 }
 SAID = {deep_directories: "needs more objects or directories, than prelink allows", many_plugins: "more than 262144 objects; the rest is left out"}
 RECORDS = {"a record of 8 TB": {"original": 8 * TERA, "stream": 8 * TERA, "size": 8 * TERA},
