@@ -83,6 +83,7 @@ prelink_plugins_libprelink_a_SOURCES = \
 	prelink-plugins/gather/everywhere.c prelink-plugins/gather/everywhere.h \
 	prelink-plugins/gather/gather.c prelink-plugins/gather/gather.h \
 	prelink-plugins/gather/installed.c prelink-plugins/gather/installed.h \
+	prelink-plugins/gather/known.c prelink-plugins/gather/known.h \
 	prelink-plugins/gather/read.c prelink-plugins/gather/read.h \
 	prelink-plugins/search/ldcache.c prelink-plugins/search/ldcache.h \
 	prelink-plugins/search/ldconf.c prelink-plugins/search/ldconf.h \

@@ -39,8 +39,9 @@ struct run {
 	struct options options;
 	struct root root;
 	struct conf conf;
-	struct cache old; /* what the last run left */
-	char *cache_path; /* inside the root */
+	struct cache old;   /* what the last run left */
+	struct known known; /* what of it is still so, with -q */
+	char *cache_path;   /* inside the root */
 	struct object_table table;
 	struct installed installed;
 	struct gather gather;
@@ -345,12 +346,12 @@ static bool writes(const struct options *options)
 }
 
 /* -q: says so and returns true where nothing has changed since the last run, files and manifests included. */
-static bool is_done_already(const struct run *run)
+static bool is_done_already(struct run *run)
 {
 	const struct options *options = &run->options;
 
 	if (!is_quick(options) || (options->store && options->dry_run) || run->conf.outside ||
-	    !cache_is_current(&run->old, &run->root, options))
+	    !cache_is_current(&run->old, &run->root, options, &run->conf, &run->known))
 		return false;
 	if (!options->store)
 		print_current(&run->old, options);
@@ -385,6 +386,7 @@ static int run_mode(struct run *run)
 		installed_read(&run->installed, &run->root);
 	object_table_init(&run->table);
 	gather_init(&run->gather, &run->table, &run->root, &run->conf, options, &run->installed);
+	run->gather.known = &run->known;
 	run->rewriting = (struct rewriting){
 		.root = &run->root, .table = &run->table, .options = options, .added = &run->added
 	};
@@ -408,6 +410,7 @@ static int run_mode(struct run *run)
 	}
 	cache_inputs_release(&run->inputs);
 	gather_release(&run->gather);
+	known_release(&run->known);
 	object_table_release(&run->table);
 	installed_release(&run->installed);
 	learned_release(&run->learned);

@@ -173,7 +173,7 @@ static void add_inputs(struct builder *b, const struct cache_inputs *inputs)
 {
 	grow(&b->input, inputs->path.count, sizeof(struct cache_input));
 	for (size_t i = 0; i < inputs->path.count; i++) {
-		struct cache_input record = { add_string(b, inputs->path.path[i]) };
+		struct cache_input record = { add_string(b, inputs->path.path[i]), inputs->flags[i] };
 
 		memcpy(b->input.data + i * sizeof record, &record, sizeof record);
 	}

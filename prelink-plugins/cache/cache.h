@@ -58,7 +58,13 @@ struct cache_plugin {
 
 /* Something else that the run depended on: a directory that was read, a configuration file. */
 struct cache_input {
-	uint32_t path; /* string */
+	uint32_t path;  /* string */
+	uint32_t flags; /* enum cache_input_flags */
+};
+enum cache_input_flags {
+	CACHE_WALKED = 1, /* by gather: its objects, and the directories walked below it, are all here */
+	CACHE_AGAIN = 2,  /* gather->again has it */
+	CACHE_CONF = 4,   /* it is prelink.conf, or included */
 };
 
 struct cache {

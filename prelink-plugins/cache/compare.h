@@ -4,10 +4,14 @@
 #define CACHE_COMPARE_H
 
 #include "cache/cache.h"
+#include "gather/conf.h"
+#include "gather/known.h"
 
 /* -q: true if every object and every input is as the cache says and the run was made with the same
- * options, so that there is nothing to do.  Opens nothing, stats only. */
-bool cache_is_current(const struct cache *cache, const struct root *root, const struct options *options);
+ * options and of CONF, so that there is nothing to do.  Opens nothing, stats only.  Where it is not, KNOWN, which
+ * was empty, has what gather need not read (its paths are the cache's). */
+bool cache_is_current(const struct cache *cache, const struct root *root, const struct options *options,
+		      const struct conf *conf, struct known *known);
 
 /* Sets `skip` of objects that the rewriter refused last time for what is in them, and that are still the same
  * file: so they get no slot that nobody moves to.  Before layout; not with OPTIONS->force. */

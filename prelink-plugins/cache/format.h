@@ -6,7 +6,7 @@
 #include "cache/cache.h"
 
 #define CACHE_MAGIC "prelink-plugins\n"
-#define CACHE_VERSION 3
+#define CACHE_VERSION 4
 #define CACHE_ORDER 0x01020304
 
 /* The file opens with this; objects, plugins, inputs, the pool and the strings follow without gaps. */

@@ -21,38 +21,40 @@ static void add_directory(struct path_list *list, const char *path)
 	free(directory);
 }
 
-static size_t directory_length(const char *path)
+static const struct cache_stamp never = { .size = UINT64_MAX }; /* no file is so large */
+
+/* Manifests that could not be read are to be told again, and a directory that was changed since it was perhaps
+ * read is to be read again: until then nothing is current. */
+static void stamp(struct cache_inputs *inputs, const struct gather *gather)
 {
-	const char *slash = strrchr(path, '/');
-
-	return slash ? (size_t)(slash - path) : 0;
-}
-
-/* By the directory it lies in, then by name: each directory is opened once for all
- * in it (root_stat_near()). */
-static int compare_in_directory(const void *a, const void *b)
-{
-	const char *one = *(char *const *)a, *other = *(char *const *)b;
-	size_t length = directory_length(one), other_length = directory_length(other);
-	int order = memcmp(one, other, length < other_length ? length : other_length);
-
-	if (order == 0 && length != other_length)
-		order = length < other_length ? -1 : 1;
-	return order ? order : strcmp(one + length, other + length);
-}
-
-/* What could not be read is to be told again: until then nothing is current (no file is so large). */
-static void stamp(struct cache_inputs *inputs, const struct root *root, bool failed)
-{
+	bool failed = gather->installed && gather->installed->failed;
 	struct root_near near = { 0 };
 
 	inputs->stamp = xcalloc(inputs->path.count, sizeof *inputs->stamp);
-	for (size_t i = 0; i < inputs->path.count; i++)
-		if (failed && strcmp(inputs->path.path[i], INSTALLED_MANIFESTS) == 0)
-			inputs->stamp[i].size = UINT64_MAX;
-		else
-			inputs->stamp[i] = cache_stamp_now(root, &near, inputs->path.path[i]);
+	for (size_t i = 0; i < inputs->path.count; i++) {
+		struct cache_stamp *now = &inputs->stamp[i];
+
+		*now = cache_stamp_now(gather->root, &near, inputs->path.path[i]);
+		if ((failed && strcmp(inputs->path.path[i], INSTALLED_MANIFESTS) == 0) ||
+		    ((inputs->flags[i] & CACHE_WALKED) && now->ctime > gather->started))
+			*now = never;
+	}
 	root_near_release(&near);
+}
+
+static bool is_conf(const struct conf *conf, const char *path)
+{
+	for (size_t i = 0; i < conf->file_count; i++)
+		if (strcmp(conf->file[i], path) == 0)
+			return true;
+	return false;
+}
+
+static uint32_t flags_of(const struct gather *gather, const char *path)
+{
+	return (path_list_has(&gather->directories, path) ? CACHE_WALKED : 0) |
+	       (path_list_has(&gather->again, path) ? CACHE_AGAIN : 0) |
+	       (is_conf(gather->conf, path) ? CACHE_CONF : 0);
 }
 
 /* The manifests, where another one would be, and where there may be one more host. */
@@ -67,14 +69,14 @@ static void add_manifests(struct path_list *list, const struct installed *instal
 
 static void keep(struct cache_inputs *inputs, const struct cache *old)
 {
-	const struct cache_stamp never = { .size = UINT64_MAX };
-
 	inputs->stamp = xcalloc(old->input_count, sizeof *inputs->stamp);
+	inputs->flags = xcalloc(old->input_count, sizeof *inputs->flags);
 	for (size_t i = 0; i < old->input_count; i++) {
 		const struct cache_stamp *seen = seen_input(old, &old->input[i]);
 
 		path_list_add(&inputs->path, cache_string(old, old->input[i].path));
 		inputs->stamp[i] = seen ? *seen : never;
+		inputs->flags[i] = old->input[i].flags;
 	}
 }
 
@@ -106,8 +108,11 @@ void cache_inputs_collect(struct cache_inputs *inputs, const struct cache *old, 
 	path_list_add(path, "/etc/ld.so.cache");
 	path_list_add(path, "/etc/ld.so.conf");
 	path_list_sort(path);
-	qsort(path->path, path->count, sizeof *path->path, compare_in_directory);
-	stamp(inputs, gather->root, gather->installed && gather->installed->failed);
+	qsort(path->path, path->count, sizeof *path->path, path_compare_in_directory);
+	inputs->flags = xcalloc(path->count, sizeof *inputs->flags);
+	for (size_t i = 0; i < path->count; i++)
+		inputs->flags[i] = flags_of(gather, path->path[i]);
+	stamp(inputs, gather);
 }
 
 void cache_inputs_add(struct cache_inputs *inputs, const struct root *root, const char *path)
@@ -117,12 +122,15 @@ void cache_inputs_add(struct cache_inputs *inputs, const struct root *root, cons
 	path_list_add(&inputs->path, path);
 	inputs->stamp = xreallocarray(inputs->stamp, count + 1, sizeof *inputs->stamp);
 	inputs->stamp[count] = cache_stamp_now(root, NULL, path);
+	inputs->flags = xreallocarray(inputs->flags, count + 1, sizeof *inputs->flags);
+	inputs->flags[count] = 0;
 }
 
 void cache_inputs_release(struct cache_inputs *inputs)
 {
 	path_list_release(&inputs->path);
 	free(inputs->stamp);
+	free(inputs->flags);
 	*inputs = (struct cache_inputs){ 0 };
 }
 

@@ -17,6 +17,7 @@ void cache_gather(const struct cache *cache, struct gather *gather, bool listed)
 struct cache_inputs {
 	struct path_list path;     /* inside the root */
 	struct cache_stamp *stamp; /* of each path; owned */
+	uint32_t *flags;           /* of each path: enum cache_input_flags; owned */
 };
 
 /* Fills in INPUTS, zeroed, with what GATHER says.  Of a run that was not

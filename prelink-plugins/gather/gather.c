@@ -12,6 +12,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -33,6 +34,7 @@ void gather_init(struct gather *gather, struct object_table *table, const struct
 void gather_release(struct gather *gather)
 {
 	path_list_release(&gather->directories);
+	path_list_release(&gather->again);
 	path_list_release(&gather->plain);
 	digests_release(&gather->digests);
 }
@@ -226,6 +228,22 @@ static void fail(struct walk *walk, const char *path, const char *what)
 	walk->failed = true;
 }
 
+/* The directory PATH has to be read the next time, too. */
+static void look_again(struct walk *walk, const char *path)
+{
+	pthread_mutex_lock(&walk->lock);
+	path_list_add(&walk->gather->again, path);
+	pthread_mutex_unlock(&walk->lock);
+}
+
+static void look_again_at_parent(struct walk *walk, const char *path)
+{
+	char *parent = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	look_again(walk, *parent ? parent : "/");
+	free(parent);
+}
+
 static bool is_debug_file(const char *name)
 {
 	size_t length = strlen(name);
@@ -240,9 +258,9 @@ struct open_directory {
 	bool fixed;
 };
 
-/* Adds FILE.  Where the whole tree is looked through, what is wrong with it is no
+/* Adds FILE, met in DIRECTORY.  Where the whole tree is looked through, what is wrong with it is no
  * error, unless we were at it. */
-static void add_met(struct walk *walk, const struct file *file)
+static void add_met(struct walk *walk, const struct file *file, const char *directory)
 {
 	bool everywhere = walk->gather->conf->everywhere;
 
@@ -251,6 +269,8 @@ static void add_met(struct walk *walk, const struct file *file)
 	int error = errno;
 
 	diag_lenient(false);
+	if (object ? file->st.st_nlink > 1 : error == EBADMSG)
+		look_again(walk, directory);
 	if (object || error != EBADMSG || !everywhere ||
 	    !remains_in_ruins(file->fd, (uint64_t)file->st.st_size))
 		return;
@@ -265,27 +285,29 @@ static void add_met(struct walk *walk, const struct file *file)
 	walk->failed |= ours;
 }
 
-/* The regular file NAME in DIRECTORY, of real path PATH/NAME. */
+/* The regular file NAME in DIRECTORY, of real path PATH. */
 static void read_file(struct walk *walk, const struct open_directory *directory, const char *path,
 		      const char *name)
 {
+	const char *parent = strcmp(path, "/") == 0 ? "" : path;
 	struct file file = { .directory_mode = directory->mode, .fixed = directory->fixed };
 
 	file.fd = openat(directory->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	if (file.fd < 0) {
 		if (errno == EACCES || errno == EPERM || errno == EIO) {
-			char *full = xasprintf("%s%s/%s", walk->gather->root->path, path, name);
+			char *full = xasprintf("%s%s/%s", walk->gather->root->path, parent, name);
 
 			diag_warn(full, "passed over: %s", strerror(errno));
 			free(full);
+			look_again(walk, path);
 		}
 		return; /* removed meanwhile, or replaced by a link */
 	}
 	if (read_starts_like_object(file.fd) && read_status(&file) == 0 && S_ISREG(file.st.st_mode)) {
-		char *full = xasprintf("%s/%s", path, name);
+		char *full = xasprintf("%s/%s", parent, name);
 
 		file.path = full;
-		add_met(walk, &file);
+		add_met(walk, &file, path);
 		free(full);
 	}
 	close(file.fd);
@@ -371,7 +393,7 @@ static void read_entry(struct walk *walk, const struct visit *visit, const struc
 		type = IFTODT(st.st_mode);
 	if (type == DT_REG) {
 		if (walk->gather->conf->everywhere || !is_debug_file(name))
-			read_file(walk, directory, parent, name);
+			read_file(walk, directory, visit->path, name);
 		return;
 	}
 	if (type != DT_DIR && !(type == DT_LNK && visit->entry->dereference))
@@ -393,10 +415,53 @@ static bool is_gone(int error)
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
 }
 
+/* Opens the directory PATH for those of its files whose names are known.  False where it cannot be looked at. */
+static bool open_known(struct walk *walk, struct open_directory *directory, const char *path)
+{
+	struct stat st;
+
+	directory->fd = root_open(walk->gather->root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOFOLLOW);
+	if (directory->fd < 0 || fstat(directory->fd, &st)) {
+		if (!is_gone(errno))
+			fail(walk, path, "reading the directory");
+		return false;
+	}
+	directory->mode = st.st_mode;
+	directory->fixed = root_is_fixed(directory->fd);
+	return true;
+}
+
+/* The directory of VISIT is as it was when KNOWN was found in it: only objects that lie in it are read. */
+static void read_known(struct walk *walk, const struct visit *visit, const struct known_directory *known)
+{
+	const struct stat st = { .st_dev = known->device, .st_ino = known->inode };
+	struct open_directory directory = { .fd = -1 };
+	size_t count;
+
+	if ((visit->entry->one_file_system && st.st_dev != visit->device) || !visit_first(walk, visit, &st))
+		return;
+	const struct known_entry *entry = known_entries(walk->gather->known, visit->path, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (!entry[i].directory && directory.fd < 0 && !open_known(walk, &directory, visit->path))
+			break;
+		read_entry(walk, visit, &directory, strrchr(entry[i].path, '/') + 1,
+			   entry[i].directory ? DT_DIR : DT_REG);
+	}
+	if (directory.fd >= 0)
+		close(directory.fd);
+}
+
 static void read_directory(struct walk *walk, struct visit *visit)
 {
 	const struct gather *gather = walk->gather;
+	const struct known_directory *known = gather->known && !visit->top ?
+						      known_find(gather->known, visit->path) :
+						      NULL;
 
+	if (known) {
+		read_known(walk, visit, known);
+		return;
+	}
 	if (gather->conf->everywhere && !visit->top &&
 	    !everywhere_enters(gather->conf, gather->root, visit->path, visit->device))
 		return;
@@ -406,8 +471,10 @@ static void read_directory(struct walk *walk, struct visit *visit)
 	struct stat st;
 
 	if (!stream || fstat(fd, &st)) {
-		if (visit->top || !is_gone(errno))
+		if (visit->top || !is_gone(errno)) {
 			fail(walk, visit->path, "reading the directory");
+			look_again_at_parent(walk, visit->path);
+		}
 		if (stream)
 			closedir(stream);
 		else if (fd >= 0)
@@ -426,6 +493,8 @@ static void read_directory(struct walk *walk, struct visit *visit)
 				read_entry(walk, visit, &directory, entry->d_name, entry->d_type);
 		if (errno)
 			fail(walk, visit->path, "reading the directory");
+		if (errno || visit->entry->dereference)
+			look_again(walk, visit->path);
 	}
 	closedir(stream);
 }
@@ -447,7 +516,10 @@ int gather_all(struct gather *gather)
 	struct walk walk = { .gather = gather,
 			     .lock = PTHREAD_MUTEX_INITIALIZER,
 			     .changed = PTHREAD_COND_INITIALIZER };
+	struct timespec now;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	gather->started = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 	/* Files that were named are read here, directories go on the stack. */
 	for (size_t i = 0; i < gather->conf->count; i++) {
 		struct visit visit = { .entry = &gather->conf->entry[i], .top = true };
@@ -458,6 +530,7 @@ int gather_all(struct gather *gather)
 	tdestroy(walk.visited, free);
 	object_table_sort(gather->table);
 	path_list_sort(&gather->directories);
+	path_list_sort(&gather->again);
 	path_list_sort(&gather->plain);
 	return walk.failed ? -1 : 0;
 }

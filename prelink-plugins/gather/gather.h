@@ -22,6 +22,7 @@
 #include "gather/conf.h"
 #include "digests.h"
 #include "gather/installed.h"
+#include "gather/known.h"
 #include "object.h"
 #include "options.h"
 #include "root.h"
@@ -32,10 +33,14 @@ struct gather {
 	const struct conf *conf;
 	const struct options *options;
 	const struct installed *installed; /* what manifests say; NULL: nothing */
+	const struct known *known;         /* what need not be read; NULL: nothing.  Set by who knows */
 	struct digests digests;            /* what must not be changed */
-	/* Both sorted when gather_all() returns: */
-	struct path_list directories; /* that were read */
-	struct path_list plain;       /* files that were named, and could never be prelinked: real paths */
+	int64_t started; /* when gather_all() began, nanoseconds since 1970: what changed later was perhaps not seen */
+	/* Sorted when gather_all() returns: */
+	struct path_list directories; /* that were walked */
+	struct path_list again; /* those that a later run has to read although they are as they were: not all
+					 in them is an object by one name or none */
+	struct path_list plain; /* files that were named, and could never be prelinked: real paths */
 };
 
 void gather_init(struct gather *gather, struct object_table *table, const struct root *root,

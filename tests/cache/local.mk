@@ -1,6 +1,7 @@
 # Tests of this area; one line each.
 TESTS += \
 	tests/cache/damage.py \
+	tests/cache/known.py \
 	tests/cache/quick.py \
 	tests/cache/twice.py
 
