@@ -47,16 +47,22 @@ rtld_files = $(rtld_sources) \
 	prelink-plugins/rtld/riscv64/machine.h \
 	prelink-plugins/rtld/s390x/machine.h \
 	prelink-plugins/rtld/x86_64/machine.h
+# Two pointers stored at once are a constant of 16 bytes, which the module would have to be relocated for.
+rtld_scalar = -fno-tree-vectorize -fno-tree-slp-vectorize
 rtld_cflags = -std=gnu11 -ffreestanding -fno-builtin $(RTLD_CFLAGS) -fPIC -fvisibility=hidden \
-	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -ffunction-sections -fcf-protection=none \
+	-fno-stack-protector -fno-sanitize=all -fno-lto -fno-asynchronous-unwind-tables -ffunction-sections \
+	$(rtld_scalar) \
 	-U_FORTIFY_SOURCE
 rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,now -Wl,--gc-sections -Wl,-z,noseparate-code \
 	-Wl,-z,norelro \
 	-Wl,--hash-style=gnu
 EXTRA_DIST += $(rtld_files)
 
-# A module without the marks of a guarded control stack turns it off for its process, or is refused (glibc, sysdeps/aarch64/dl-gcs.c);
-# compilers that know it (gcc 15) mark it so.
+# A module without the marks of a shadow stack turns it off for its process, or is refused (glibc, sysdeps/x86/dl-cet.c,
+# sysdeps/aarch64/dl-gcs.c).  Compilers that know aarch64's (gcc 15) mark it so.  No indirect branch is followed on x86 by
+# any kernel: without those marks six pages hold the code.
+rtld_guarded_x86_64 = -fcf-protection=return
+rtld_guarded_i386 = -fcf-protection=return
 rtld_guarded_aarch64 = -mbranch-protection=standard
 
 # Of machine MACHINE with compiler and flags COMPILER: $(call rtld_link,MACHINE,COMPILER)
