@@ -61,8 +61,8 @@ def compare_relro(guest):
     copies = run(["readelf", "-rW", guest.root + guest.real("/usr/bin/python3")]).stdout
     drawn = re.search(r"^([0-9a-f]+) .*_COPY .* __stack_chk_guard", copies, re.M)  # at random, in each process
     wanted.pop(("program", int(drawn[1], 16)) if drawn else None, None)
-    for path in objects - {"program"}:
-        elf = Elf(guest.root + guest.real(path))
+    for path in objects:
+        elf = Elf(guest.root + guest.real(command[0] if path == "program" else path))
         for table in [value for _, tag, value in elf.entries if tag == DT_PLTGOT]:
             wanted.pop((path, table + (4 if guest.is32 else 8)), None)  # where a lazy object has its link map
     for place, value in wanted.items():

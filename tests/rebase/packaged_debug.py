@@ -32,9 +32,9 @@ def debug_of(path):
 
 
 def lines(command, path, addresses, environment=QUIET):
-    """What COMMAND says of each of ADDRESSES in PATH."""
-    done = run([*command, "-e", path], input="".join(f"{address:#x}\n" for address in addresses), env=environment)
-    return done.stdout.replace(path, "FILE")
+    """What COMMAND says of each of ADDRESSES in PATH, and that it knows them all, or not (elfutils since 0.192)."""
+    done = run([*command, "-e", path], None, input="".join(f"{address:#x}\n" for address in addresses), env=environment)
+    return done.stdout.replace(path, "FILE") + f"\nexit status {done.returncode}"
 
 
 def gdb_lines(path, addresses):

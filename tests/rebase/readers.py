@@ -23,7 +23,7 @@ def complaints(command, path):
     text = done.stdout if "elflint" in command[0] else done.stderr
     # Offsets into .dynstr, which eu-elflint takes for addresses: small ones look right at address 0.
     text = re.sub(r".*(AUXILIARY|FILTER) value must point into loaded segment\n", "", text)
-    return {re.sub(r"0x[0-9a-f]+|\[ *\d+\]|\d+", "N", line.replace(path, "")) for line in text.split("\n")}
+    return {re.sub(r"0x[0-9a-f]+|\[ *\d+\]|\d+", "N", line.replace(path, "")) for line in text.split("\n")} - {"No errors"}
 
 
 def instructions(path, objdump):

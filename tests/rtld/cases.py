@@ -32,6 +32,14 @@ int base(int);
 __attribute__((visibility("default"))) int host_value = 3;
 int host_function(int x) { return x + host_value; }
 static void *handle[64];
+/* atoi(), which newer headers make a call of the newer C library's own. */
+static int number(const char *text)
+{
+	int n = 0;
+	while (*text >= '0' && *text <= '9')
+		n = 10 * n + *text++ - '0';
+	return n;
+}
 static int mode_of(char c)
 {
 	return c == 'g' ? RTLD_NOW | RTLD_GLOBAL : c == 'd' ? RTLD_NOW | RTLD_DEEPBIND : c == 'n' ? RTLD_NOW : RTLD_LAZY;
@@ -66,7 +74,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		char *step = argv[i], path[256];
 		if (*step == '-') {                        /* -N: close what step N opened */
-			dlclose(handle[atoi(step + 1)]);
+			dlclose(handle[number(step + 1)]);
 		} else if (*step == 't') {                 /* tNAME,NAME: by threads, at once */
 			pthread_t thread[16];
 			char *name[16], *rest = step + 1;
@@ -84,7 +92,7 @@ int main(int argc, char **argv)
 			pthread_attr_t attributes;
 			pthread_t thread;
 			pthread_attr_init(&attributes);
-			int set = pthread_attr_setstacksize(&attributes, atoi(step + 1));
+			int set = pthread_attr_setstacksize(&attributes, number(step + 1));
 			printf("stack %s: %d", step + 1, set);
 			int made = pthread_create(&thread, &attributes, start_only, &thread);
 			printf(" %d\n", made);

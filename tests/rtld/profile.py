@@ -5,7 +5,6 @@ the module stands aside, so that ld.so sees each call.  sprof reads what they le
 linked to an address, as one at its slot is, so that of a prelinked libc is read with the original."""
 import os
 import re
-import shutil
 import struct
 
 import rooted
@@ -14,10 +13,9 @@ from harness import compile_c, expect, expect_equal, need, prelink, read, skip, 
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
-need("gcc", "chroot", "sprof")
-root = whole_root.root_of("small")
+need("gcc", "chroot")
+root = whole_root.root_of("small", "libc-devtools")
 rooted.install_module(root)
-shutil.copy(shutil.which("sprof"), root + "/usr/bin/sprof")
 os.makedirs(root + "/opt/profile")
 # What makes a plan worth while.
 compile_c("static int f(void) { return 1; } int (*table[40000])(void) = { [0 ... 39999] = f }; int one(void) { return 1; }",
