@@ -1,6 +1,6 @@
 # prelink: the passes in the order in which main() runs them, what they share, and the machines.
 sbin_PROGRAMS += prelink-plugins/prelink
-prelink_plugins_prelink_SOURCES = prelink-plugins/main.c
+prelink_plugins_prelink_SOURCES = prelink-plugins/main.c prelink-plugins/modes.c prelink-plugins/modes.h
 prelink_plugins_prelink_LDADD = prelink-plugins/libprelink.a notegen/lib/libcommon.a \
 	$(LIBELF_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(NETTLE_LIBS) $(ZLIB_LIBS)
 
