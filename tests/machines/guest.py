@@ -53,10 +53,12 @@ class Info(ctypes.Structure):
 def take(info, size, data):
     bias, segments = info[0].addr, info[0].phdr[:info[0].phnum]
     end = max(segment.vaddr + segment.memsz for segment in segments if segment.type == 1)
+    kernels = b"vdso" in (info[0].name or b"")  # has no RELRO, but functions that words lead to
     for segment in segments:
-        if segment.type == 0x6474e552:
-            out.write(b"%s %x %x %x %x\n" % (info[0].name or b"program", bias, bias + end, segment.vaddr, segment.memsz))
-            out.write(ctypes.string_at(bias + segment.vaddr, segment.memsz) + b"\n")
+        if segment.type == (1 if kernels else 0x6474e552):
+            taken = 0 if kernels else segment.memsz
+            out.write(b"%s %x %x %x %x\n" % (info[0].name or b"program", bias, bias + end, segment.vaddr, taken))
+            out.write(ctypes.string_at(bias + segment.vaddr, taken) + b"\n")
     return 0
 call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), word, word)(take)
 ctypes.CDLL(None).dl_iterate_phdr(call, None)
