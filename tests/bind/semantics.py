@@ -6,12 +6,12 @@ no longer shows it fails, whatever we say."""
 import os
 import shutil
 
-from harness import expect, fail, i386_runner, need, run, scratch, write
+from harness import expect, fail, i386_runner, need, qemu_user, run, scratch, write
 import ldso_bindings as oracle
 from elf import to_bend
 
 # compiler, ld.so as programs name it, the command that runs it
-QEMU = ["/usr/bin/qemu-aarch64-static", "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"]
+QEMU = ["/usr/bin/" + qemu_user("aarch64"), "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1"]
 MACHINES = {
     "x86-64": (["gcc", "-m64"], "/lib64/ld-linux-x86-64.so.2", ["/lib64/ld-linux-x86-64.so.2"]),
     "i386": (["gcc", "-m32"], "/lib/ld-linux.so.2", [*(i386_runner() or ()), "/lib/ld-linux.so.2"]),

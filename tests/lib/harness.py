@@ -87,10 +87,15 @@ def prelink(*arguments, **keywords):
     return run([tool("prelink"), *arguments], **keywords)
 
 
+def qemu_user(machine):
+    """The static qemu for programs of MACHINE, as qemu calls it; releases differ in its name."""
+    return next((name for name in (f"qemu-{machine}-static", f"qemu-{machine}") if shutil.which(name)), f"qemu-{machine}-static")
+
+
 def i386_runner(loader="/lib/ld-linux.so.2"):
     """What to put before a command that starts with an i386 program: nothing where the kernel runs such programs, else
     qemu; None where neither can.  LOADER is an i386 ld.so to find it out with."""
-    for runner in [], ["qemu-i386-static"]:
+    for runner in [], [qemu_user("i386")]:
         try:
             done = subprocess.run([*runner, loader, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except OSError:
@@ -105,6 +110,12 @@ def compile_c(source, output, *flags, compiler="gcc", language=None):
     language = language or ("c++" if compiler.endswith("++") else "c")
     run([compiler, "-x", language, "-o", output, "-", *flags], input=source)
     return output
+
+
+def tls_descriptors():
+    """What makes gcc use TLS descriptors on x86, in what is to run with older C libraries as well."""
+    unmarked = ["-Wl,--no-gnu2-tls-tag"] if "--no-gnu2-tls-tag" in run(["ld", "--help"]).stdout else []
+    return ["-mtls-dialect=gnu2", *unmarked]
 
 
 def lint(path, known=None):

@@ -11,16 +11,16 @@ import subprocess
 import process
 import scratch_root
 import whole_root
-from harness import BUILD, compile_c, expect, i386_runner, need, run, scratch
+from harness import BUILD, compile_c, expect, i386_runner, need, qemu_user, run, scratch
 
 # By Debian's name: the module's directory, the cross compiler, what runs it, and its ld.so.
 MACHINES = {
-    "arm64": ("aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64-static"),
-    "armhf": ("arm", "arm-linux-gnueabihf-gcc", "qemu-arm-static"),
-    "i386": ("i386", "i686-linux-gnu-gcc", "qemu-i386-static"),
-    "ppc64el": ("powerpc64le", "powerpc64le-linux-gnu-gcc", "qemu-ppc64le-static"),
-    "riscv64": ("riscv64", "riscv64-linux-gnu-gcc", "qemu-riscv64-static"),
-    "s390x": ("s390x", "s390x-linux-gnu-gcc", "qemu-s390x-static"),
+    "arm64": ("aarch64", "aarch64-linux-gnu-gcc", qemu_user("aarch64")),
+    "armhf": ("arm", "arm-linux-gnueabihf-gcc", qemu_user("arm")),
+    "i386": ("i386", "i686-linux-gnu-gcc", qemu_user("i386")),
+    "ppc64el": ("powerpc64le", "powerpc64le-linux-gnu-gcc", qemu_user("ppc64le")),
+    "riscv64": ("riscv64", "riscv64-linux-gnu-gcc", qemu_user("riscv64")),
+    "s390x": ("s390x", "s390x-linux-gnu-gcc", qemu_user("s390x")),
 }
 SETTINGS = {"LC_ALL": "C.UTF-8", "HOME": "/tmp", "TERM": "dumb", "PATH": "/usr/bin:/bin"}
 CONFIGURATION = "-l /usr/bin\n-l /usr/sbin\n-l /usr/lib\n-l /usr/libexec\n"
@@ -56,8 +56,8 @@ def take(info, size, data):
     kernels = b"vdso" in (info[0].name or b"")  # has no RELRO, but functions that words lead to
     for segment in segments:
         if segment.type == (1 if kernels else 0x6474e552):
-            taken = 0 if kernels else segment.memsz
-            out.write(b"%s %x %x %x %x\n" % (info[0].name or b"program", bias, bias + end, segment.vaddr, taken))
+            taken, start = (0, bias + segment.vaddr) if kernels else (segment.memsz, bias)
+            out.write(b"%s %x %x %x %x\n" % (info[0].name or b"program", start, bias + end, segment.vaddr, taken))
             out.write(ctypes.string_at(bias + segment.vaddr, taken) + b"\n")
     return 0
 call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), word, word)(take)

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 
-from harness import compile_c, expect, i386_runner, read, run, scratch, write
+from harness import compile_c, expect, i386_runner, qemu_user, read, run, scratch, write
 from rewriting import LIBRARY, LOADER, Rewriter, SLOT, round_trip, sections
 
 WAYS = {
@@ -59,9 +59,9 @@ TARGETS = {
     "x86-64": (["gcc"], []),
     "i386": (["i686-linux-gnu-gcc"], [*(i386_runner(I386_LOADER) or ()), I386_LOADER, "--library-path",
                                       "/usr/i686-linux-gnu/lib"]),
-    "aarch64": (["aarch64-linux-gnu-gcc"], ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"]),
-    "arm": (["arm-linux-gnueabihf-gcc"], ["qemu-arm-static", "-L", "/usr/arm-linux-gnueabihf"]),
-    "riscv64": (["riscv64-linux-gnu-gcc"], ["qemu-riscv64-static", "-L", "/usr/riscv64-linux-gnu"]),
+    "aarch64": (["aarch64-linux-gnu-gcc"], [qemu_user("aarch64"), "-L", "/usr/aarch64-linux-gnu"]),
+    "arm": (["arm-linux-gnueabihf-gcc"], [qemu_user("arm"), "-L", "/usr/arm-linux-gnueabihf"]),
+    "riscv64": (["riscv64-linux-gnu-gcc"], [qemu_user("riscv64"), "-L", "/usr/riscv64-linux-gnu"]),
 }
 TLSDESC = {"x86-64": "gnu2", "i386": "gnu2", "aarch64": "desc", "arm": "gnu2", "riscv64": "desc"}
 
@@ -186,7 +186,7 @@ for target, (compilers, runner) in TARGETS.items():
         log[f"{target}: {compilers[0]} or {runner[:1]} is not installed"] += 1
         continue
     if target == "i386" and i386_runner(I386_LOADER) is None:
-        log["i386: neither this kernel nor qemu-i386-static runs its programs"] += 1
+        log["i386: neither this kernel nor qemu-i386 runs its programs"] += 1
         continue
     loader = os.path.join(directory, "loader-" + target)
     compile_c(LOADER, loader, "-ldl", compiler=compilers[0])

@@ -9,7 +9,7 @@ import random
 
 import rooted
 import whole_root
-from harness import compile_c, expect, expect_equal, need, notegen, prelink, skip, write
+from harness import compile_c, expect, expect_equal, need, notegen, prelink, skip, tls_descriptors, write
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
@@ -249,7 +249,7 @@ for number, (name, source) in enumerate(PLUGINS.items()):
     if name == "needs_missing":
         flags.append(os.path.join(here, "libgone.so"))
     if name == "tls_desc":
-        flags.append("-mtls-dialect=gnu2")
+        flags += tls_descriptors()
     if name == "symbolic":
         flags.append("-Wl,-Bsymbolic")
     if name == "undefined":

@@ -14,7 +14,7 @@ import kit
 import rooted
 import scratch_root
 import whole_root
-from harness import compile_c, expect, expect_equal, fail, need, prelink, read, run, scratch, skip
+from harness import compile_c, expect, expect_equal, fail, need, prelink, read, run, scratch, skip, tls_descriptors
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
@@ -135,7 +135,7 @@ for name, flags in BUILT.items():
     build(PROGRAM, name, "-no-pie", "-fno-pie", "-Wl,--no-as-needed", *flags, *BOTH)
 # Cannot have a list: each calls for something that only ld.so can do.
 library("__thread int described = 4; int description(void) { return described; }", "libdescribed.so.1",
-        "-mtls-dialect=gnu2")
+        *tls_descriptors())
 library(r"""int only_one; int address_of_one(void) { return only_one; }
             asm(".type only_one, @gnu_unique_object");""", "libunique.so.1")
 EXPECTED = {"/usr/bin/described": "a descriptor of a thread variable, which ld.so alone can make",

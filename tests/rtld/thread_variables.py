@@ -8,7 +8,7 @@ import re
 
 import rooted
 import whole_root
-from harness import compile_c, expect, expect_equal, prelink, need, skip
+from harness import compile_c, expect, expect_equal, prelink, need, skip, tls_descriptors
 
 if os.geteuid() != 0:
     skip("scratch roots need the root user")
@@ -142,10 +142,10 @@ def library(name, source, *flags):
 
 library("gd", TABLE % "gd" + VARIABLE % ("gd", "", "gd", "gd"))
 library("ld", "static " + VARIABLE % ("ld", " = 3", "ld", "ld"), "-Wl,-z,now")
-library("desc", VARIABLE % ("desc", "[30]", "desc", "desc"), "-mtls-dialect=gnu2", "-Wl,-z,lazy")
+library("desc", VARIABLE % ("desc", "[30]", "desc", "desc"), *tls_descriptors(), "-Wl,-z,lazy")
 library("wide", VARIABLE % ("wide", " __attribute__((aligned(512)))", "wide", "wide"))
 library("malloc", MALLOC)
-library("mallocdesc", MALLOC, "-mtls-dialect=gnu2")
+library("mallocdesc", MALLOC, *tls_descriptors())
 library("big", TABLE % "big" + "__thread char big[2900]; char *get_big(void) { return big; }")
 library("vast", TABLE % "vast" + "__thread char vast[6000]; char *get_vast(void) { return vast; }")
 library("tracer", TRACER)

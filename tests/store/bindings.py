@@ -3,6 +3,7 @@
 """A store binds what ld.so binds: for each program the words of its plan, read by a reader of their own, against what
 LD_DEBUG=bindings says and the symbol tables of the files.  Programs of /usr/bin and /usr/sbin, every one with LONG=1."""
 import concurrent.futures
+import multiprocessing
 import os
 
 import ldso_bindings as oracle
@@ -106,7 +107,7 @@ if not programs:
     skip("no dynamic programs under /usr/bin and /usr/sbin")
 prelink(f"--store={store_path}", *programs)
 total, problems, remarks, compared = {}, [], {}, 0
-with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
+with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("fork")) as pool:
     for program, counted, remark, problem in pool.map(compare, programs, chunksize=4):
         compared += not remark
         for name, number in counted.items():
