@@ -9,7 +9,7 @@ exec </dev/null
 top=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/prelink-plugins.XXXXXX") || exit 1
 build=$work/build
-jobs=$(nproc 2>/dev/null || echo 2)
+jobs=$(($(nproc 2>/dev/null || echo 2) + 1)) # tests also wait: for disks, and for one another
 
 finish() {
 	if [ -n "${KEEP:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi

@@ -142,10 +142,11 @@ class Guest:
         return seen[len(top):]
 
     def bound(self, program):
-        """{(object, symbol, provider)} that ld.so binds when PROGRAM starts, by its own word, without running it."""
+        """{(object, symbol, provider)} that ld.so binds when PROGRAM starts, by its own word, without running it; but what it
+        looks up in the kernel's own object."""
         said = self.start([program], LD_DEBUG="bindings", LD_BIND_NOW="1", LD_WARN="yes", LD_TRACE_LOADED_OBJECTS="1").stderr
         return {tuple(map(self.real, (by, to))) + (symbol,) for by, to, symbol in
-                re.findall(r"binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `([^']+)'", said)}
+                re.findall(r"binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `([^']+)'", said) if not by.startswith("linux-vdso")}
 
     def relro(self, taken, *command, mode):
         """{(object, address): (word, meaning)} of what ld.so left read-only in a run of COMMAND, python3 that takes it; the

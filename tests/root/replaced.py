@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A stand-in for dpkg replaces files, gives them hard links and removes them all the time, while prelink -a, prelink -ua,
 notegen add and notegen remove run: no version that was installed is lost, nothing that was removed comes back, no hard
-links are torn apart, nothing is left beside them, and at the end each file is taken back to what was installed.  100
+links are torn apart, nothing is left beside them, and at the end each file is taken back to what was installed.  50
 rounds, each a run of a tool, 2,400 with LONG=1; SEED=N repeats the stand-in's choices."""
 import json
 import os
@@ -14,7 +14,7 @@ import time
 from harness import compile_c, expect, prelink, read, run, scratch, tool, write
 from whole_root import temporaries
 
-ROUNDS = 2400 if os.environ.get("LONG") else 100
+ROUNDS = 2400 if os.environ.get("LONG") else 50
 SEED = int(os.environ.get("SEED", time.time_ns() % 1000000))
 LIBRARIES, VERSIONS = 8, 4
 chance = random.Random(SEED)
