@@ -94,7 +94,7 @@ static const char *check_tables(const struct cache *c)
 	for (size_t i = 0; i < c->plugin_count && sound; i++)
 		sound = plugin_is_sound(c, &c->plugin[i]);
 	for (size_t i = 0; i < c->input_count && sound; i++)
-		sound = is_text(c, c->input[i].path);
+		sound = is_text(c, c->input[i].path) && cache_string(c, c->input[i].path)[0] == '/';
 	return sound ? NULL : "it contradicts itself";
 }
 

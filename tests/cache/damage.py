@@ -96,6 +96,27 @@ for at in list(range(28, HEADER, 4)) + [rng.randrange(HEADER, len(good) - 4) // 
             done = prelink(*common, *options, status=None)
             expect(done.returncode in (0, 1), f"{options}, {value:#x} at {at}: exit status {done.returncode}")
         crafted += 1
+# The same beside stamps that fit it: what it says of directories is believed, then.
+objects, plugins, inputs, pool = struct.unpack_from("<4I", good, 40)
+first = HEADER + 64 * objects + 24 * plugins
+strings = first + 8 * inputs + 4 * pool
+fitting = read(SEEN)
+for number in range(inputs):
+    at, flags = struct.unpack_from("<2I", good, first + 8 * number)
+    for value in (b"x", b"/..", b"/") if flags & 1 else ():
+        data = bytearray(good)
+        data[strings + at:strings + at + len(value)] = value
+        data = resealed(data)
+        write(CACHE, data)
+        stamps = bytearray(fitting)
+        struct.pack_into("<IQ", stamps, 28, struct.unpack_from("<I", data, 24)[0], len(data))
+        stamps[40:80] = bytes(40)  # something has changed
+        struct.pack_into("<I", stamps, 24, zlib.crc32(stamps[28:]))
+        write(SEEN, bytes(stamps))
+        done = prelink(*common, "-anq", status=None)
+        expect(done.returncode in (0, 1), f"directory {number} begins with {value}: exit status {done.returncode}")
+        expect(SEEN not in done.stderr, f"the stamps do not fit: {done.stderr}")
+        crafted += 1
 write(CACHE, good)
 
 # Believed only while the files are what they were.
