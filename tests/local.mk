@@ -15,6 +15,7 @@ EXTRA_DIST += $(TESTS) \
 	tests/bench/prelink \
 	tests/bench/runtime \
 	tests/bench/runtime.c \
+	tests/bench/start \
 	tests/demo \
 	tests/install-packages \
 	tests/lib/booted.py \
