@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """-q looks at everything that the last run read, each directory opened once for all that lies in it, and notices whatever
 has changed, a link in a directory's place too."""
+import json
 import os
 import re
 import shutil
 import tempfile
 
 import graph
+import kit
+import whole_root
 from harness import expect, expect_equal, need, prelink, run, scratch, tool, write
 
 need("strace")
@@ -69,3 +72,15 @@ noticed("a configuration that is a link")
 with open(root.path + "/usr/real.conf", "a") as file:
     file.write("-b /usr/lib/deep\n")
 noticed("a change behind a link")
+
+
+# What was said of programs is not believed once the module is there.
+def reasons():
+    prelink(*at, "-a")
+    return {entry["no_plan"] for entry in json.loads(prelink(*at, "-p", "--json").stdout)["objects"] if entry["path"].startswith("/usr/bin/")}
+
+
+expect_equal(reasons() - {None}, {"the run-time module is not installed"}, "why no program has a plan")
+os.makedirs(os.path.dirname(root.path + whole_root.module()), exist_ok=True)
+shutil.copy(kit.MODULE, root.path + whole_root.module())
+expect("the run-time module is not installed" not in reasons(), "the module that was installed is not noticed")
