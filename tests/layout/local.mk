@@ -1,5 +1,6 @@
 # Tests of this area; one line each.
 TESTS += \
+	tests/layout/order.py \
 	tests/layout/overlap.py \
 	tests/layout/placement.py \
 	tests/layout/real.py \
