@@ -18,7 +18,9 @@ SYSTEMS = {
     "armhf": (["qemu-system-arm", "-machine", "virt,highmem=off", "-cpu", "cortex-a15"], "ttyAMA0"),
     "armhf, LPAE": (["qemu-system-arm", "-machine", "virt", "-cpu", "cortex-a15"], "ttyAMA0"),
     "i386": (["qemu-system-i386", "-cpu", "max"], "ttyS0 no_timer_check"),
+    "ppc64el": (["qemu-system-ppc64", "-machine", "pseries", "-cpu", "power9", "-vga", "none"], "hvc0"),
     "riscv64": (["qemu-system-riscv64", "-machine", "virt"], "ttyS0"),
+    "s390x": (["qemu-system-s390x", "-machine", "s390-ccw-virtio", "-cpu", "max"], "ttysclp0"),
 }
 
 
