@@ -4,6 +4,7 @@ TESTS += \
 	tests/rebase/linkers.py \
 	tests/rebase/executables.py \
 	tests/rebase/readers.py \
+	tests/rebase/one_table.py \
 	tests/rebase/page_end.py \
 	tests/rebase/hostile.py \
 	tests/rebase/verify.py \
