@@ -148,7 +148,7 @@ static void learn(struct run *run)
 /* True for what may replace files: one such run at a time. */
 static bool writes(const struct options *options)
 {
-	return !options->dry_run && !options->store &&
+	return !options->dry_run && !options->store && !options->undo_output &&
 	       (options->mode == MODE_PRELINK || options->mode == MODE_UNDO ||
 		options->mode == MODE_RELOC_ONLY);
 }

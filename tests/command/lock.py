@@ -33,6 +33,10 @@ expect(not os.path.exists(root + "/run/prelink"), "the lock stayed")
 os.mkdir(root + "/run/prelink", mode=0o700)
 fcntl.flock(os.open(root + "/run/prelink/lock", os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
 prelink("--root", root, "-p")
+path = next(path for path, data in before.items() if read(path) != data and ".so" in path)
+for arguments in (["-y"], ["-u", "-o", "-"]):
+    seen = prelink("--root", root, *arguments, path, text=False, errors=None).stdout
+    expect(seen == before[path], f"{arguments}: not the original of {path}")
 
 # A tree without /run gets none, and its top directory keeps its times: a quick run finds that nothing has changed.
 shutil.rmtree(root + "/run")

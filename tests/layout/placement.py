@@ -12,11 +12,12 @@ import shutil
 import subprocess
 
 import kit
-from harness import compile_c, expect_equal, need, prelink, run, scratch, skip
+from harness import alone_in_the_system, compile_c, expect_equal, need, prelink, run, scratch, skip
 
 if os.geteuid() != 0:
     skip("mounting file systems needs the root user")
 need("gcc")
+alone_in_the_system()
 HUGE, PAGE = 2 << 20, mmap.PAGESIZE
 here = scratch()
 LIBC = ctypes.CDLL(None, use_errno=True)

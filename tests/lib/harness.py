@@ -9,6 +9,7 @@ says what was expected and what was seen.  `make check` runs all, in parallel; o
 """
 import atexit
 import faulthandler
+import fcntl
 import os
 import re
 import shutil
@@ -32,6 +33,13 @@ def scratch(prefix="t-"):
     else:
         atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
+
+
+def alone_in_the_system(held=[]):
+    """Waits for its turn, until the test ends: of those that prelink something without --root, which locks the system's tree."""
+    path = os.path.join(tempfile.gettempdir(), "prelink-plugins-system.lock")
+    held.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    fcntl.flock(held[-1], fcntl.LOCK_EX)
 
 
 def skip(reason):

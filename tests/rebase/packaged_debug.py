@@ -15,10 +15,11 @@ import subprocess
 import sys
 import time
 
-from harness import compile_c, expect, expect_equal, need, prelink, run, scratch, skip
+from harness import alone_in_the_system, compile_c, expect, expect_equal, need, prelink, run, scratch, skip
 
 need("gcc", "gdb", "addr2line", "eu-addr2line", "eu-stack", "nm")
 LONG = bool(os.environ.get("LONG"))
+alone_in_the_system()
 DEBUG, SLOT = "/usr/lib/debug", 0x3100000000
 FUNCTION = "__libc_start_call_main"  # static, in every process
 here = scratch()

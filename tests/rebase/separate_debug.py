@@ -9,9 +9,10 @@ import re
 import shutil
 import subprocess
 
-from harness import compile_c, expect, expect_equal, need, prelink, run, scratch
+from harness import alone_in_the_system, compile_c, expect, expect_equal, need, prelink, run, scratch
 
 need("gcc", "gdb", "addr2line", "eu-addr2line", "objcopy", "strip", "nm")
+alone_in_the_system()
 here = scratch()
 ADDRESS = 0x3100000000
 LIBRARY = """
