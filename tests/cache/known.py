@@ -7,6 +7,7 @@ import re
 import shutil
 
 import graph
+import whole_root
 from harness import expect, expect_equal, need, prelink, read, run, scratch, tool, write
 
 need("strace")
@@ -41,7 +42,7 @@ def again(what, status=0):
     made = run(["strace", "-f", "-o", calls, "-e", "trace=openat,openat2", tool("prelink"), *at, "--store", "-aq"], None)
     expect_equal(made.returncode, status, f"exit status after {what}: {made.stderr}")
     anew = prelink(*at, "--store=/other", "-a", status=status)
-    expect(read(root.path + "/var/lib/prelink/store") == read(root.path + "/other"), f"{what}: another store than made anew")
+    expect(read(root.path + whole_root.store()) == read(root.path + "/other"), f"{what}: another store than made anew")
     expect_equal([line for line in made.stderr.splitlines() if "error" in line],
                  [line for line in anew.stderr.splitlines() if "error" in line], f"what is said after {what}")
     return open_calls.findall(read(calls).decode())
