@@ -28,47 +28,55 @@ static bool same_options(const struct cache *cache, const struct options *option
 	return cache->data && cache->options == cache_fingerprint(options);
 }
 
-/* How many files CONF is in; one may be included twice. */
-static size_t count_files(const struct conf *conf)
-{
-	struct path_list list = { 0 };
-
-	for (size_t i = 0; i < conf->file_count; i++)
-		path_list_add(&list, conf->file[i]);
-	path_list_sort(&list);
-	size_t count = list.count;
-	path_list_release(&list);
-	return count;
-}
-
-/* The inputs: true if all are as recorded.  KNOWN gets the directories that are as they were and need not be
- * read; but none where CONF, which says what to walk, is not in the same files with the same contents. */
-static bool inputs_are_current(const struct cache *cache, const struct root *root, const struct conf *conf,
-			       struct known *known)
+/* True if all inputs are as recorded; SAME: which of them. */
+static bool inputs_are_current(const struct cache *cache, const struct root *root, bool *same)
 {
 	struct root_near near = { 0 };
-	size_t confs = 0;
-	bool all = true, same_conf = true;
+	bool all = true;
 
+	for (size_t i = 0; i < cache->input_count; i++) {
+		same[i] = is_as_recorded(root, &near, cache_string(cache, cache->input[i].path),
+					 seen_input(cache, &cache->input[i]));
+		all &= same[i];
+	}
+	root_near_release(&near);
+	return all;
+}
+
+/* True if CONF, which says what to walk, is in the files in which it was, SAME as recorded. */
+static bool conf_is_current(const struct cache *cache, const struct conf *conf, const bool *same)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < cache->input_count; i++) {
+		if (!(cache->input[i].flags & CACHE_CONF))
+			continue;
+		if (!same[i])
+			return false;
+		count++;
+	}
+	return count == conf->files.count; /* none was added */
+}
+
+/* What CACHE knows of directories that are the SAME as recorded. */
+static void fill_known(struct known *known, const struct cache *cache, const bool *same)
+{
 	for (size_t i = 0; i < cache->input_count; i++) {
 		const struct cache_input *input = &cache->input[i];
 		const char *path = cache_string(cache, input->path);
-		const struct cache_stamp *seen = seen_input(cache, input);
-		bool same = is_as_recorded(root, &near, path, seen);
 
-		all &= same;
-		same_conf &= same || !(input->flags & CACHE_CONF);
-		confs += !!(input->flags & CACHE_CONF);
-		if (input->flags & CACHE_WALKED)
-			known_add_entry(known, path, true);
-		if (same && (input->flags & CACHE_WALKED) && !(input->flags & CACHE_AGAIN))
+		if (!(input->flags & CACHE_WALKED))
+			continue;
+		known_add_entry(known, path, true);
+		if (same[i] && !(input->flags & CACHE_AGAIN)) {
+			const struct cache_stamp *seen = seen_input(cache, input);
+
 			known_add_directory(known, path, seen->dev, seen->ino);
+		}
 	}
-	root_near_release(&near);
-	if (same_conf && confs == count_files(conf)) /* none was added */
-		return all;
-	known_release(known);
-	return false;
+	for (size_t i = 0; i < cache->object_count; i++)
+		known_add_entry(known, cache_string(cache, cache->object[i].path), false);
+	known_sort(known);
 }
 
 static bool objects_are_current(const struct cache *cache, const struct root *root)
@@ -88,14 +96,15 @@ bool cache_is_current(const struct cache *cache, const struct root *root, const 
 {
 	if (!cache->object_count || !cache->input_count || !same_options(cache, options))
 		return false;
-	if (inputs_are_current(cache, root, conf, known) && objects_are_current(cache, root)) {
-		known_release(known);
-		return true;
-	}
-	for (size_t i = 0; i < cache->object_count; i++)
-		known_add_entry(known, cache_string(cache, cache->object[i].path), false);
-	known_sort(known);
-	return false;
+	bool *same = xcalloc(cache->input_count, sizeof *same),
+	     current = inputs_are_current(cache, root, same);
+
+	if (!conf_is_current(cache, conf, same))
+		current = false;
+	else if (!current || !(current = objects_are_current(cache, root)))
+		fill_known(known, cache, same);
+	free(same);
+	return current;
 }
 
 static bool input_is_current(const struct cache *cache, const struct root *root, const char *path)

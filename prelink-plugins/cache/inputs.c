@@ -42,19 +42,11 @@ static void stamp(struct cache_inputs *inputs, const struct gather *gather)
 	root_near_release(&near);
 }
 
-static bool is_conf(const struct conf *conf, const char *path)
-{
-	for (size_t i = 0; i < conf->file_count; i++)
-		if (strcmp(conf->file[i], path) == 0)
-			return true;
-	return false;
-}
-
 static uint32_t flags_of(const struct gather *gather, const char *path)
 {
 	return (path_list_has(&gather->directories, path) ? CACHE_WALKED : 0) |
 	       (path_list_has(&gather->again, path) ? CACHE_AGAIN : 0) |
-	       (is_conf(gather->conf, path) ? CACHE_CONF : 0);
+	       (path_list_has(&gather->conf->files, path) ? CACHE_CONF : 0);
 }
 
 /* The manifests, where another one would be, and where there may be one more host. */
@@ -101,8 +93,8 @@ void cache_inputs_collect(struct cache_inputs *inputs, const struct cache *old, 
 	}
 	for (size_t i = 0; i < gather->directories.count; i++)
 		path_list_add(path, gather->directories.path[i]);
-	for (size_t i = 0; i < gather->conf->file_count; i++)
-		path_list_add(path, gather->conf->file[i]);
+	for (size_t i = 0; i < gather->conf->files.count; i++)
+		path_list_add(path, gather->conf->files.path[i]);
 	if (gather->installed)
 		add_manifests(path, gather->installed);
 	path_list_add(path, "/etc/ld.so.cache");

@@ -195,7 +195,7 @@ static int include(const struct reader *r, const char *word)
 {
 	struct path_list match = { 0 };
 
-	r->all->ended |= r->conf->file_count >= LIMIT_CONF_FILES;
+	r->all->ended |= r->conf->files.count >= LIMIT_CONF_FILES;
 	if (r->all->ended)
 		return line_error(r, "more files are included than are looked at; see", word);
 	if (r->depth > MAX_DEPTH)
@@ -295,7 +295,7 @@ static int read_file(const struct reader *from, const struct root *home, const c
 		return status;
 	}
 	if (home == r.root)
-		add_text(&r.conf->file, &r.conf->file_count, xstrdup(path));
+		path_list_add(&r.conf->files, path);
 	while (errno = 0, !r.all->ended && (length = getline(&line, &room, file)) >= 0) {
 		r.line++;
 		if (memchr(line, '\0', (size_t)length)) {
@@ -368,6 +368,7 @@ int conf_read(struct conf *conf, const struct root *root, const struct options *
 	else if (wanted || there)
 		status = read_all(conf, root, root, path) ? -1 : status;
 	diag_lenient(false);
+	path_list_sort(&conf->files); /* one may be included twice */
 	if (conf->everywhere)
 		status = 0;
 	free(path);
@@ -395,10 +396,8 @@ void conf_release(struct conf *conf)
 		free(conf->entry[i].path);
 	for (size_t i = 0; i < conf->blacklist_count; i++)
 		free(conf->blacklist[i]);
-	for (size_t i = 0; i < conf->file_count; i++)
-		free(conf->file[i]);
 	free(conf->entry);
 	free(conf->blacklist);
-	free(conf->file);
+	path_list_release(&conf->files);
 	*conf = (struct conf){ 0 };
 }

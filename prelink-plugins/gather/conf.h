@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include "options.h"
+#include "path_list.h"
 #include "root.h"
 
 /* A path to gather from. */
@@ -32,10 +33,9 @@ struct conf {
 	size_t count;
 	char **blacklist; /* patterns, of the file and of the command line; owned */
 	size_t blacklist_count;
-	bool everywhere; /* -ua: the first entry is "/"; see gather.h */
-	char **file;     /* the files that were read, inside the root; owned */
-	size_t file_count;
-	bool outside; /* the first one is not inside the root, and not in `file` */
+	bool everywhere;        /* -ua: the first entry is "/"; see gather.h */
+	struct path_list files; /* that were read, inside the root; sorted when conf_read() returns */
+	bool outside;           /* the first one is not inside the root, and not in `files` */
 };
 
 /* Reads the configuration file that OPTIONS names, and those that it includes, and adds the -b of the

@@ -236,14 +236,6 @@ static void look_again(struct walk *walk, const char *path)
 	pthread_mutex_unlock(&walk->lock);
 }
 
-static void look_again_at_parent(struct walk *walk, const char *path)
-{
-	char *parent = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-
-	look_again(walk, *parent ? parent : "/");
-	free(parent);
-}
-
 static bool is_debug_file(const char *name)
 {
 	size_t length = strlen(name);
@@ -415,6 +407,19 @@ static bool is_gone(int error)
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
 }
 
+/* The directory PATH could not be opened, which errno says: to be told, the next time too, unless it is gone
+ * and was not named. */
+static void cannot_read(struct walk *walk, const char *path, bool named)
+{
+	if (!named && is_gone(errno))
+		return;
+	fail(walk, path, "reading the directory");
+	char *parent = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	look_again(walk, *parent ? parent : "/");
+	free(parent);
+}
+
 /* Opens the directory PATH for those of its files whose names are known.  False where it cannot be looked at. */
 static bool open_known(struct walk *walk, struct open_directory *directory, const char *path)
 {
@@ -422,8 +427,7 @@ static bool open_known(struct walk *walk, struct open_directory *directory, cons
 
 	directory->fd = root_open(walk->gather->root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOFOLLOW);
 	if (directory->fd < 0 || fstat(directory->fd, &st)) {
-		if (!is_gone(errno))
-			fail(walk, path, "reading the directory");
+		cannot_read(walk, path, false);
 		return false;
 	}
 	directory->mode = st.st_mode;
@@ -471,10 +475,7 @@ static void read_directory(struct walk *walk, struct visit *visit)
 	struct stat st;
 
 	if (!stream || fstat(fd, &st)) {
-		if (visit->top || !is_gone(errno)) {
-			fail(walk, visit->path, "reading the directory");
-			look_again_at_parent(walk, visit->path);
-		}
+		cannot_read(walk, visit->path, visit->top);
 		if (stream)
 			closedir(stream);
 		else if (fd >= 0)
@@ -491,10 +492,13 @@ static void read_directory(struct walk *walk, struct visit *visit)
 		while ((errno = 0, entry = readdir(stream)))
 			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 				read_entry(walk, visit, &directory, entry->d_name, entry->d_type);
-		if (errno)
-			fail(walk, visit->path, "reading the directory");
-		if (errno || visit->entry->dereference)
+		int error = errno;
+
+		if (error || visit->entry->dereference)
 			look_again(walk, visit->path);
+		errno = error;
+		if (error)
+			fail(walk, visit->path, "reading the directory");
 	}
 	closedir(stream);
 }

@@ -59,8 +59,8 @@ rtld_ldflags = -shared -nostdlib -Wl,-soname,prelink-rtld.so -Wl,-z,defs -Wl,-z,
 EXTRA_DIST += $(rtld_files)
 
 # A module without the marks of a shadow stack turns it off for its process, or is refused (glibc, sysdeps/x86/dl-cet.c,
-# sysdeps/aarch64/dl-gcs.c).  Compilers that know aarch64's (gcc 15) mark it so.  No indirect branch is followed on x86 by
-# any kernel: without those marks six pages hold the code.
+# sysdeps/aarch64/dl-gcs.c).  Compilers that know aarch64's (gcc 15) mark it so.  No kernel
+# tracks the indirect branches of programs on x86: the instructions for that are left out.
 rtld_guarded_x86_64 = -fcf-protection=return
 rtld_guarded_i386 = -fcf-protection=return
 rtld_guarded_aarch64 = -mbranch-protection=standard

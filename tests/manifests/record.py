@@ -128,7 +128,7 @@ def check_against(name, *command):
         for entry in manifest["plugins"]:
             seen |= expand(entry["path"]) if "path" in entry else set()
             for soname in entry.get("soname", []):
-                expect(soname in sonames or any(os.path.basename(path).startswith(soname) for path in known), f"{name}: {soname} is recorded of {manifest['hosts']} and named by no manifest")
+                expect(soname in sonames or any((os.path.basename(path) + ".").startswith(soname + ".") for path in known), f"{name}: {soname} is recorded of {manifest['hosts']} and named by no manifest")
     extra = sorted(seen - known)
     expect(seen and not extra, f"{name}: recorded, and not what the manifests say: {extra}")
     print(f"{name}: {len(manifests)} hosts recorded, {len(seen)} files match, all of them named by the manifests")
