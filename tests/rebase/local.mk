@@ -2,6 +2,7 @@
 TESTS += \
 	tests/rebase/round_trip.py \
 	tests/rebase/linkers.py \
+	tests/rebase/symtab.py \
 	tests/rebase/executables.py \
 	tests/rebase/readers.py \
 	tests/rebase/one_table.py \
