@@ -6,7 +6,7 @@ object is the same byte for byte; what we say is bound at start is what their ld
 writes of its files are no more than before, but for the module's own, and fewer where their libraries have slots, too.
 
 Short: arm64 and armhf, Debian 12.  LONG=1: every machine that has a module, Debian 12, 13 and sid, and more programs;
-arguments: only these machines, Debian's names."""
+arguments: only these machines, Debian's names; SUITES, in the environment: of these releases alone."""
 import os
 import re
 import sys
@@ -138,7 +138,7 @@ def check(arch, suite):
 
 checked = 0
 for arch in sys.argv[1:] or (MACHINES if LONG else ["arm64", "armhf"]):
-    for suite in ["bookworm", "trixie", "sid"] if LONG else ["bookworm"]:
+    for suite in os.environ.get("SUITES", "bookworm trixie sid" if LONG else "bookworm").split():
         try:
             check(arch, suite)
             checked += 1
