@@ -146,7 +146,7 @@ class Guest:
         looks up in the kernel's own object."""
         said = self.start([program], LD_DEBUG="bindings", LD_BIND_NOW="1", LD_WARN="yes", LD_TRACE_LOADED_OBJECTS="1").stderr
         return {tuple(map(self.real, (by, to))) + (symbol,) for by, to, symbol in
-                re.findall(r"binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `([^']+)'", said) if not by.startswith("linux-vdso")}
+                re.findall(r"binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `([^']+)'", said) if not by.startswith(("linux-vdso", "linux-gate"))}
 
     def relro(self, taken, *command, mode):
         """{(object, address): (word, meaning)} of what ld.so left read-only in a run of COMMAND, python3 that takes it; the
