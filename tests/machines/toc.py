@@ -3,7 +3,8 @@
 """ppc64el: a library that needs more words than one TOC can have has several, and each of its functions asks for its own.  A
 word of its PLT then leads to a function's global entry, though the function is the object's own; where there is one TOC,
 to the local one.  A program of such a library prints the same with a store as without, and where these words lead, bound
-lazily and at once; all of its objects take the fast path."""
+lazily and at once; all of its objects take the fast path.  A library whose calls do not keep the TOC is bound to
+functions that need none, and ld.so's refusal to bind it to one that does is the same with a store."""
 import os
 import re
 import shutil
@@ -100,13 +101,32 @@ def build(guest, name, way, at):
     return path
 
 
+def build_careless(guest, name, then):
+    """The path of a program whose library has been told that what it calls needs no TOC; it is THEN what is there."""
+    compiler, directory = MACHINES["ppc64el"][1], f"/usr/lib/{name}"
+    at = guest.root + directory
+    os.makedirs(at)
+    two = ["-shared", "-fPIC", "-O1", "-Wl,-soname,libtwo.so"]
+    compile_c("long two(long n) { return 3 * n; }", at + "/libtwo.so", *two, compiler=compiler)
+    library = compile_c("extern long two(long); long one(long n) { return two(n) + two(n + 1); }", at + "/libone.so", "-shared",
+                        "-fPIC", "-O1", f"-Wl,-soname,libone.so,--plt-localentry,-z,now,-rpath,{directory}", "-x", "none",
+                        at + "/libtwo.so", compiler=compiler)
+    expect(re.search(r"PPC64_OPT\) +0x4$", run(["readelf", "-dW", library]).stdout, re.M), f"{name}: calls keep the TOC")
+    compile_c('#include <stdio.h>\nlong one(long); int main(void) { printf("%ld\\n", one(1)); return 0; }', f"{guest.root}/usr/bin/{name}",
+              f"-Wl,-rpath,{directory}", "-x", "none", library, at + "/libtwo.so", compiler=compiler)
+    compile_c(then, at + "/libtwo.so", *two, compiler=compiler)
+    return f"/usr/bin/{name}"
+
+
 need("readelf", "chroot")
 missing = [name for name in MACHINES["ppc64el"][1:] if not shutil.which(name)]
 if missing:
     skip(f"{' and '.join(missing)} not installed")
 guest, at = Bare("ppc64el"), scratch()
 paths = {(name, way): build(guest, name, way, at) for name in WORDS for way in ("lazy", "now")}
-prelink("--root", guest.root, f"--store={STORE}", *paths.values())
+careless = {build_careless(guest, "good", "long two(long n) { return 3 * n; }"): (0, "9\n", ""),
+            build_careless(guest, "bad", "long v = 3; long two(long n) { return v * n; }"): (127, "", "expected localentry:0 `two'")}
+prelink("--root", guest.root, f"--store={STORE}", *paths.values(), *careless)
 for (name, way), path in paths.items():
     plain, seen = guest.start([path]), guest.audited([path])
     printed, _, entries = plain.stdout.partition(":")
@@ -116,3 +136,10 @@ for (name, way), path in paths.items():
     levels = re.findall(r"^prelink-rtld: (\S+): (full|relative only|none)", seen.stderr, re.M)
     expect(len(levels) >= 3 and {level for _, level in levels} == {"full"}, f"{name}, {way}: not all on the fast path:\n{seen.stderr}")
     print(f"TOCs: {name}, {way}: {len(levels)} objects full; {seen.stdout.strip()}")
+for path, (status, printed, error) in careless.items():
+    plain, seen = guest.start([path]), guest.audited([path])
+    for done in plain, seen:
+        expect((done.returncode, done.stdout) == (status, printed) and error in done.stderr, f"{path}: {done}")
+    expect_equal(sound(seen.stderr), sound(plain.stderr), f"{path}: what ld.so says, with a store")
+    expect(seen.stderr.count(": full\n") >= 3 or status, f"{path}: not all on the fast path:\n{seen.stderr}")
+    print(f"calls that do not keep the TOC: {seen.stdout.strip() or error}")
