@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the psABIs of other machines have of their own, each in a program that would print something else if it were got
 wrong: compiled here, put into a store, run by qemu-user with and without the module.  That a fixture has what it is about is pinned by
-readelf.  And every machine's module can be built, and needs no relocation."""
+readelf.  And every machine's module can be built, and needs no relocation.
+
+LONG=1: with the C libraries that Debian 13 and sid have for cross compilers, too; SUITES, in the environment: with those of
+these releases alone."""
 import os
 import re
 import shutil
 
+import scratch_root
+from bare import Bare
 from elf import to_bend
-from guest import MACHINES, STORE, Bare, build_module, sound
-from harness import compile_c, expect, expect_equal, need, prelink, run, scratch
+from guest import LONG, MACHINES, STORE, build_module, sound
+from harness import compile_c, expect, expect_equal, need, prelink, read, run, scratch
 
 LIBRARIES_ONLY, PROGRAMS_ONLY = ("-Wl,-z,rodynamic", "-nostartfiles"), ("-fPIE", "-pie")  # crti.o has no BTI marks
 DT_FLAGS_1, DF_1_UNUSED = 0x6ffffffb, 0x70000000
@@ -74,7 +79,7 @@ def linker(flags):
     return ["-B", directory, *flags[1:]]
 
 
-def check(guest, name, libraries, program, order, wanted, pins, flags):
+def build(guest, name, libraries, program, order, wanted, pins, flags):
     compiler, word = MACHINES[guest.arch][1], re.sub("[^a-z]", "", name.lower())
     directory = "/usr/lib/" + word.partition("with")[0]  # libraries of several programs are the same files
     os.makedirs(guest.root + directory, exist_ok=True)
@@ -97,23 +102,33 @@ def check(guest, name, libraries, program, order, wanted, pins, flags):
     return path
 
 
-count = 0
-need("readelf", "chroot", "ld.lld")
-for arch, fixtures in FIXTURES.items():
-    module = build_module(arch)
-    if arch == "arm64":
-        said = run(["readelf", "-nW", module]).stdout
-        expect(re.search("AArch64 feature: BTI, PAC", said), f"the module has not the marks that its compiler gives:\n{said}")
-    guest = Bare(arch)
-    paths = {name: check(guest, name, *what, flags) for name, (what, flags) in fixtures.items()}
+def check_machine(arch, suite):
+    """The number of programs that print the same in a root of ARCH with the C library of SUITE."""
+    guest, fixtures = Bare(arch, suite), FIXTURES[arch]
+    paths = {name: build(guest, name, *what, flags) for name, (what, flags) in fixtures.items()}
     prelink("--root", guest.root, f"--store={STORE}", *paths.values())
     for name, path in paths.items():
-        wanted = fixtures[name][0][3]
+        wanted, which = fixtures[name][0][3], f"{arch}, {suite}: {name}"
         plain, seen = guest.start([path]), guest.audited([path])
-        expect_equal((plain.returncode, plain.stdout), (0, wanted), f"{arch}, {name}, as it is: {plain.stderr}")
-        expect_equal((seen.returncode, seen.stdout, sound(seen.stderr)), (0, wanted, sound(plain.stderr)), f"{arch}, {name}, with a store")
+        expect_equal((plain.returncode, plain.stdout), (0, wanted), f"{which}, as it is: {plain.stderr}")
+        expect_equal((seen.returncode, seen.stdout, sound(seen.stderr)), (0, wanted, sound(plain.stderr)), f"{which}, with a store")
         levels = re.findall(r"^prelink-rtld: (\S+): (full|relative only|none)", seen.stderr, re.M)
-        expect({level for _, level in levels} == {"full"}, f"{arch}, {name}: not all on the fast path:\n{seen.stderr}")
-        count += 1
-    print(f"{arch}: {', '.join(paths)}")
+        expect({level for _, level in levels} == {"full"}, f"{which}: not all on the fast path:\n{seen.stderr}")
+    library = next(name for name in os.listdir(guest.root + "/usr/lib") if name.startswith("libc.so"))
+    version = re.search(r"stable release version (\S+)\.", read(f"{guest.root}/usr/lib/{library}").decode(errors="replace"))[1]
+    print(f"{arch}, glibc {version}: {', '.join(paths)}")
+    return len(paths)
+
+
+count = 0
+need("readelf", "chroot", "ld.lld")
+said = run(["readelf", "-nW", build_module("arm64")]).stdout
+expect(re.search("AArch64 feature: BTI, PAC", said), f"the module has not the marks that its compiler gives:\n{said}")
+for arch in FIXTURES:
+    for suite in os.environ.get("SUITES", "cross trixie sid" if LONG else "cross").split():
+        try:
+            count += check_machine(arch, suite)
+        except scratch_root.Unavailable as error:
+            print(f"{arch} {suite}: no C library of it:", " ".join(str(error).split()))
+expect(count, "no program was run")
 print(f"{count} programs print the same from a store")

@@ -11,7 +11,7 @@ import subprocess
 import process
 import scratch_root
 import whole_root
-from harness import BUILD, compile_c, expect, i386_runner, need, qemu_user, run, scratch
+from harness import BUILD, expect, i386_runner, need, qemu_user, run
 
 # By Debian's name: the module's directory, the cross compiler, what runs it, and its ld.so.
 MACHINES = {
@@ -172,39 +172,3 @@ class Guest:
         word = ("I", 4) if self.is32 else ("Q", 8)
         return done, {(path, address + i * word[1]): meaning(value) for path, address, data in found if "/ld" not in path
                       for i, (value,) in enumerate(struct.iter_unpack(self.order + word[0], data[:len(data) & -word[1]]))}
-
-
-# What env(1) does with -i.
-ENV = """#include <string.h>
-#include <unistd.h>
-int main(int argc, char **argv)
-{
-	int count = 0;
-
-	while (count + 2 < argc && strchr(argv[count + 2], '='))
-		count++;
-	memmove(argv + 1, argv + 2, count * sizeof *argv);
-	argv[count + 1] = NULL;
-	execve(argv[count + 2], argv + count + 2, argv + 1);
-	return 127;
-}
-"""
-
-
-class Bare(Guest):
-    """A root of ARCH that has the C library of its cross compiler, and nothing else."""
-
-    def __init__(self, arch):
-        self.arch, self.suite = arch, "cross"
-        self.root = scratch("root-")
-        library = f"/usr/{MACHINES[arch][1].removesuffix('-gcc')}/lib"
-        for directory in ("etc", "tmp", "usr/bin", "usr/lib", "var/lib"):
-            os.makedirs(f"{self.root}/{directory}")
-        for name in ("lib", "lib64"):
-            os.symlink("usr/lib", f"{self.root}/{name}")
-        for name in os.listdir(library):
-            if re.fullmatch(r"(ld.*|libc|libm)\.so\.\d", name):
-                shutil.copy(f"{library}/{name}", f"{self.root}/usr/lib")
-        self.install(build_module(arch))
-        if not self.runner:
-            compile_c(ENV, self.root + "/usr/bin/env", "-static", compiler=MACHINES[arch][1])

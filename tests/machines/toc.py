@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 
-from guest import MACHINES, STORE, Bare, sound
+from bare import Bare
+from guest import MACHINES, STORE, sound
 from harness import compile_c, expect, expect_equal, need, prelink, run, scratch, skip
 
 PARTS = 3
