@@ -44,7 +44,11 @@ VERSION = 1  # of what a master looks like; another number builds them anew
 
 
 class Unavailable(Exception):
-    """A root could not be made, and why: no root user, no apt, no network."""
+    """A root could not be made, and why: no root user, no apt, no network, a package that is not there."""
+
+    def __init__(self, why, said=""):
+        super().__init__(why)
+        self.said = said  # by the command that failed, all of it
 
 
 def cache_dir():
@@ -69,7 +73,7 @@ def _run(command, **keywords):
                           text=True, errors="replace", **keywords)
     if done.returncode:
         tail = "\n".join(done.stdout.strip().splitlines()[-8:])
-        raise Unavailable(f"{' '.join(command[:4])} ...: exit status {done.returncode}\n{tail}")
+        raise Unavailable(f"{' '.join(command[:4])} ...: exit status {done.returncode}\n{tail}", done.stdout)
     return done.stdout
 
 
@@ -141,7 +145,14 @@ def _download(packages, suite, arch):
             _run([*apt, "--download-only", "install", *packages])
         except Unavailable:  # the lists may be older than the archive
             _run([*apt, "update"])
-            _run([*apt, "--download-only", "install", *packages])
+            try:
+                _run([*apt, "--download-only", "install", *packages])
+            except Unavailable as error:  # or newer: of some machines it gets the packages later than their index
+                lacking = re.findall(r"^E: Failed to fetch \S*/(\S+)_\S+_\S+\.deb +404 ", error.said, re.MULTILINE)
+                if not lacking:
+                    raise
+                raise Unavailable(f"the archive lacks {len(lacking)} packages that its index of {suite} for {arch} names: "
+                                  f"{' '.join(sorted(lacking))}") from None
         files = []
         for line in _run([*apt[:-2], "-s", "install", *packages]).splitlines():
             found = re.match(r"Inst (\S+?)(?::\S+)? (?:\[\S*\] )?\((\S+) .*\[(\S+)\]\)", line)
