@@ -4,13 +4,16 @@
 word of its PLT then leads to a function's global entry, though the function is the object's own; where there is one TOC,
 to the local one.  A program of such a library prints the same with a store as without, and where these words lead, bound
 lazily and at once; all of its objects take the fast path.  A library whose calls do not keep the TOC is bound to
-functions that need none, and ld.so's refusal to bind it to one that does is the same with a store."""
+functions that need none, and ld.so's refusal to bind it to one that does is the same with a store.
+
+LONG=1, SUITES: as in abi.py."""
 import os
 import re
 import shutil
 
+import scratch_root
 from bare import Bare
-from guest import MACHINES, STORE, sound
+from guest import LONG, MACHINES, STORE, sound
 from harness import compile_c, expect, expect_equal, need, prelink, run, scratch, skip
 
 PARTS = 3
@@ -119,28 +122,39 @@ def build_careless(guest, name, then):
     return f"/usr/bin/{name}"
 
 
+def check(suite):
+    guest, at = Bare("ppc64el", suite), scratch()
+    paths = {(name, way): build(guest, name, way, at) for name in WORDS for way in ("lazy", "now")}
+    careless = {build_careless(guest, "good", "long two(long n) { return 3 * n; }"): (0, "9\n", ""),
+                build_careless(guest, "bad", "long v = 3; long two(long n) { return v * n; }"): (127, "", "expected localentry:0 `two'")}
+    prelink("--root", guest.root, f"--store={STORE}", *paths.values(), *careless)
+    for (name, way), path in paths.items():
+        plain, seen = guest.start([path]), guest.audited([path])
+        printed, _, entries = plain.stdout.partition(":")
+        expect_equal((plain.returncode, printed), (0, wanted(WORDS[name])), f"{name}, {way}, as it is: {plain.stderr}")
+        expect_equal(sorted(entries.split()), [f"f{number}+{LOCAL[name]}" for number in range(PARTS)], f"{name}, {way}: where its PLT leads")
+        expect_equal((seen.returncode, seen.stdout, sound(seen.stderr)), (0, plain.stdout, sound(plain.stderr)), f"{name}, {way}, with a store")
+        levels = re.findall(r"^prelink-rtld: (\S+): (full|relative only|none)", seen.stderr, re.M)
+        expect(len(levels) >= 3 and {level for _, level in levels} == {"full"}, f"{name}, {way}: not all on the fast path:\n{seen.stderr}")
+        print(f"{suite}: TOCs: {name}, {way}: {len(levels)} objects full; {seen.stdout.strip()}")
+    for path, (status, printed, error) in careless.items():
+        plain, seen = guest.start([path]), guest.audited([path])
+        for done in plain, seen:
+            expect((done.returncode, done.stdout) == (status, printed) and error in done.stderr, f"{path}: {done}")
+        expect_equal(sound(seen.stderr), sound(plain.stderr), f"{path}: what ld.so says, with a store")
+        expect(seen.stderr.count(": full\n") >= 3 or status, f"{path}: not all on the fast path:\n{seen.stderr}")
+        print(f"{suite}: calls that do not keep the TOC: {seen.stdout.strip() or error}")
+
+
 need("readelf", "chroot")
 missing = [name for name in MACHINES["ppc64el"][1:] if not shutil.which(name)]
 if missing:
     skip(f"{' and '.join(missing)} not installed")
-guest, at = Bare("ppc64el"), scratch()
-paths = {(name, way): build(guest, name, way, at) for name in WORDS for way in ("lazy", "now")}
-careless = {build_careless(guest, "good", "long two(long n) { return 3 * n; }"): (0, "9\n", ""),
-            build_careless(guest, "bad", "long v = 3; long two(long n) { return v * n; }"): (127, "", "expected localentry:0 `two'")}
-prelink("--root", guest.root, f"--store={STORE}", *paths.values(), *careless)
-for (name, way), path in paths.items():
-    plain, seen = guest.start([path]), guest.audited([path])
-    printed, _, entries = plain.stdout.partition(":")
-    expect_equal((plain.returncode, printed), (0, wanted(WORDS[name])), f"{name}, {way}, as it is: {plain.stderr}")
-    expect_equal(sorted(entries.split()), [f"f{number}+{LOCAL[name]}" for number in range(PARTS)], f"{name}, {way}: where its PLT leads")
-    expect_equal((seen.returncode, seen.stdout, sound(seen.stderr)), (0, plain.stdout, sound(plain.stderr)), f"{name}, {way}, with a store")
-    levels = re.findall(r"^prelink-rtld: (\S+): (full|relative only|none)", seen.stderr, re.M)
-    expect(len(levels) >= 3 and {level for _, level in levels} == {"full"}, f"{name}, {way}: not all on the fast path:\n{seen.stderr}")
-    print(f"TOCs: {name}, {way}: {len(levels)} objects full; {seen.stdout.strip()}")
-for path, (status, printed, error) in careless.items():
-    plain, seen = guest.start([path]), guest.audited([path])
-    for done in plain, seen:
-        expect((done.returncode, done.stdout) == (status, printed) and error in done.stderr, f"{path}: {done}")
-    expect_equal(sound(seen.stderr), sound(plain.stderr), f"{path}: what ld.so says, with a store")
-    expect(seen.stderr.count(": full\n") >= 3 or status, f"{path}: not all on the fast path:\n{seen.stderr}")
-    print(f"calls that do not keep the TOC: {seen.stdout.strip() or error}")
+done = 0
+for suite in os.environ.get("SUITES", "cross trixie sid" if LONG else "cross").split():
+    try:
+        check(suite)
+        done += 1
+    except scratch_root.Unavailable as error:
+        print(f"ppc64el {suite}: no C library of it:", " ".join(str(error).split()))
+expect(done, "no program was run")
