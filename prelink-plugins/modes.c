@@ -118,7 +118,7 @@ int show_status(struct run *run)
 	layout_present(&run->table);
 	cache_mark_left(&run->old, &run->table);
 	read_store(run);
-	return status_print(&run->gather, &run->old, &run->store, &run->options);
+	return status_print(&run->gather, &run->store, &run->options);
 }
 
 int give_advice(struct run *run)

@@ -132,6 +132,8 @@ struct object {
 	struct plugin_scope *plugin; /* programs: every plugin it may load, transitively; for a plugin
 					that several notes name, once for each host entry */
 	size_t plugin_count;
+	const char *no_library; /* of a program: a file that is none, where a note or a manifest names a
+				   plugin; the first, NULL where there is none.  The search's */
 	struct found *found; /* of a program whose search is to be frozen (--freeze-search); owned */
 	size_t found_count;
 	const char *found_library_path; /* the LD_LIBRARY_PATH for which that holds; NULL: none */

@@ -139,7 +139,7 @@ static char *page_data(const struct cache *cache, struct gather *gather, const s
 	for (size_t i = 0; i < cache->object_count && members_object(&members, &cache->object[i]); i++)
 		json_array_append_new(objects, object_json(&members, &cache->object[i]));
 	members_end(&members);
-	status_begin(&source, gather, cache, store);
+	status_begin(&source, gather, store);
 	source.counts = true;
 	for (size_t i = 0; i < count; i++) {
 		struct object *object = table->object[i];

@@ -197,7 +197,18 @@ static const char *check_plugin(struct comparison *c, const struct plugin_scope 
 	return !why && brought != count ? "needs other files than when the plan was made" : why;
 }
 
-/* Each plugin once, by however many notes and manifests it is named. */
+/* True if some object of the plan is none that the program may load. */
+static bool has_lost(const struct comparison *c)
+{
+	for (size_t i = c->stored->header.startup; i < c->stored->header.object.count; i++)
+		if (!c->taken[i])
+			return true;
+	return false;
+}
+
+/* Each plugin once, by however many notes and manifests it is named.  What has become no library is known by
+ * its name alone, what it was only by what the plan has and no file is: one that is gone does no harm, nor does
+ * one that never was a library. */
 static void check_plugins(struct program_status *status, struct placed_table *placed,
 			  const struct stored *stored, const struct object *program,
 			  struct object_list *there)
@@ -228,34 +239,13 @@ static void check_plugins(struct program_status *status, struct placed_table *pl
 			status->named_by = plugin->entry ? plugin->entry->from : NULL;
 		}
 	}
+	if (stored && !status->why && program->no_library && has_lost(&c)) {
+		status->why = "is no library, and the plan has one that is not there any more";
+		status->cause = program->no_library;
+	}
 	free(seen);
 	free(c.index);
 	free(c.taken);
-}
-
-/* A plugin that was there when the last run made the plan of PROGRAM, and in whose place is something that
- * cannot be loaded; NULL where there is none. */
-static const char *find_broken(struct status_source *source, const struct object *program)
-{
-	enum { FINE = 1, BROKEN };
-	const struct cache *cache = source->cache;
-	const struct cache_object *entry = cache_find(cache, program->path);
-
-	for (uint32_t i = 0; entry && i < entry->plugin.count; i++) {
-		uint32_t object = cache->plugin[entry->plugin.first + i].object;
-		const char *path = cache_string(cache, cache->object[object].path);
-		struct stat st;
-
-		if (!source->seen[object])
-			source->seen[object] = root_stat(source->placed.root, path, &st) == 0 &&
-							       S_ISREG(st.st_mode) &&
-							       !gather_find(source->gather, path) ?
-						       BROKEN :
-						       FINE;
-		if (source->seen[object] == BROKEN)
-			return path;
-	}
-	return NULL;
 }
 
 /* --- programs --- */
@@ -297,13 +287,7 @@ static void check_plan(struct program_status *status, struct status_source *sour
 		return;
 	check_startup(status, source, stored, program, &there);
 	if (!status->why) {
-		const char *broken = find_broken(source, program);
-
 		check_plugins(status, &source->placed, stored, program, &there);
-		if (broken && !status->why) {
-			status->why = "is in the plan, and no library any more";
-			status->cause = broken;
-		}
 		if (!status->why && (status->cause = venv_unnamed_module(source->gather, program)))
 			status->why =
 				"is in no manifest: python-plugin-manifest(1) describes the environment";
@@ -362,20 +346,16 @@ struct program_status program_status(struct status_source *source, struct object
 	return status;
 }
 
-void status_begin(struct status_source *source, struct gather *gather, const struct cache *cache,
-		  const struct store_file *store)
+void status_begin(struct status_source *source, struct gather *gather, const struct store_file *store)
 {
 	*source = (struct status_source){ .placed = { .root = gather->root, .identified = true },
 					  .gather = gather,
-					  .cache = cache,
 					  .store = store };
-	source->seen = xcalloc(cache->object_count, sizeof *source->seen);
 }
 
 void status_end(struct status_source *source)
 {
 	placed_release(&source->placed);
-	free(source->seen);
 }
 
 /* --- saying it --- */
@@ -528,8 +508,7 @@ static void put_totals(const struct totals *t)
 		puts("Nothing here is prelinked: `prelink -a' begins.");
 }
 
-int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store,
-		 const struct options *options)
+int status_print(struct gather *gather, const struct store_file *store, const struct options *options)
 {
 	const struct object_table *table = gather->table;
 	size_t count = table->count; /* more are found when files are looked at */
@@ -538,7 +517,7 @@ int status_print(struct gather *gather, const struct cache *cache, const struct 
 	json_t *rows = options->json ? json_array() : NULL;
 	int result = 0;
 
-	status_begin(&source, gather, cache, store);
+	status_begin(&source, gather, store);
 	for (size_t i = 0; i < count; i++) {
 		struct object *object = table->object[i];
 		if (!object->listed || !object_is_program(object))

@@ -5,7 +5,6 @@
 #ifndef STATUS_H
 #define STATUS_H
 
-#include "cache/cache.h"
 #include "gather/gather.h"
 #include "options.h"
 #include "plan/placed.h"
@@ -21,13 +20,11 @@ const char *program_way_text(enum program_way way);
 struct status_source {
 	struct placed_table placed;
 	struct gather *gather;
-	const struct cache *cache;      /* of the last run; may be empty */
 	const struct store_file *store; /* may be NULL */
 	bool counts;                    /* what plans spare is counted, too, which takes a while */
-	unsigned char *seen; /* by object of the cache: whether it can be loaded, once that was asked */
 };
 
-/* What is said of one program.  Strings are static, the program's, the cache's, or the manifests'. */
+/* What is said of one program.  Strings are static, the program's, or the manifests'. */
 struct program_status {
 	enum program_way way; /* whose plan there is */
 	const char *state;    /* "fast", "partly", "slow", "no plan" */
@@ -41,8 +38,7 @@ struct program_status {
 	size_t planned;       /* of them, on the fast path with all they need */
 };
 
-void status_begin(struct status_source *source, struct gather *gather, const struct cache *cache,
-		  const struct store_file *store);
+void status_begin(struct status_source *source, struct gather *gather, const struct store_file *store);
 void status_end(struct status_source *source);
 
 /* The status of PROGRAM, whose scopes, plugins included, have been found, with the slots of
@@ -53,7 +49,6 @@ struct program_status program_status(struct status_source *source, struct object
  * objects; of all programs, totals as well.  Scopes, plugins included, have been found.  0 where every one of
  * the programs takes the fast path with all its plugins, else 1; of all, those that were left without a plan
  * do not count, unless all are. */
-int status_print(struct gather *gather, const struct cache *cache, const struct store_file *store,
-		 const struct options *options);
+int status_print(struct gather *gather, const struct store_file *store, const struct options *options);
 
 #endif

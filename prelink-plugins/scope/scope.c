@@ -319,6 +319,13 @@ static void add_plugin(struct scoping *s, struct object *program, const struct o
 		closure_release(own);
 }
 
+/* PATH, or NULL, is no library, where some note or manifest names a plugin of PROGRAM. */
+static void note_no_library(struct object *program, const struct name *path)
+{
+	if (path && !program->no_library)
+		program->no_library = path->text;
+}
+
 static void add_entry(struct scoping *s, struct object *program, struct place *host,
 		      const struct plugin_entry *entry)
 {
@@ -329,6 +336,7 @@ static void add_entry(struct scoping *s, struct object *program, struct place *h
 
 		for (size_t i = 0; i < pattern->match_count; i++)
 			add_plugin(s, program, host->object, entry, pattern->match[i]);
+		note_no_library(program, pattern->no_library);
 	}
 	/* Alternatives: the first that is there is the one that gets loaded. */
 	for (size_t i = 0; i < entry->soname_count; i++) {
@@ -343,6 +351,8 @@ static void add_entry(struct scoping *s, struct object *program, struct place *h
 			add_plugin(s, program, host->object, entry, path);
 			return;
 		}
+		if (name)
+			note_no_library(program, search_no_library(s->search, host, name));
 	}
 }
 

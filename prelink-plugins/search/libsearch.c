@@ -49,7 +49,8 @@ struct context {
 struct answer {
 	const struct context *context;
 	const struct name *name;
-	const struct name *file; /* NULL: there is none */
+	const struct name *file;       /* NULL: there is none */
+	const struct name *no_library; /* then: see search_no_library() */
 };
 
 static int compare_pointers(const void *a, const void *b)
@@ -459,9 +460,11 @@ static int try_cache(struct search *search, const struct context *context, const
 	return search_open(search, ldso, *file);
 }
 
-static const struct name *look_for(struct search *search, const struct context *context,
-				   const struct name *name)
+/* Sets what ANSWER is to its context and name. */
+static void look_for(struct search *search, struct answer *answer)
 {
+	const struct context *context = answer->context;
+	const struct name *name = answer->name;
 	const struct name *file = NULL;
 	int error = try_lists(search, context->ldso, context->dir, context->count, name, &file);
 
@@ -469,7 +472,8 @@ static const struct name *look_for(struct search *search, const struct context *
 		error = try_cache(search, context, name, &file);
 	if (error && error != ENOEXEC && !context->no_default_libs)
 		error = try_path_list(search, context->ldso, &context->ldso->system, name, &file);
-	return error ? NULL : file;
+	answer->file = error ? NULL : file;
+	answer->no_library = error == ENOEXEC ? file : NULL;
 }
 
 const struct name *search_file(struct search *search, const struct ldso *ldso, struct place *place,
@@ -487,9 +491,20 @@ const struct name *search_file(struct search *search, const struct ldso *ldso, s
 		return (*found)->file;
 	struct answer *answer = xmalloc(sizeof *answer);
 	*answer = key;
-	answer->file = look_for(search, place->context, name);
+	look_for(search, answer);
 	find_or_add(answer, &search->answers, compare_answers);
 	return answer->file;
+}
+
+const struct name *search_no_library(const struct search *search, const struct place *place,
+				     const struct name *name)
+{
+	struct answer key = { .context = place->context, .name = name };
+
+	if (strchr(name->text, '/'))
+		return name->text[0] == '/' && name->error == ENOEXEC ? name : NULL;
+	struct answer **found = tfind(&key, &search->answers, compare_answers);
+	return found ? (*found)->no_library : NULL;
 }
 
 void search_begin_note(struct search *search)
@@ -512,6 +527,8 @@ const struct name *search_pattern(struct search *search, const char *pattern)
 
 		if (open_once(search, path))
 			name->match[name->match_count++] = path;
+		else if (path->error == ENOEXEC && !name->no_library)
+			name->no_library = path;
 	}
 	path_list_release(&list);
 	return name;

@@ -36,6 +36,7 @@ struct name {
 	bool expanded;
 	const struct name **match;
 	size_t match_count;
+	const struct name *no_library; /* the first that matched and is a file, and no object; or NULL */
 };
 
 struct context;
@@ -96,6 +97,10 @@ const struct name *search_expand(struct search *search, const struct ldso *ldso,
 const struct name *search_file(struct search *search, const struct ldso *ldso, struct place *place,
 			       const struct place *program, const struct name *name);
 
+/* Where search_file() gave NULL: the file that it ended at, as that is no library; NULL where there is none. */
+const struct name *search_no_library(const struct search *search, const struct place *place,
+				     const struct name *name);
+
 /* PATH opened as an object of LDSO's machine: 0, or errno: ENOENT also for one of another machine,
  * ENOEXEC for a program or a file that is no object. */
 int search_open(struct search *search, const struct ldso *ldso, const struct name *path);
@@ -103,7 +108,7 @@ int search_open(struct search *search, const struct ldso *ldso, const struct nam
 /* A note is read: together its patterns may cost what limit.h says. */
 void search_begin_note(struct search *search);
 
-/* The paths of objects of any machine that PATTERN matches: fills its `match`. */
+/* The paths of objects of any machine that PATTERN matches: fills its `match`, and `no_library`. */
 const struct name *search_pattern(struct search *search, const char *pattern);
 
 #endif
