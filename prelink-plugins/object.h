@@ -134,7 +134,7 @@ struct object {
 	size_t plugin_count;
 	const char *no_library; /* of a program: a file that is none, where a note or a manifest names a
 				   plugin; the first, NULL where there is none.  The search's */
-	struct found *found; /* of a program whose search is to be frozen (--freeze-search); owned */
+	struct found *found;    /* of a program whose search is to be frozen (--freeze-search); owned */
 	size_t found_count;
 	const char *found_library_path; /* the LD_LIBRARY_PATH for which that holds; NULL: none */
 	bool beyond; /* it needs more objects, or directories to look for them, than limit.h says, or an

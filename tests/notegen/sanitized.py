@@ -20,7 +20,7 @@ INTERESTING = [0, 1, 7, 0x7f, 0xff, 0xff00, 0xffff, 0x7fffffff, 0x80000000, 0xff
 def build(directory):
     """Configures and builds both tools in DIRECTORY; skips nothing: a failure is one."""
     os.mkdir(directory)
-    run([os.path.join(SOURCE, "configure"), "-q", "--enable-sanitizers", "CFLAGS=-g -O1"], cwd=directory)
+    run([os.path.join(SOURCE, "configure"), "-q", "--enable-sanitizers", "CFLAGS=-g -O0"], cwd=directory)
     run(["make", "-s", "-j2", "notegen/notegen", "prelink-plugins/prelink"], cwd=directory)
 
 
@@ -111,7 +111,7 @@ def main():
     # What nearly everything needs is among them, so that prelink finds something to do.
     real = every if LONG else [file for number, file in enumerate(every)
                                if re.search(r"/(ld-linux|libc\.so|libm\.so|libstdc|libgcc_s|libz\.so)", file)
-                               or number % 40 == 0 and os.path.getsize(file) < 4 << 20]
+                               or number % 80 == 0 and os.path.getsize(file) < 4 << 20]
     tools = Tools(directory + "/build", new_tree(directory + "/real"))
     tools.everything(copy_real(tools.tree, real))
     expect(tools.prelinked > len(real) / 10, f"only {tools.prelinked} of {len(real)} files were prelinked")
@@ -121,7 +121,7 @@ def main():
     small = [file for file in every if os.path.getsize(file) < 60000]
     seeds = small[::max(1, len(small) // 40)]
     tools = Tools(directory + "/build", new_tree(directory + "/damaged"))
-    damaged = write_damaged(tools.tree, seeds, 2000 if LONG else 200)
+    damaged = write_damaged(tools.tree, seeds, 2000 if LONG else 100)
     for file in damaged[::7]:
         tools.run("notegen/notegen", "show", file)
     tools.everything(damaged)

@@ -76,7 +76,7 @@ def caches():
                    interp=LOADER)
     original = harness.read("/etc/ld.so.cache")
     os.makedirs(root + "/etc")
-    count = 100 * factor
+    count = 40 * factor
     for _ in range(count):
         data = damage(original, dice.choice([1, 3, 10, 100]))
         if dice.random() < 0.3:
@@ -119,13 +119,14 @@ def trees():
         os.close(directory)
         directory = inner
     os.close(directory)
-    for number in range(20000):
+    files = 2000 * factor
+    for number in range(files):
         os.close(os.open(f"{root}/usr/lib/deep/f{number}.so", os.O_CREAT | os.O_WRONLY))
     survive("--root", root, "--dereference", "/usr")
     # A note that asks for more than can be walked: it is said, and the walk ends.
     done = survive("--root", root, "--with-plugins", program)
     harness.expect("names that are looked at" in done.stderr, f"the bound on patterns was not met: {done.stderr}")
-    print("links that go round, a directory of 20,000 files, one of depth 500")
+    print(f"links that go round, a directory of {files} files, one of depth 500")
 
 
 elf_files()
