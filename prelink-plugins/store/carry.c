@@ -22,6 +22,12 @@ struct older_member {
 	size_t block_count;
 };
 
+/* Where a table of the older store is in the new one. */
+struct moved_table {
+	uint32_t at;
+	uint32_t size; /* bytes; 0: it was not looked for yet */
+};
+
 struct carry {
 	const struct root *root;
 	const char *path;
@@ -34,6 +40,7 @@ struct carry {
 	const struct made_program **found; /* by object->index; NULL: it has changed */
 	struct older_member *member;       /* by number */
 	size_t member_count;
+	struct moved_table *moved; /* by offset / 8 in the older store: plans share most of their tables */
 };
 
 /* --- the older store --- */
@@ -179,6 +186,7 @@ struct carry *carry_begin(const struct root *root, const char *path, const struc
 	made_read(&carry->then, root, path, carry->file.header.crc, carry->tool);
 	if (!carry->then.program_count)
 		return carry;
+	carry->moved = xcalloc(carry->file.size / 8 + 1, sizeof *carry->moved);
 	find_members(carry);
 	find_all_blocks(carry);
 	for (size_t i = 0; i < table->count; i++)
@@ -195,6 +203,7 @@ void carry_end(struct carry *carry)
 	made_keys_release(&carry->keys);
 	free(carry->found);
 	free(carry->member);
+	free(carry->moved);
 	free(carry);
 }
 
@@ -320,9 +329,13 @@ static struct plan_table put_table(const struct moving *moving, struct plan_tabl
 {
 	const struct record_io *io = &moving->carry->io;
 	uint64_t size = table.count * record_size(io, kind);
+	struct moved_table *moved = &moving->carry->moved[table.offset / 8];
 
-	return (struct plan_table){ store_intern(moving->store, io->plan.data + table.offset, size),
-				    table.count };
+	if (size == 0 || moved->size != size || table.offset % 8)
+		*moved = (struct moved_table){
+			store_intern(moving->store, io->plan.data + table.offset, size), (uint32_t)size
+		};
+	return (struct plan_table){ moved->at, table.count };
 }
 
 /* In the order of contents.c. */
