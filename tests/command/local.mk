@@ -5,6 +5,7 @@ TESTS += \
 	tests/command/drift.py \
 	tests/command/lock.py \
 	tests/command/manifests.py \
+	tests/command/many.py \
 	tests/command/not_root.py \
 	tests/command/options.py \
 	tests/command/others.py \

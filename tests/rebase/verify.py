@@ -4,6 +4,7 @@
 left untouched; mode, owner, times, links and attributes survive."""
 import hashlib
 import os
+import resource
 import shutil
 
 from harness import compile_c, expect, expect_equal, prelink, read, run, scratch, write
@@ -75,6 +76,14 @@ out = os.path.join(scratch(), "original")
 prelink("--root", root, "-u", "-o", out, inside(answer))
 expect_equal(read(out), originals[answer], "-u -o")
 expect_equal(read(answer), prelinked[answer], "-u -o changed the file itself")
+
+# Nor is what is there lost where the whole does not fit.
+os.mkdir(out + ".d")
+write(out + ".d/full", b"precious")
+done = prelink("--root", root, "-u", "-o", out + ".d/full", inside(answer), status=1, restore_signals=False,  # SIGXFSZ
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+expect_equal(done.stderr.count(f"prelink: {out}.d/full: "), 1, f"times that what -o names is named: {done.stderr}")
+expect_equal((os.listdir(out + ".d"), read(out + ".d/full")), (["full"], b"precious"), "what -o could not replace")
 
 # Changed since: in the code, by a tool, cut short.  Refused, said why, untouched.
 def refused(what):
