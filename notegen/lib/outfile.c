@@ -219,14 +219,14 @@ int outfile_patch(struct outfile *out, uint64_t offset, const void *data, size_t
 }
 
 /* Appends up to SIZE bytes of FROM by reading them, where the kernel cannot copy.  Returns bytes copied,
- * 0 at the end of FROM, -1 with errno set. */
+ * which may be fewer, 0 at the end of FROM, -1 with errno set. */
 static ssize_t copy_by_hand(struct outfile *out, int from, uint64_t size)
 {
 	char *buffer = xmalloc(1u << 20);
 	ssize_t got = pread(from, buffer, size < 1u << 20 ? size : 1u << 20, (off_t)out->size);
 
-	if (got > 0 && pwrite(out->fd, buffer, (size_t)got, (off_t)out->size) != got)
-		got = -1;
+	if (got > 0)
+		got = pwrite(out->fd, buffer, (size_t)got, (off_t)out->size);
 	free(buffer);
 	return got;
 }

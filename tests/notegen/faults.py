@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every system call that replacing a file takes fails once, and the file is changed under our hands at the worst
-moment: one line, exit status 1, the old file untouched, nothing left beside it."""
+moment: one line, exit status 1, the old file untouched, nothing left beside it.  Where the kernel does not copy, says that
+there is nothing to copy, copies and writes a part at a time, or is interrupted, the new file is the same."""
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import notes
 from harness import compile_c, expect, expect_equal, need, read, run, scratch, tool
 
 # FAULT=NAME makes the call NAME fail with EIO.  CHANGE=PATH makes fsync change PATH first, in the way HOW says.
+# COPY=cannot, nothing, part or interrupted: what copy_file_range does; PART=1: no call writes more than 100,000 bytes.
 SHIM = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,8 +40,20 @@ static int faulty(const char *name)
 		return faulty(#name) ? -1 : REAL(name)(__VA_ARGS__); \\
 	}
 WRAP(int, flock, (int a, int b), a, b)
-WRAP(ssize_t, copy_file_range, (int a, off64_t *b, int c, off64_t *d, size_t e, unsigned f), a, b, c, d, e, f)
-WRAP(ssize_t, pwrite, (int a, const void *b, size_t c, off_t d), a, b, c, d)
+WRAP(ssize_t, pwrite, (int a, const void *b, size_t c, off_t d), a, b, getenv("PART") && c > 100000 ? 100000 : c, d)
+ssize_t copy_file_range(int a, off64_t *b, int c, off64_t *d, size_t e, unsigned f)
+{
+	static int calls;
+	const char *copy = getenv("COPY") ? getenv("COPY") : "";
+	if (faulty("copy_file_range"))
+		return -1;
+	errno = strcmp(copy, "cannot") ? EINTR : EXDEV;
+	if (!strcmp(copy, "cannot") || (!strcmp(copy, "interrupted") && ++calls % 2))
+		return -1;
+	if (!strcmp(copy, "nothing"))
+		return 0;
+	return REAL(copy_file_range)(a, b, c, d, !strcmp(copy, "part") && e > 99991 ? 99991 : e, f);
+}
 WRAP(int, ftruncate, (int a, off_t b), a, b)
 WRAP(ssize_t, flistxattr, (int a, char *b, size_t c), a, b, c)
 WRAP(int, fsetxattr, (int a, const char *b, const void *c, size_t d, int e), a, b, c, d, e)
@@ -115,6 +129,27 @@ def expect_refused(done, tree, what):
            f"{what}: expected exit status 1 and one line, seen {done.returncode} and {lines}")
 
 
+# Some megabytes of a file, none of which is zero.
+LARGE = r"""__asm__(".data\n .fill 900000, 4, 0x44434241\n .text"); int main(void) { return 0; }"""
+# Buffers lie in one heap, and what is written behind them ends the process.
+HEAP = "glibc.malloc.mmap_threshold=33554432"
+
+
+def check_copies(directory, shim):
+    """Whatever way the bytes go."""
+    original = compile_c(LARGE, os.path.join(directory, "large"))
+    wanted = None
+    for how in {}, {"COPY": "part"}, {"COPY": "interrupted"}, {"COPY": "nothing"}, {"COPY": "cannot"}, \
+            {"COPY": "cannot", "PART": "1"}:
+        tree = new_tree(directory, original, 0)
+        done = add(tree, directory, shim, **how, GLIBC_TUNABLES=HEAP)
+        expect_equal((done.returncode, notes.errors(done)), (0, []), f"{how}: exit status, and what is said")
+        new = read(tree + "/file")
+        wanted = wanted or new
+        notes.expect_appended(read(original), new, f"{how}")
+        expect(new == wanted, f"{how}: another file than where the kernel copies all at once")
+
+
 def main():
     need("setfacl")
     directory = os.path.realpath(scratch())
@@ -141,7 +176,9 @@ def main():
                 expect(data.removesuffix(b"x") == read(original).removesuffix(b"x"), f"{name} was replaced ({how})")
         tree = new_tree(directory, original, links)
         expect_equal(add(tree, directory, shim).returncode, 0, "exit status where nothing fails")
-    print(f"{len(CALLS)} calls that fail and 4 changes meanwhile, with and without hard links")
+    check_copies(directory, shim)
+    print(f"{len(CALLS)} calls that fail and 4 changes meanwhile, with and without hard links, "
+          "6 ways to copy")
 
 
 main()

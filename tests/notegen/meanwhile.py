@@ -112,6 +112,7 @@ CASES = [
     ("ab", {"BEFORE_2": REPLACE_B}, {"a": "old", "d/b": "F1"}, 1),
     ("ab", {"AFTER_1": "ln a c", "FAIL": "2"}, {"a": "old", "d/b": "old", "c": "old"}, 1),
     ("ab", {"BEFORE_2": REPLACE}, {"a": "F1", "d/b": "new"}, 0),
+    ("ab", {"BEFORE_1": REPLACE, "AFTER_1": REMOVE}, {"a": None, "d/b": "old"}, 1),
     ("ab", {"BEFORE_2": "rm d/b"}, {"a": "old", "d/b": None}, 1),
     ("ab", {"BEFORE_2": "ln d/b c"}, {"a": "old", "d/b": "old", "c": "old"}, 1),
     ("ab", {"BEFORE_2": REPLACE, "FAIL": "2"}, {"a": "F1", "d/b": "old"}, 1),
@@ -214,6 +215,11 @@ def main():
         others = [tree.path + "/z", tree.path + "/d/z"]
         for path in copies + others:
             shutil.copy(tree.file, path)
+        # And the inodes, but not the form.
+        inode = os.stat(copies[0]).st_ino
+        for end in "abc.ef", "abcde_", "abcde":
+            copies.append(f"{tree.path}/.a.prelink-{inode:016x}-{inode:016x}-{end}")
+            os.link(copies[0], copies[-1])
         notegen("add", "--root", tree.path, "--manifest", tree.manifest, *others)
         tree.expect_state(wanted, what)
         for copy in copies:
