@@ -5,6 +5,7 @@ TESTS += \
 	tests/notegen/bad_manifest.py \
 	tests/notegen/commands.py \
 	tests/notegen/faults.py \
+	tests/notegen/holes.py \
 	tests/notegen/killed.py \
 	tests/notegen/linkers.py \
 	tests/notegen/meanwhile.py \
