@@ -1,5 +1,6 @@
 # Tests of this area; one line each.
 TESTS += \
+	tests/plan/figures.py \
 	tests/plan/format.py \
 	tests/plan/machines.py
 

@@ -118,6 +118,11 @@ expect_equal(status(ONE, want=0)["one"][:2], ("store", "fast"), "made again wher
 
 # -p, with and without a cache; the report; the way of a program that was rewritten, too.
 expect("the plans of 2 programs" in prelink("--root", root, "-p").stdout, "-p without a cache")
+for what, data in ("cut short", whole[:-8]), ("of another length", whole + bytes(8)):  # one that counts for nothing is none
+    write(root + STORE, data)
+    expect_equal(status(ONE, want=1)["one"][:2], ("neither", "no plan"), f"a store that is {what}")
+    expect("the store counts as none" in prelink("--root", root, "-p", status=1).stderr, f"-p, with a store that is {what}")
+write(root + STORE, whole)
 facts = json.loads(prelink("--root", root, "-p", "--json").stdout)["store"]
 expect_equal((facts["path"], facts["programs"], facts["plans"], facts["bytes"]), (STORE, 2, 2, len(read(root + STORE))), "-p")
 store("-a", "-q")
