@@ -4,7 +4,8 @@
 
 With ld.so alone, nothing in the whole process points at such a copy: the program looks through all its memory.  So what
 it holds need not be put right, and with the plan it is not; where the library has a way to its own copy (-Bsymbolic,
-another symbol, a local pointer, a copy in the program), it is."""
+another symbol, a local pointer, a copy in the program), it is.  So is any other weak object, for which somebody may ask
+dlsym()."""
 import os
 
 import rooted
@@ -16,13 +17,18 @@ CLASSES = r"""
 struct Root { virtual ~Root() {} virtual int number() { return 1; } };
 struct Middle : Root { int number() override { return 2; } };
 """
-FIRST = CLASSES + r"""
+PLAIN = r"""
+extern "C" int shared() { return 1; }
+extern "C" { __attribute__((weak)) int (*plain[])() = { shared }; }
+extern "C" int %s() { return plain[0](); }
+"""
+FIRST = CLASSES + PLAIN % "call_first" + r"""
 extern "C" Root *make_first() { return new Middle; }
 extern "C" bool is_middle(Root *one) { return dynamic_cast<Middle *>(one); }
 /* Enough to relocate for the module to pay. */
 __asm__(".section .data.rel,\"aw\"\nfirst_data:\n.rept 40000\n.quad first_data\n.endr\n.text");
 """
-SECOND = CLASSES + r"""
+SECOND = CLASSES + PLAIN % "call_second" + r"""
 struct Leaf : Middle { int number() override { return 3; } };
 extern "C" Root *make_middle() { return new Middle; }
 extern "C" Root *make_leaf() { return new Leaf; }
@@ -72,6 +78,7 @@ int main(int argc, char **argv)
 	end = start + 24;
 	char *base = ((char **)start)[2]; /* __si_class_type_info: the base class's type */
 	std::printf("word: %s\n", base == (char *)dlsym(second, "_ZTI4Root") ? "own" : "right");
+	std::printf("plain: %s\n", *(void **)dlsym(second, "plain") == dlsym(RTLD_DEFAULT, "shared") ? "right" : "own");
 	dl_iterate_phdr(look, nullptr);
 	std::printf("pointers: %d\n", found);
 	return argc < 2;
@@ -115,9 +122,10 @@ for way, command in programs.items():
     said, wanted = (dict(line.split(": ", 1) if ": " in line else ("says", line) for line in text.splitlines())
                     for text in (active.stdout, aside.stdout))
     expect_equal(said["says"], wanted["says"], f"{way}: what the program does")
+    expect_equal(said["plain"], wanted["plain"], f"{way}: the word in a weak object that is no table")
     print(f"{way}: ld.so's word {wanted['word']}, {wanted['pointers']} pointers; with the plan {said['word']}")
     if way == "by name":
         expect_equal(wanted["pointers"], "0", f"{way}: pointers to the copy with ld.so alone")
-        expect_equal((wanted["word"], said["word"]), ("right", "own"), f"{way}: the word in the copy")
+        expect_equal((wanted["word"], said["word"], said["plain"]), ("right", "own", "right"), f"{way}: the word in the copy")
     else:
         expect_equal(said["word"], wanted["word"], f"{way}: the word in the copy")
