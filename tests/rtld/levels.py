@@ -49,6 +49,11 @@ kit.library(path("lazy.so"), """
 int a_fun(int), helper(int), puts(const char *);
 int lazy(int x) { puts("lazy"); return a_fun(x) - helper(x); }
 """, 0x3000400000, ["-Wl,-z,lazy", f"-Wl,-rpath,{here}", path("libhelp.so")])
+kit.library(path("symbolic.so"), """
+int helper(int x) { return x - 9; }
+int (*own)(int) = helper;
+int plug(int x) { return helper(x) + own(x); }
+""", 0x3000500000, ["-Wl,-z,now,-Bsymbolic"])
 kit.library(path("stranger.so"), "int stranger; int helper(int x) { return -x; }")
 MAIN = """
 #define _GNU_SOURCE
@@ -85,6 +90,8 @@ int main(int argc, char **argv)
 			dlmopen(LM_ID_NEWLM, "%(here)s/libhelp.so", RTLD_NOW);
 		else if (strchr(argv[i], 'f'))
 			printf("%%s\\n", dlopen("%(here)s/broken.so", mode) ? "loaded" : "refused");
+		else if (strchr(argv[i], 'y'))
+			load("%(here)s/symbolic.so", mode);
 		else if (strchr(argv[i], 'z'))
 			load("%(here)s/lazy.so", mode);
 		else
@@ -96,7 +103,7 @@ int main(int argc, char **argv)
 kit.library(path("broken.so"), "int undefined_everywhere(void); int x(void) { return undefined_everywhere(); }", None,
             ["-Wl,-z,now", f"-Wl,-rpath,{here}", path("libhelp.so")])
 STARTUP = [path("liba.so"), path("libb.so"), kit.LIBC]
-PLUGINS = [path("plug.so"), path("lazy.so"), path("libhelp.so")]
+PLUGINS = [path("plug.so"), path("lazy.so"), path("libhelp.so"), path("symbolic.so")]
 CLOSURES = {path("plug.so"): [path("plug.so"), path("libhelp.so")], path("lazy.so"): [path("lazy.so"), path("libhelp.so")]}
 LINK = [f"-L{here}", f"-Wl,-rpath,{here}", "-Wl,--no-as-needed", "-la", "-lb"]
 
@@ -155,6 +162,7 @@ for name, flags in (("pie-now", ["-Wl,-z,now"]), ("pie-lazy", ["-Wl,-z,lazy"]),
 
 program = programs[0]
 check("RTLD_DEEPBIND", {**FULL, **plug("relative only", "full")}, program, "d", "l")
+check("DT_SYMBOLIC, then with RTLD_DEEPBIND", {**FULL, "symbolic.so": ["full", "relative only"]}, program, "y", "yd")
 check("an unknown library first, kept to itself", {**FULL, **plug("full")}, program, "s", "l")
 check("an unknown library first, RTLD_GLOBAL", {**FULL, **plug("relative only")}, program, "gs", "l")
 check("dlmopen, which takes the slot of libhelp.so", {**FULL, "plug.so": ["relative only"], "libhelp.so": ["none"]},

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The module as ld.so sees it: freestanding, small, and harmless on its own; and what it costs a program for which
-there is nothing to do, counted: segments, system calls, page faults."""
+"""The module as ld.so sees it: freestanding, small, and harmless on its own; what it writes down of what
+it does not know; and what it costs a program for which there is nothing to do, counted: segments, system calls, page
+faults."""
 import collections
+import ctypes
 import os
 import re
+import struct
 
-from harness import compile_c, expect, expect_equal, need, run, scratch
+from harness import compile_c, expect, expect_equal, need, read, run, scratch
 import kit
 
 need("readelf", "nm", "strace")
@@ -38,6 +41,27 @@ for mode in ("", "off", "verbose", "nonsense"):
         expect(seen.stderr.count("none: not prelinked") >= 2, f"verbose says too little:\n{seen.stderr}")
     else:
         expect_equal(seen.stderr, "", f"messages with PRELINK_RTLD={mode}")
+
+# What it learns: the program, and what that loads; nothing where somebody filters system calls, even if to allow all.
+def filter_calls():
+    allow = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0x7fff0000))  # BPF_RET, SECCOMP_RET_ALLOW
+    rules = ctypes.create_string_buffer(struct.pack("@HP", 1, ctypes.addressof(allow)))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.c_void_p(ctypes.addressof(rules)), 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+# Without LD_AUDIT ld.so itself prints where it finds it.
+libm = re.search(r"calling init: (\S*/libm\.so\.6)", run([program], status=7, env={**os.environ, "LD_DEBUG": "files"}).stderr)[1]
+program = os.path.realpath(program)
+already = "Seccomp:\t0" not in read("/proc/self/status").decode()  # by who runs the tests
+for more, told in ({}, ""), ({"LD_LIBRARY_PATH": "/no/such:"}, "L /no/such:\n"):
+    for before in None, filter_calls:
+        log = f"{directory}/log{len(more)}{before is not None}"
+        run([program], status=7, preexec_fn=before,
+            env={**os.environ, "LD_AUDIT": kit.MODULE, "PRELINK_STORE": directory + "/none", "PRELINK_LEARN": log, **more})
+        expect_equal(read(log).decode() if os.path.exists(log) else None,
+                     None if before or already else f"P {program}\n{told}P {program}\n{told}O {libm}\n", f"learnt with {more}, filtered: {before is not None}")
 
 # What nothing can be done for: a program without a plan, whose C library has thread variables.  Compared to a module that
 # does nothing: what ld.so does for any is its own.
