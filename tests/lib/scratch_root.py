@@ -20,6 +20,7 @@ Arguments are names of SETS or of packages; BASE is always there.
 import argparse
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import platform
@@ -212,7 +213,8 @@ def _alternatives(debs, root):
 
 
 def source(package, suite="bookworm"):
-    """Path of the .dsc file of PACKAGE's source in SUITE, with what it names beside it; fetched where not here yet."""
+    """Path of the .dsc file of PACKAGE's source in SUITE, with what it names beside it; fetched where not here yet.  The newest
+    version that the archive still has: what it lists may have made way for another."""
     arch = machine_arch()
     with _lock(f"apt-{suite}-{arch}"):
         base, apt = _apt(suite, arch)
@@ -221,9 +223,18 @@ def source(package, suite="bookworm"):
             with open(os.path.join(base, "etc/sources.list"), "a") as file:
                 file.write("deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
                            f" {_archive()} {suite} main\n")
-            os.makedirs(at + ".new", exist_ok=True)
+            shutil.rmtree(at + ".new", ignore_errors=True)
+            os.makedirs(at + ".new")
             _run([*apt, "update"])
-            _run([*apt, "source", "--download-only", package], cwd=at + ".new")
+            listed = re.findall(r"^Version: (\S+)$", _run(["apt-cache", *apt[1:3], "showsrc", "--only-source", package]), re.M)
+            listed.sort(key=functools.cmp_to_key(lambda a, b: subprocess.call(["dpkg", "--compare-versions", a, "lt", b]) or -1))
+            for version in reversed(listed):
+                try:
+                    _run([*apt, "source", "--download-only", f"{package}={version}"], cwd=at + ".new")
+                    break
+                except Unavailable:
+                    if version == listed[0]:
+                        raise
             os.rename(at + ".new", at)
     return next(os.path.join(at, name) for name in os.listdir(at) if name.endswith(".dsc"))
 
