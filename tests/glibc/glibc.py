@@ -34,8 +34,12 @@ LINKER = [f"-fuse-ld={name}" for name in os.environ.get("LINKER", "").split()] +
 SUITE = os.environ.get("SUITE", "bookworm")
 HERE = "/opt/glibc"
 ROOM = "a dlopen that is to fail for want of static TLS does not: a program with a plan has more room there"
-DIFFERENT = {"elf/tst-tls-ie": ROOM, "elf/tst-tls-ie-dlmopen": ROOM}  # for a user: what could not be loaded can
+SEEN = "_r_debug has one namespace more than the program made: ld.so gives an audit module a namespace of its own (load_audit_module())"
+LOADED = "the program's own audit module sees that ours is loaded after it: ld.so marks it as one only once it is (load_audit_module())"
+DIFFERENT = {"elf/tst-tls-ie": ROOM, "elf/tst-tls-ie-dlmopen": ROOM,  # for a user: what could not be loaded can
+             "elf/tst-dlmopen4": SEEN, "elf/tst-dlmopen4-nonpic": SEEN, "elf/tst-audit23": LOADED}
 PRINTER = r"""include Makefile
+host-test-program-cmd = @SELF@
 show:
 	$(foreach t,$(sort $(tests) $(tests-pie) $(xtests)),$(info TEST|$t|$($(t)-ENV)|$($(t)-ARGS)))
 	$(foreach t,$(sort $(tests) $(tests-pie) $(modules-names) $(test-extras)),$(info FLAGS|$t|$(CFLAGS-$(t).c)|$(LDFLAGS-$(t))|$(LDFLAGS-$(t).so)|$(LDLIBS-$(t))|$(LDLIBS-$(t).so)))
@@ -45,7 +49,8 @@ PLACES = {"SYSCONFDIR": "/etc", "OBJDIR": HERE, "OBJDIR_ELF_LDSO": "/lib64/ld-li
           "LIBDIR": "/usr/lib", "BINDIR": "/usr/bin", "SBINDIR": "/usr/sbin", "ROOTSBINDIR": "/sbin", "ROOTDIR": "/",
           "COMPLOCALEDIR": "/usr/lib/locale", "SLIBDIR": "/lib/x86_64-linux-gnu", "SRCDIR": HERE, "TOP_SRCDIR": HERE}
 FLAGS = ["-std=gnu11", "-fgnu89-inline", "-O2", "-w", "-D_GNU_SOURCE", "-DMODULE_NAME=testsuite", "-D_ISOMAC", "-DTIMEOUTFACTOR=2", "-Dattribute_hidden=",
-         "-include", "limits.h"]
+         "-Dinhibit_stack_protector=", "-Dlibc_hidden_proto(...)=",
+         "-DIS_IN(module)=IS_IN_##module", "-DIS_IN_testsuite=1", "-D__attribute_optimization_barrier__=__attribute__((noinline, noclone))", "-include", "limits.h"]
 
 
 class Tree:
@@ -56,7 +61,7 @@ class Tree:
         write(build + "/print.mk", PRINTER)
         done = subprocess.run(["make", "-pnr", "-f", build + "/print.mk", f"objdir={build}", f"subdir={directory}", "..=../",
                                "show"], cwd=f"{source}/{directory}", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.needs, self.flags, self.tests, self.pie = {}, {}, {}, set()
+        self.needs, self.flags, self.tests, self.pie, self.supported = {}, {}, {}, set(), set()
         prefix = f"{build}/{directory}/"
         for line in done.stdout.split("\n"):
             word = line.split("|")
@@ -69,7 +74,9 @@ class Tree:
             elif line.startswith(prefix) and ":" in line and "=" not in line.split(":")[0]:
                 target, _, needed = line[len(prefix):].partition(":")
                 self.needs.setdefault(target, []).extend(name[len(prefix):] for name in needed.split()
-                                                         if name.startswith(prefix) and name.endswith(".so"))
+                                                         if name.startswith(prefix) and name.endswith((".so", ".o", ".os")))
+                if "/libsupport_nonshared.a" in needed:
+                    self.supported.add(target)
 
     def place(self, text):
         """TEXT with the directory where the tests are built as it is in the root."""
@@ -90,24 +97,28 @@ class Builder:
         self.at = f"{root}{HERE}/{tree.directory}"
         self.made, self.lock = {}, threading.RLock()
         os.makedirs(self.at, exist_ok=True)
+        os.makedirs(self.at + "-objects", exist_ok=True)
 
     def outside(self, flag):
-        return flag.replace(HERE + "/", self.root + HERE + "/")
+        """FLAG with the files that the linker reads where they are; what it only writes down stays as it is in the root."""
+        written = "-Wl,--filter", "-Wl,--auxiliary", "-Wl,--audit", "-Wl,-rpath"
+        return flag if flag.startswith(written) else flag.replace(HERE + "/", self.root + HERE + "/")
 
     def compile(self, name, output, extra, linked):
         source = self.tree.path(name)
         if not source:
             return False
         cflags, ldflags, so_flags, libs, so_libs = self.tree.flags.get(name, [[]] * 5)
-        shared = "-shared" in extra
+        shared, program = "-shared" in extra, "-shared" not in extra and "-c" not in extra
         own = [self.outside(f) for f in (so_flags if shared else ldflags)]
-        own = [f for f in own if f.startswith(("-Wl,", "-z", "now", "lazy", "-nostdlib", "-nostart", "-static"))]
+        own = [f for f in own if f.startswith(("-Wl,", "-z", "now", "lazy", "-nostdlib", "-nostart", "-static", "-rdynamic", "-export"))]
         compiler = "g++" if source.endswith(".cc") else "gcc"
         flags = FLAGS[2:] if compiler == "g++" else FLAGS
         libs = [f for f in (so_libs if shared else libs) if f.startswith("-l") or f.startswith("-Wl,")]
-        command = [compiler, *LINKER, *flags, *headers_of(self.tree.source), *cflags, *extra, source, "-o", output, *own,
-                   "-Wl,--no-as-needed", *linked, *libs]
-        if not shared:
+        command = [compiler, *LINKER, *flags, *headers_of(self.tree.source, self.tree.directory), *cflags, *extra, os.path.relpath(source, f"{self.tree.source}/{self.tree.directory}"), "-o", output]
+        if "-c" not in extra:
+            command += [*own, "-Wl,--no-as-needed", *linked, *libs]
+        if program:
             command += ["-Wl,-rpath-link," + self.at, self.support, f"-L{self.root}{HERE}", "-lheavy",
                         f"-Wl,-rpath,{HERE}/{self.tree.directory}:{HERE}", "-lpthread", "-ldl"]
         done = subprocess.run(command, cwd=f"{self.tree.source}/{self.tree.directory}", stdout=subprocess.PIPE,
@@ -117,36 +128,44 @@ class Builder:
             missing.setdefault(re.sub(r"^[^ ]*?([^/ ]+:)", r"\1", (errors or [done.stdout])[0])[-150:], []).append(name)
         return done.returncode == 0
 
-    def module(self, name):
-        """Builds NAME.so, and what it needs; the list of what to link with it, None where it cannot be built."""
+    def part(self, name):
+        """Builds the module NAME.so, or the object NAME.o or .os, and what it needs; what to link with it, None where it cannot be
+        built."""
         with self.lock:
             first = name not in self.made
             if first:
                 self.made[name] = Future()
+        stem, _, kind = name.rpartition(".")
         if first:
-            linked = [self.module(n[:-3]) for n in self.tree.needs.get(name + ".so", []) if n != "ld.so"]
-            output = f"{self.at}/{name}.so"
-            built = self.compile(name, output, ["-shared", "-fPIC", f"-Wl,-soname,{name}.so"], [f for f in linked if f])
+            output = f"{self.at}/{name}" if kind == "so" else f"{self.at}-objects/{name}"
+            linked = self.parts(name) + [self.support] * (name in self.tree.supported) if kind == "so" else []
+            built = self.compile(stem, output, ["-shared", "-fPIC", f"-Wl,-soname,{name}"] if kind == "so" else ["-fPIC", "-c"],
+                                 [f for f in linked if f])
             self.made[name].set_result(output if built else None)
         try:
             return self.made[name].result(timeout=300)
         except TimeoutError:  # a circle
             return None
 
+    def parts(self, name):
+        """Builds all that NAME, a test, its run or a module, needs; see part()."""
+        own = {"ld.so", *(name.rpartition(".")[0] + suffix for suffix in (".o", ".os")), name + ".o"}
+        return [self.part(needed) for needed in dict.fromkeys(self.tree.needs.get(name, [])) if needed not in own]
+
     def test(self, name):
         """Builds the test NAME; True if it and all it needs could be."""
-        linked = [self.module(n[:-3]) for n in self.tree.needs.get(name, []) if n != "ld.so"]
-        later = [self.module(n[:-3]) for n in self.tree.needs.get(name + ".out", []) if n != "ld.so"]
+        linked, later = self.parts(name), self.parts(name + ".out")
         if None in linked or None in later:
             return False
         pie = ["-pie", "-fPIE"] if name in self.tree.pie else ["-no-pie", "-fno-pie"]
         return self.compile(name, f"{self.at}/{name}", pie, linked)
 
 
-def headers_of(source):
-    """The system's, and those that only glibc has."""
-    return ["-I", os.path.dirname(source) + "/headers", "-idirafter", source + "/support", "-idirafter", source + "/include",
-            *(word for name in ("x86_64", "x86", "generic") for word in ("-idirafter", f"{source}/sysdeps/{name}"))]
+def headers_of(source, *directories):
+    """The root's, and those that only glibc has; what links with its C library."""
+    return [f"--sysroot={root}", f"-B{root}/usr/lib/x86_64-linux-gnu", "-I", os.path.dirname(source) + "/headers",
+            *(word for name in ("support", "include", "sysdeps/x86_64", "sysdeps/x86", "sysdeps/generic", "sysdeps/pthread", *directories, ".", "../build")
+              for word in ("-idirafter", f"{source}/{name}"))]
 
 
 def prepare(suite):
@@ -162,7 +181,9 @@ def prepare(suite):
     subprocess.run(["../src/configure", "--prefix=/usr", "--disable-werror", "--without-selinux"], cwd=at + "/build", check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     write(at + "/headers/config.h", "")
-    write(at + "/headers/first-versions.h", "")
+    for name in ("first-versions.h", "abi-versions.h", "dl-tunable-list.h"):
+        subprocess.run(["make", "-s", "-r", f"objdir={at}/build", "subdir=csu", "..=../", f"{at}/build/{name}"], cwd=at + "/src/csu",
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for name in ("support", "malloc", "test-skeleton.c"):
         os.symlink(f"../src/{name}", f"{at}/headers/{name}")
     return at + "/src", at + "/build"
@@ -199,9 +220,9 @@ def outcome(root, tree, name, seconds=90):
     number.  Nothing that it started outlives it."""
     environment, arguments = tree.tests[name]
     path = f"{HERE}/{tree.directory}/{name}"
-    command = f"cd {HERE}/{tree.directory}; {environment} exec {path} {arguments.replace('$(host-test-program-cmd)', path)}"
+    command = f"cd {HERE}/{tree.directory}; {environment} exec {path} {arguments.replace('@SELF@', path)}"
     try:
-        done = subprocess.run(["unshare", "-p", "-f", "--kill-child", "chroot", root, "/bin/sh", "-c", command], stdin=subprocess.DEVNULL,
+        done = subprocess.run(["unshare", "-p", "-f", "--kill-child", f"--mount-proc={root}/proc", "chroot", root, "/bin/sh", "-c", command], stdin=subprocess.DEVNULL,
                               env={**rooted.SETTINGS, "LD_LIBRARY_PATH": f"{HERE}/{tree.directory}", "TIMEOUTFACTOR": str(max(2, seconds // 40))}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors="backslashreplace", timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -227,6 +248,7 @@ def outcomes(root, trees, wanted):
 missing = {}  # error: names
 root = whole_root.root_of("small", "libstdc++6", "libc6-dev", suite=SUITE)
 os.makedirs(root + HERE)
+os.makedirs(root + "/dev/shm", mode=0o1777)
 compile_c("static int f(void) { return 1; } int (*table[40000])(void) = { [0 ... 39999] = f };", root + HERE + "/libheavy.so",
           "-shared", "-fPIC", "-Wl,-soname,libheavy.so")
 source, build = prepare(SUITE)
