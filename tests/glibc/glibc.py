@@ -35,9 +35,11 @@ SUITE = os.environ.get("SUITE", "bookworm")
 HERE = "/opt/glibc"
 ROOM = "a dlopen that is to fail for want of static TLS does not: a program with a plan has more room there"
 SEEN = "_r_debug has one namespace more than the program made: ld.so gives an audit module a namespace of its own (load_audit_module())"
+FREED = "at the end of a program that calls mtrace() glibc frees what ld.so allocated for any audit module (free_mem(), README)"
 LOADED = "the program's own audit module sees that ours is loaded after it: ld.so marks it as one only once it is (load_audit_module())"
 DIFFERENT = {"elf/tst-tls-ie": ROOM, "elf/tst-tls-ie-dlmopen": ROOM,  # for a user: what could not be loaded can
-             "elf/tst-dlmopen4": SEEN, "elf/tst-dlmopen4-nonpic": SEEN, "elf/tst-audit23": LOADED}
+             "elf/tst-dlmopen4": SEEN, "elf/tst-dlmopen4-nonpic": SEEN, "elf/tst-audit23": LOADED,
+             **dict.fromkeys(("elf/noload", "elf/tst-leaks1", "nptl/tst-atfork2", "nptl/tst-stack3"), FREED)}
 PRINTER = r"""include Makefile
 host-test-program-cmd = @SELF@
 show:
@@ -45,12 +47,13 @@ show:
 	$(foreach t,$(sort $(tests) $(tests-pie) $(modules-names) $(test-extras)),$(info FLAGS|$t|$(CFLAGS-$(t).c)|$(LDFLAGS-$(t))|$(LDFLAGS-$(t).so)|$(LDLIBS-$(t))|$(LDLIBS-$(t).so)))
 	$(info PIE|$(tests-pie))
 """
+VARIANT = re.compile("-(malloc-check|malloc-hugetlb[12]|malloc-largetcache|mcheck)$")  # the same source with another environment
 PLACES = {"SYSCONFDIR": "/etc", "OBJDIR": HERE, "OBJDIR_ELF_LDSO": "/lib64/ld-linux-x86-64.so.2", "INSTDIR": "/usr",
           "LIBDIR": "/usr/lib", "BINDIR": "/usr/bin", "SBINDIR": "/usr/sbin", "ROOTSBINDIR": "/sbin", "ROOTDIR": "/",
           "COMPLOCALEDIR": "/usr/lib/locale", "SLIBDIR": "/lib/x86_64-linux-gnu", "SRCDIR": HERE, "TOP_SRCDIR": HERE}
 FLAGS = ["-std=gnu11", "-fgnu89-inline", "-O2", "-w", "-D_GNU_SOURCE", "-DMODULE_NAME=testsuite", "-D_ISOMAC", "-DTIMEOUTFACTOR=2", "-Dattribute_hidden=",
-         "-Dinhibit_stack_protector=", "-Dlibc_hidden_proto(...)=",
-         "-DIS_IN(module)=IS_IN_##module", "-DIS_IN_testsuite=1", "-D__attribute_optimization_barrier__=__attribute__((noinline, noclone))", "-include", "limits.h"]
+         "-Dinhibit_stack_protector=", "-Dlibc_hidden_proto(...)=", "-Drtld_hidden_proto(...)=", "-Dattribute_relro=",
+         "-DIS_IN(module)=IS_IN_##module", "-DIS_IN_testsuite=1", "-DHAVE_TUNABLES=1", "-D__attribute_optimization_barrier__=__attribute__((noinline, noclone))", "-include", "limits.h", "-include", "stdbool.h"]
 
 
 class Tree:
@@ -61,8 +64,8 @@ class Tree:
         write(build + "/print.mk", PRINTER)
         done = subprocess.run(["make", "-pnr", "-f", build + "/print.mk", f"objdir={build}", f"subdir={directory}", "..=../",
                                "show"], cwd=f"{source}/{directory}", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.needs, self.flags, self.tests, self.pie, self.supported = {}, {}, {}, set(), set()
-        prefix = f"{build}/{directory}/"
+        self.needs, self.flags, self.tests, self.pie, self.supported, self.own = {}, {}, {}, set(), set(), set()
+        prefix, target = f"{build}/{directory}/", None
         for line in done.stdout.split("\n"):
             word = line.split("|")
             if word[0] == "TEST" and len(word) == 4:
@@ -77,12 +80,24 @@ class Tree:
                                                          if name.startswith(prefix) and name.endswith((".so", ".o", ".os")))
                 if "/libsupport_nonshared.a" in needed:
                     self.supported.add(target)
+            elif re.match(r"#  recipe to execute \(from '(\.\./sysdeps/\S+/)?Makefile'", line) and target:
+                self.own.add(target)
+            elif not line:
+                target = None
+
+    def recipe(self, name):
+        """What of the test NAME glibc makes by a recipe of its own, in words; None where there is nothing."""
+        modules = [n for what in (name, name + ".out") for n in self.needs.get(what, []) if n in self.own and not n.startswith(name + ".o")]
+        return "glibc runs it by a recipe of its own" if name + ".out" in self.own else \
+            "glibc makes a module of it by a recipe of its own" if modules else None
 
     def place(self, text):
-        """TEXT with the directory where the tests are built as it is in the root."""
-        return text.replace(f"{self.build}/{self.directory}/", f"{HERE}/{self.directory}/").replace(self.build, HERE)
+        """TEXT with the directory where the tests are built as it is in the root, whose own library for debugging malloc is taken."""
+        text = text.replace(f"{self.build}/{self.directory}/", f"{HERE}/{self.directory}/").replace(self.build, HERE)
+        return re.sub(rf"{HERE}/+malloc/+libc_malloc_debug\.so", "libc_malloc_debug.so.0", text)
 
     def path(self, name):
+        name = VARIANT.sub("", name)
         for suffix in (".c", ".cc", ".S"):
             for directory in (self.directory, "sysdeps/x86_64", "sysdeps/x86", "sysdeps/generic", "sysdeps/pthread"):
                 path = f"{self.source}/{directory}/{name}{suffix}"
@@ -108,13 +123,13 @@ class Builder:
         source = self.tree.path(name)
         if not source:
             return False
-        cflags, ldflags, so_flags, libs, so_libs = self.tree.flags.get(name, [[]] * 5)
+        cflags, ldflags, so_flags, libs, so_libs = self.tree.flags.get(VARIANT.sub("", name), [[]] * 5)
         shared, program = "-shared" in extra, "-shared" not in extra and "-c" not in extra
         own = [self.outside(f) for f in (so_flags if shared else ldflags)]
         own = [f for f in own if f.startswith(("-Wl,", "-z", "now", "lazy", "-nostdlib", "-nostart", "-static", "-rdynamic", "-export"))]
         compiler = "g++" if source.endswith(".cc") else "gcc"
         flags = FLAGS[2:] if compiler == "g++" else FLAGS
-        libs = [f for f in (so_libs if shared else libs) if f.startswith("-l") or f.startswith("-Wl,")]
+        libs = [f for f in (so_libs if shared else libs) if f.startswith(("-l", "-Wl,")) or f.endswith(".lds")]
         command = [compiler, *LINKER, *flags, *headers_of(self.tree.source, self.tree.directory), *cflags, *extra, os.path.relpath(source, f"{self.tree.source}/{self.tree.directory}"), "-o", output]
         if "-c" not in extra:
             command += [*own, "-Wl,--no-as-needed", *linked, *libs]
@@ -139,13 +154,13 @@ class Builder:
         if first:
             output = f"{self.at}/{name}" if kind == "so" else f"{self.at}-objects/{name}"
             linked = self.parts(name) + [self.support] * (name in self.tree.supported) if kind == "so" else []
-            built = self.compile(stem, output, ["-shared", "-fPIC", f"-Wl,-soname,{name}"] if kind == "so" else ["-fPIC", "-c"],
+            built = None not in linked and self.compile(stem, output, ["-shared", "-fPIC", f"-Wl,-soname,{name}"] if kind == "so" else ["-fPIC", "-c"],
                                  [f for f in linked if f])
             self.made[name].set_result(output if built else None)
         try:
             return self.made[name].result(timeout=300)
         except TimeoutError:  # a circle
-            return None
+            return ""
 
     def parts(self, name):
         """Builds all that NAME, a test, its run or a module, needs; see part()."""
@@ -158,13 +173,13 @@ class Builder:
         if None in linked or None in later:
             return False
         pie = ["-pie", "-fPIE"] if name in self.tree.pie else ["-no-pie", "-fno-pie"]
-        return self.compile(name, f"{self.at}/{name}", pie, linked)
+        return self.compile(name, f"{self.at}/{name}", pie, [f for f in linked if f])
 
 
 def headers_of(source, *directories):
     """The root's, and those that only glibc has; what links with its C library."""
     return [f"--sysroot={root}", f"-B{root}/usr/lib/x86_64-linux-gnu", "-I", os.path.dirname(source) + "/headers",
-            *(word for name in ("support", "include", "sysdeps/x86_64", "sysdeps/x86", "sysdeps/generic", "sysdeps/pthread", *directories, ".", "../build")
+            *(word for name in ("support", "include", "sysdeps/x86_64", "sysdeps/x86", "sysdeps/x86/include", "sysdeps/generic", "sysdeps/pthread", "sysdeps/unix/sysv/linux", *directories, ".", "../build")
               for word in ("-idirafter", f"{source}/{name}"))]
 
 
@@ -273,9 +288,9 @@ print(f"{len(steady)} pass untouched, {len(with_plan)} of these have a plan", fl
 failing = {}
 for key in built:
     if key not in steady:
-        failing.setdefault(reason(untouched[key]), []).append("/".join(key))
+        failing.setdefault(trees[key[0]].recipe(key[1]) or reason(untouched[key]), []).append("/".join(key))
 for why, names in sorted(failing.items(), key=lambda item: -len(item[1])):
-    print(f"  {len(names)} fail untouched: {why}: {' '.join(names[:6])}")
+    print(f"  {len(names)} fail untouched: {why}: {' '.join(names)}")
 prelinked = outcomes(root, trees, built)
 for key in with_plan:
     if is_late(prelinked[key]):  # beside others and on a busy machine; alone, and with more time?
