@@ -22,6 +22,7 @@ EXTRA_DIST += $(TESTS) \
 	tests/lib/build.sh \
 	tests/lib/demo.py \
 	tests/lib/elf.py \
+	tests/lib/glibc_tests.py \
 	tests/lib/graph.py \
 	tests/lib/harness.py \
 	tests/lib/image.c \
