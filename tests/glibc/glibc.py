@@ -37,7 +37,8 @@ FREED = "at the end of a program that calls mtrace() glibc frees what ld.so allo
 LOADED = "the program's own audit module sees that ours is loaded after it: ld.so marks it as one only once it is (load_audit_module())"
 DIFFERENT = {"elf/tst-tls-ie": ROOM, "elf/tst-tls-ie-dlmopen": ROOM,  # for a user: what could not be loaded can
              "elf/tst-dlmopen4": SEEN, "elf/tst-dlmopen4-nonpic": SEEN, "elf/tst-audit23": LOADED,
-             **dict.fromkeys(("elf/noload", "elf/tst-leaks1", "nptl/tst-atfork2", "nptl/tst-stack3"), FREED)}
+             **dict.fromkeys(("elf/noload", "elf/tst-leaks1", "nptl/tst-atfork2", "nptl/tst-stack3", "malloc/tst-free-sized-trace",
+                             "malloc/tst-free-aligned-sized-trace"), FREED)}
 
 
 def outcome(root, tree, name, seconds=90):
