@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Roots of other machines, whose programs run here: by qemu-user, or by the kernel where it can."""
 import bisect
+import fcntl
 import mmap
 import os
 import re
@@ -66,12 +67,14 @@ ctypes.CDLL(None).dl_iterate_phdr(call, None)
 
 
 def build_module(arch):
-    """Path of the run-time module of ARCH, which this build makes if it was not told to."""
+    """Path of the run-time module of ARCH, which this build makes if it was not told to; one test at a time."""
     machine, compiler, _ = MACHINES[arch]
     need(compiler, "make")
     made = f"prelink-plugins/rtld/{machine}/prelink-rtld.so"
-    run(["make", "-s", "-C", BUILD, made, f"RTLD_FOREIGN={machine}:{compiler}"],
-        env={**os.environ, "MAKEFLAGS": "", "MFLAGS": ""})
+    with open(BUILD + "/Makefile", "rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        run(["make", "-s", "-C", BUILD, made, f"RTLD_FOREIGN={machine}:{compiler}"],
+            env={**os.environ, "MAKEFLAGS": "", "MFLAGS": ""})
     dynamic = run(["readelf", "-dW", os.path.join(BUILD, made)]).stdout
     expect(not re.search(r"\((NEEDED|INIT|JMPREL|TEXTREL)\)|\((RELA?|RELR)SZ\) +[1-9]", dynamic), f"{made} asks something of ld.so:\n{dynamic}")
     return os.path.join(BUILD, made)

@@ -44,7 +44,7 @@ def make(machine):
     for name in ("etc", "usr/bin", "usr/lib"):
         os.makedirs(f"{root}/{name}")
     os.symlink("usr/lib", root + "/lib")
-    for name in ("libc.so.6", loader):
+    for name in ("libc.so.6", "libgcc_s.so.1", loader):  # libgcc of some versions asks for the second
         shutil.copy(f"/usr/{triplet}/lib/{name}", root + "/usr/lib")
     write(root + "/etc/prelink.conf", "-l /usr\n")
     library = compile_c(LIBRARY, root + PATH, "-shared", "-fPIC", "-O1", "-DIFUNC", "-Wl,-soname,libanswer.so",
