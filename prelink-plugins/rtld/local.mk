@@ -138,4 +138,4 @@ uninstall-local: uninstall-modules
 uninstall-modules:
 	@for machine in $(rtld_machines); do rm -f "$(DESTDIR)$(pkglibdir)/$$machine/prelink-rtld.so"; done
 .PHONY: uninstall-modules
-CLEANFILES += $(rtld_modules)
+CLEANFILES += prelink-plugins/rtld/*/prelink-rtld.so

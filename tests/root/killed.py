@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """prelink -a killed (SIGKILL) at random moments: every file is its old or its new self, the next run finishes the
-work and leaves no temporary, and all can be taken back.  10 moments, 100 with LONG=1; SEED=N repeats a run."""
+work and leaves no temporary, and all can be taken back.  6 moments, 100 with LONG=1; SEED=N repeats a run."""
 import os
 import random
 import shutil
@@ -16,7 +16,7 @@ from whole_root import expect_no_temporaries, prelink_all, root_of, undo_all
 
 seed = int(os.environ.get("SEED", time.time_ns() % 1000000))
 chance = random.Random(seed)
-moments = 100 if os.environ.get("LONG") else 10
+moments = 100 if os.environ.get("LONG") else 6
 where = scratch("killed-")
 pristine_root = root_of("small")
 target = os.path.join(where, "root")

@@ -3,7 +3,7 @@
 """For the dynamic programs of the machine, and the libraries: the same objects in the same order as ld.so.
 
 The lists come from LD_TRACE_LOADED_OBJECTS, the order of programs' scopes from LD_DEBUG=scopes.  LONG=1 takes all of
-them; else one program in three and one library in ten."""
+them; else one program in five and one library in twenty."""
 import os
 import sys
 
@@ -28,8 +28,8 @@ if not loader:
     harness.skip("the C library here is not glibc")
 libraries.remove(os.path.realpath(loader))
 if not os.environ.get("LONG"):
-    programs = {path: programs[path] for path in sorted(programs)[::3]}
-    libraries = libraries[::10]
+    programs = {path: programs[path] for path in sorted(programs)[::5]}
+    libraries = libraries[::20]
 version = harness.run([loader, "--version"], status=None).stdout.split("\n")[0]
 
 ours, totals = oracle.driver("--libraries", *DIRECTORIES, status=None)
