@@ -52,15 +52,22 @@ static void append(const struct environment *environment, const char *name)
 		add_line('L', environment->library_path, length_of(environment->library_path));
 	if (name)
 		add_line('O', name, length_of(name));
-	int fd = whole ? kernel_open(environment->learn,
-				     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) :
-			 -1;
-	if (fd < 0)
-		return;
-	/* Root, with a user's environment, adds nothing to what that one has put there. */
-	if (kernel_stat(fd, &st) == 0 && S_ISREG(st.stx_mode) && st.stx_uid == environment->uid)
-		kernel_write(fd, lines, used);
-	kernel_close(fd);
+	/* Whoever learns may take the file away before it is written to: then there is a new one. */
+	for (int tries = 0; whole && tries < 3; tries++) {
+		int fd = kernel_open(environment->learn,
+				     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		/* Root, with a user's environment, adds nothing to what that one has put there. */
+		if (kernel_stat(fd, &st) == 0 && S_ISREG(st.stx_mode) && st.stx_uid == environment->uid)
+			kernel_write(fd, lines, used);
+		bool kept = kernel_stat(fd, &st) < 0 || !(st.stx_mask & STATX_NLINK) || st.stx_nlink;
+
+		kernel_close(fd);
+		if (kept)
+			return;
+	}
 }
 
 void learn_program(const struct environment *environment)

@@ -180,18 +180,37 @@ void learned_forget(struct learned *learned, const struct root *root, const char
 	free(inside);
 }
 
+/* Adds to `seen` what the file FD of SIZE bytes has beyond what was read of it. */
+static void put_back(const struct learned *learned, int fd, off_t size)
+{
+	int seen = size > learned->taken ?
+			   openat(learned->lock, SEEN, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+				  0600) :
+			   -1;
+	char part[4 * PATH_MAX];
+	ssize_t length = seen < 0 ? -1 : pread(fd, part, sizeof part, learned->taken);
+
+	if (length > 0 && write(seen, part, (size_t)length) != length)
+		diag_errno(SEEN, "writing what came meanwhile");
+	if (seen >= 0)
+		close(seen);
+}
+
 /* All that was put aside is in `learned`: it goes, unless a program that had it open has written to it since
- * it was read.  Then it is for the next who learns, who finds it under either name. */
+ * it was read.  Then it is for the next who learns, who finds it under either name.  Who writes after it went
+ * sees that, and writes anew (rtld/learn.c); what came just before, this sees, and makes it be there again. */
 static void give_back(const struct learned *learned)
 {
+	int fd = openat(learned->lock, TAKEN, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
-	if (fstatat(learned->lock, TAKEN, &st, AT_SYMLINK_NOFOLLOW))
+	if (fd < 0)
 		return;
-	if (st.st_size == learned->taken)
-		unlinkat(learned->lock, TAKEN, 0);
-	else
+	if (fstat(fd, &st) == 0 && st.st_size != learned->taken)
 		renameat2(learned->lock, TAKEN, learned->lock, SEEN, RENAME_NOREPLACE);
+	else if (unlinkat(learned->lock, TAKEN, 0) == 0 && fstat(fd, &st) == 0)
+		put_back(learned, fd, st.st_size);
+	close(fd);
 }
 
 int learned_write(const struct learned *learned, const struct root *root, const char *directory)

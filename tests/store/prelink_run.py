@@ -174,7 +174,7 @@ expect_equal((read(full + "/learned"), sorted(os.listdir(full))), (f"P {program}
              "what was seen before the disk was full")
 
 # What a program writes that had the file open when it was put aside, and read, is not lost, either: LATE writes it in its
-# name when the result is written down.
+# name when the result is written down, or when what was put aside is about to go.
 LATE = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -182,24 +182,35 @@ LATE = """
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-int fsync(int fd)
+static void write_late(const char *call)
 {
 	static int written;
-	int late = written++ ? -1 : open(getenv("LATE_FILE"), O_WRONLY | O_APPEND);
+	int late = strcmp(call, getenv("LATE_CALL")) || written++ ? -1 : open(getenv("LATE_FILE"), O_WRONLY | O_APPEND);
 	if (late >= 0)
 		write(late, getenv("LATE_LINE"), strlen(getenv("LATE_LINE")));
+}
+int fsync(int fd)
+{
+	write_late("fsync");
 	return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
 }
+int unlinkat(int at, const char *name, int flags)
+{
+	if (!strcmp(name, "seen.taken"))
+		write_late("unlinkat");
+	return ((int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat"))(at, name, flags);
+}
 """
-late = here + "/late"
-os.mkdir(late)
-write(late + "/seen", f"P {program}\n")
 shim = compile_c(LATE, here + "/late.so", "-shared", "-fPIC")
-prelink("--learn", late, env={**os.environ, "LD_PRELOAD": shim, "LATE_FILE": late + "/seen.taken", "LATE_LINE": f"P {many[0]}\n"})
-expect_equal(sorted(os.listdir(late)), ["learned", "seen", "store", "store.made"], "what is there to be learnt once more")
-prelink("--learn", late)
-expect_equal((read(late + "/learned"), sorted(os.listdir(late))),
-             ("".join(f"P {path}\n" for path in sorted((program, many[0]))).encode(), ["learned", "store", "store.made"]), "what came late")
+for call in "fsync", "unlinkat":
+    late = here + "/late " + call
+    os.mkdir(late)
+    write(late + "/seen", f"P {program}\n")
+    prelink("--learn", late, env={**os.environ, "LD_PRELOAD": shim, "LATE_CALL": call, "LATE_FILE": late + "/seen.taken", "LATE_LINE": f"P {many[0]}\n"})
+    expect_equal(sorted(os.listdir(late)), ["learned", "seen", "store", "store.made"], "what is there to be learnt once more")
+    prelink("--learn", late)
+    expect_equal((read(late + "/learned"), sorted(os.listdir(late))),
+                 ("".join(f"P {path}\n" for path in sorted((program, many[0]))).encode(), ["learned", "store", "store.made"]), "what came late")
 
 # What can have no plan is known, too, or it would be learnt at each start: here one that lacks a library by now.
 lacking = here + "/lacking"
