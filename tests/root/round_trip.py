@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""All programs of a root that answer --version, or --help (a third of them are asked one or the other), answer the same prelinked;
+"""All programs of a root that answer --version, or --help (a fifth of them is asked one or the other), answer the same prelinked;
 prelinking again changes nothing; -n foretells how many files are written; undoing gives back every file, bit for bit, with
 mode, owner, time, attributes and hard links.
 
@@ -73,7 +73,7 @@ def check(root):
     paths = [path[inside:] for path in elf_files(os.path.join(root, "usr/bin"), os.path.join(root, "usr/sbin"))
              if os.path.basename(path) not in LEFT_OUT and os.access(path, os.X_OK)]
     asked = [(path, option) for number, path in enumerate(paths)
-             for option in (OPTIONS if LONG else OPTIONS[number % 2:][:1] if number % 3 == 0 else ())]
+             for option in (OPTIONS if LONG else OPTIONS[number % 2:][:1] if number % 5 == 0 else ())]
     first, second = answers(root, asked), answers(root, asked)
     # Some print a time, a process number or an address: they differ from themselves.
     steady = {question: answer for question, answer, again in zip(asked, first, second) if answer and answer == again}
