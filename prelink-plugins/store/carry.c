@@ -331,11 +331,12 @@ static struct plan_table put_table(const struct moving *moving, struct plan_tabl
 	uint64_t size = table.count * record_size(io, kind);
 	struct moved_table *moved = &moving->carry->moved[table.offset / 8];
 
-	if (size == 0 || moved->size != size || table.offset % 8)
-		*moved = (struct moved_table){
-			store_intern(moving->store, io->plan.data + table.offset, size), (uint32_t)size
-		};
-	return (struct plan_table){ moved->at, table.count };
+	if (size && moved->size == size && table.offset % 8 == 0)
+		return (struct plan_table){ moved->at, table.count };
+	uint32_t at = store_intern(moving->store, io->plan.data + table.offset, size);
+	if (table.offset % 8 == 0)
+		*moved = (struct moved_table){ at, (uint32_t)size };
+	return (struct plan_table){ at, table.count };
 }
 
 /* In the order of contents.c. */

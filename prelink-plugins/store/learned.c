@@ -180,18 +180,28 @@ void learned_forget(struct learned *learned, const struct root *root, const char
 	free(inside);
 }
 
-/* Adds to `seen` what the file FD of SIZE bytes has beyond what was read of it. */
-static void put_back(const struct learned *learned, int fd, off_t size)
+/* Adds to `seen` in DIRECTORY what the file FD has beyond what was read of it. */
+static void put_back(const struct learned *learned, const struct root *root, const char *directory, int fd)
 {
-	int seen = size > learned->taken ?
-			   openat(learned->lock, SEEN, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-				  0600) :
-			   -1;
 	char part[4 * PATH_MAX];
-	ssize_t length = seen < 0 ? -1 : pread(fd, part, sizeof part, learned->taken);
+	off_t at = learned->taken;
+	ssize_t length;
+	int seen = -1;
 
-	if (length > 0 && write(seen, part, (size_t)length) != length)
-		diag_errno(SEEN, "writing what came meanwhile");
+	while ((length = pread(fd, part, sizeof part, at)) > 0) {
+		if (seen < 0)
+			seen = openat(learned->lock, SEEN,
+				      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+				      0600);
+		if (seen < 0 || write(seen, part, (size_t)length) != length) {
+			char *path = xasprintf("%s/%s", directory, SEEN);
+
+			root_errno(root, path, "writing what was seen meanwhile");
+			free(path);
+			break;
+		}
+		at += length;
+	}
 	if (seen >= 0)
 		close(seen);
 }
@@ -199,17 +209,17 @@ static void put_back(const struct learned *learned, int fd, off_t size)
 /* All that was put aside is in `learned`: it goes, unless a program that had it open has written to it since
  * it was read.  Then it is for the next who learns, who finds it under either name.  Who writes after it went
  * sees that, and writes anew (rtld/learn.c); what came just before, this sees, and makes it be there again. */
-static void give_back(const struct learned *learned)
+static void give_back(const struct learned *learned, const struct root *root, const char *directory)
 {
 	int fd = openat(learned->lock, TAKEN, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) == 0 && st.st_size != learned->taken)
+	if (fstat(fd, &st) || st.st_size != learned->taken)
 		renameat2(learned->lock, TAKEN, learned->lock, SEEN, RENAME_NOREPLACE);
-	else if (unlinkat(learned->lock, TAKEN, 0) == 0 && fstat(fd, &st) == 0)
-		put_back(learned, fd, st.st_size);
+	else if (unlinkat(learned->lock, TAKEN, 0) == 0)
+		put_back(learned, root, directory, fd);
 	close(fd);
 }
 
@@ -239,7 +249,7 @@ int learned_write(const struct learned *learned, const struct root *root, const 
 			outfile_abandon(&out);
 	}
 	if (status == 0)
-		give_back(learned);
+		give_back(learned, root, directory);
 	free(text);
 	free(path);
 	return status;
